@@ -1,0 +1,138 @@
+# What coppice needs from the machine, found in one place: the build includes this file, and so does the installed
+# coppiceConfig.cmake.
+#
+# coppice_find_dependencies(<message> <name>...)
+#   Finds each name and makes sure of its target. <message> is left empty, or says what is missing and how to install
+#   it; the caller decides whether that is fatal.
+#
+#   Threads Threads::Threads          fmt fmt::fmt                      asio asio::asio
+#   nlohmann_json nlohmann_json::*    concurrentqueue concurrentqueue::concurrentqueue
+#   CLI11 CLI11::CLI11                csv csv::csv (libcsv, for C)      Catch2 Catch2::Catch2WithMain
+#   benchmark benchmark::*            Python3 Python3::Interpreter
+include_guard(GLOBAL)
+
+function(coppice_find_dependencies message_variable)
+  set(missing "")
+  set(apt "")
+  set(dnf "")
+  foreach(name IN LISTS ARGN)
+    cmake_language(CALL coppice_find_${name})
+    if(NOT found)
+      list(APPEND missing "${what}")
+      list(APPEND apt "${deb}")
+      list(APPEND dnf "${rpm}")
+    endif()
+  endforeach()
+
+  set(message "")
+  if(missing)
+    list(JOIN missing ", " missing)
+    list(JOIN apt " " apt)
+    list(JOIN dnf " " dnf)
+    string(CONCAT message
+      "coppice needs what was not found here: ${missing}.\n"
+      "  Debian, Ubuntu:  sudo apt-get install --no-install-recommends ${apt}\n"
+      "  Fedora:          sudo dnf install ${dnf}\n"
+      "  Elsewhere:       -DCMAKE_PREFIX_PATH=<the prefix that has them>")
+  endif()
+  set(${message_variable} "${message}" PARENT_SCOPE)
+endfunction()
+
+# Each coppice_find_<name> answers in its caller's scope: found, what (for people), deb and rpm (package names).
+macro(coppice_answer target what_ deb_ rpm_)
+  set(what "${what_}" PARENT_SCOPE)
+  set(deb "${deb_}" PARENT_SCOPE)
+  set(rpm "${rpm_}" PARENT_SCOPE)
+  if(TARGET ${target})
+    set(found TRUE PARENT_SCOPE)
+  else()
+    set(found FALSE PARENT_SCOPE)
+  endif()
+endmacro()
+
+function(coppice_find_Threads)
+  set(THREADS_PREFER_PTHREAD_FLAG ON)
+  find_package(Threads QUIET)
+  coppice_answer(Threads::Threads "threads" libc6-dev glibc-devel)
+endfunction()
+
+function(coppice_find_fmt)
+  find_package(fmt CONFIG QUIET)
+  coppice_answer(fmt::fmt "fmt" libfmt-dev fmt-devel)
+endfunction()
+
+# Debian ships the headers alone; vcpkg and Conan ship this target.
+function(coppice_find_asio)
+  if(NOT TARGET asio::asio)
+    find_package(asio CONFIG QUIET)
+  endif()
+  if(NOT TARGET asio::asio)
+    find_path(COPPICE_ASIO_INCLUDE_DIR asio.hpp)
+    mark_as_advanced(COPPICE_ASIO_INCLUDE_DIR)
+    if(COPPICE_ASIO_INCLUDE_DIR)
+      add_library(asio::asio INTERFACE IMPORTED)
+      set_target_properties(asio::asio PROPERTIES
+        INTERFACE_INCLUDE_DIRECTORIES "${COPPICE_ASIO_INCLUDE_DIR}"
+        INTERFACE_COMPILE_DEFINITIONS "ASIO_STANDALONE")
+    endif()
+  endif()
+  coppice_answer(asio::asio "standalone Asio (<asio.hpp>)" libasio-dev asio-devel)
+endfunction()
+
+# Debian 12 has <concurrentqueue/concurrentqueue.h>, Debian 13 and upstream <concurrentqueue/moodycamel/...>, and the
+# config file of the latter two names the wrong folder: so the header is looked for, whatever a config says. The
+# target's folder is the one that holds it: #include <concurrentqueue.h> is right everywhere.
+function(coppice_find_concurrentqueue)
+  if(NOT TARGET concurrentqueue::concurrentqueue)
+    find_path(COPPICE_CONCURRENTQUEUE_INCLUDE_DIR concurrentqueue.h
+      PATH_SUFFIXES concurrentqueue/moodycamel concurrentqueue moodycamel)
+    mark_as_advanced(COPPICE_CONCURRENTQUEUE_INCLUDE_DIR)
+    if(COPPICE_CONCURRENTQUEUE_INCLUDE_DIR)
+      add_library(concurrentqueue::concurrentqueue INTERFACE IMPORTED)
+      set_target_properties(concurrentqueue::concurrentqueue PROPERTIES
+        INTERFACE_INCLUDE_DIRECTORIES "${COPPICE_CONCURRENTQUEUE_INCLUDE_DIR}")
+    endif()
+  endif()
+  coppice_answer(concurrentqueue::concurrentqueue "moodycamel's ConcurrentQueue (<concurrentqueue.h>)"
+    libconcurrentqueue-dev concurrentqueue-devel)
+endfunction()
+
+function(coppice_find_nlohmann_json)
+  find_package(nlohmann_json CONFIG QUIET)
+  coppice_answer(nlohmann_json::nlohmann_json "nlohmann_json" nlohmann-json3-dev json-devel)
+endfunction()
+
+function(coppice_find_CLI11)
+  find_package(CLI11 CONFIG QUIET)
+  coppice_answer(CLI11::CLI11 "CLI11" libcli11-dev cli11-devel)
+endfunction()
+
+function(coppice_find_csv)
+  if(NOT TARGET csv::csv)
+    find_path(COPPICE_CSV_INCLUDE_DIR csv.h)
+    find_library(COPPICE_CSV_LIBRARY csv)
+    mark_as_advanced(COPPICE_CSV_INCLUDE_DIR COPPICE_CSV_LIBRARY)
+    if(COPPICE_CSV_INCLUDE_DIR AND COPPICE_CSV_LIBRARY)
+      add_library(csv::csv UNKNOWN IMPORTED)
+      set_target_properties(csv::csv PROPERTIES
+        IMPORTED_LOCATION "${COPPICE_CSV_LIBRARY}"
+        INTERFACE_INCLUDE_DIRECTORIES "${COPPICE_CSV_INCLUDE_DIR}")
+    endif()
+  endif()
+  coppice_answer(csv::csv "libcsv (<csv.h>)" libcsv-dev libcsv-devel)
+endfunction()
+
+function(coppice_find_Catch2)
+  find_package(Catch2 CONFIG QUIET)
+  coppice_answer(Catch2::Catch2WithMain "Catch2" catch2 catch-devel)
+endfunction()
+
+function(coppice_find_benchmark)
+  find_package(benchmark CONFIG QUIET)
+  coppice_answer(benchmark::benchmark "Google Benchmark" libbenchmark-dev google-benchmark-devel)
+endfunction()
+
+function(coppice_find_Python3)
+  find_package(Python3 COMPONENTS Interpreter QUIET)
+  coppice_answer(Python3::Interpreter "Python 3" python3 python3)
+endfunction()

@@ -1,0 +1,226 @@
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "coppice/actor/actor_ref.hpp"
+#include "coppice/actor/ask.hpp"
+#include "coppice/actor/spawn_options.hpp"
+#include "coppice/actor/timers.hpp"
+#include "coppice/actor/watch.hpp"
+
+namespace coppice {
+
+class ActorExecutor;
+
+/// What came with the message in hand.
+struct MessageInfo {
+  AnyRef sender;                     ///< who sent it, where the sender said so (asks always do)
+  AnyRef reply_to;                   ///< whom to answer
+  std::uint64_t correlation_id = 0;  ///< the sender's mark
+  TimePoint sent_at{};               ///< when it was sent; zero for a plain send, which carries nothing
+  TimePoint deadline = TimePoint::max();  ///< of an ask
+};
+
+namespace detail {
+[[nodiscard]] Cell* take_construction(const TypeInfo* type) noexcept;
+[[nodiscard]] MessageInfo info_of(const Cell& cell);
+[[nodiscard]] IntrusivePtr<Cell> sender_of(const Cell& cell) noexcept;
+[[nodiscard]] void* ask_in_hand(const Cell& cell, const TypeInfo* reply) noexcept;
+[[nodiscard]] System& system_of(const Runtime& runtime) noexcept;
+}  // namespace detail
+
+/// The base of every actor: `struct Counter : coppice::Actor<Counter> { int handle(Add add); };`
+///
+/// Each public member function `R handle(M)`, `handle(const M&)` or `handle(M&&)` is a handler for exactly M; its return type is the
+/// reply's. (Private ones, ref-qualified ones, ones with default arguments and inherited ones are not handlers.)
+/// Hooks, declared as needed and public: `void on_start()`, `void on_stop(ExitReason)`, `void on_restart(ExitReason)`,
+/// `OnError on_error(const ExitReason&)`. A first life runs constructor, on_start; a later one constructor, on_restart, on_start.
+/// on_stop runs exactly once for each life that had started, however it ends, except by kill.
+///
+/// Threads    all of it: the actor's own turn, constructor included. No locks are needed inside an actor.
+/// Failure    whatever a handler, hook or constructor throws ends the life and nothing else.
+template <class Self>
+class Actor {
+ public:
+  Actor(const Actor&) = delete;
+  Actor& operator=(const Actor&) = delete;
+
+ protected:
+  Actor() noexcept : cell_{detail::take_construction(&detail::kTypeInfo<Self>)} {}
+  ~Actor() = default;
+
+  [[nodiscard]] ActorRef<Self> self() const noexcept {
+    return detail::RefAccess::make<ActorRef<Self>>(detail::IntrusivePtr<detail::Cell>::share(cell_));
+  }
+  /// Who sent the message in hand; names no place if the sender did not say. Asks and sends with options do.
+  [[nodiscard]] AnyRef sender() const { return detail::RefAccess::make<AnyRef>(detail::sender_of(*cell_)); }
+  /// All that came with the message in hand.
+  [[nodiscard]] MessageInfo info() const { return detail::info_of(*cell_); }
+  /// The time, the same throughout one message.
+  [[nodiscard]] TimePoint now() const noexcept { return detail::turn_now(*cell_->runtime()); }
+  [[nodiscard]] System& system() const noexcept { return detail::system_of(*cell_->runtime()); }
+  [[nodiscard]] std::string path() const { return cell_->path(); }
+  [[nodiscard]] std::uint32_t incarnation() const noexcept { return cell_->incarnation(); }
+  /// Messages handled in this place, counted by the runtime.
+  [[nodiscard]] std::uint64_t message_count() const noexcept { return cell_->handled(); }
+
+  /// A child, stopped with this life, before its on_stop. Not restarted: that is a supervisor's work. Arguments are decay-copied.
+  template <class Child, class... Args>
+  ActorRef<Child> spawn(SpawnOptions options, Args&&... args) {
+    return detail::RefAccess::make<ActorRef<Child>>(
+        detail::checked_spawn(detail::spawn_cell(*cell_->runtime(), cell_, detail::kActorOps<Child>,
+                                                 detail::make_factory<Child, true>(std::forward<Args>(args)...), options),
+                              options));
+  }
+  template <class Child, class... Args>
+    requires(!std::is_same_v<std::remove_cvref_t<Args>, SpawnOptions> && ...)
+  ActorRef<Child> spawn(Args&&... args) {
+    return spawn<Child>(SpawnOptions{}, std::forward<Args>(args)...);
+  }
+  template <class Child, class... Args>
+  [[nodiscard]] Result<ActorRef<Child>, SpawnError> try_spawn(SpawnOptions options, Args&&... args) {
+    auto spawned = detail::spawn_cell(*cell_->runtime(), cell_, detail::kActorOps<Child>,
+                                      detail::make_factory<Child, true>(std::forward<Args>(args)...), options);
+    if (!spawned) return Error{spawned.error()};
+    return detail::RefAccess::make<ActorRef<Child>>(std::move(spawned).value());
+  }
+
+  /// Ends this life after the handler in hand; what waits in the mailbox then is dead letters, unless a supervisor restarts it.
+  void stop(const ExitReason& reason = ExitReason::normal()) noexcept { cell_->stop_self(reason); }
+
+  /// Sends `message` to this actor after `delay`; never early, never to a later life.
+  template <class M>
+    requires Handles<Self, std::remove_cvref_t<M>>
+  TimerHandle send_after(Duration delay, M&& message) {
+    return start<std::remove_cvref_t<M>>(delay, Duration::zero(), Every::FixedRate, std::forward<M>(message));
+  }
+  /// Sends a copy of `message` every `period`, first after one period. A period below one nanosecond counts as one nanosecond.
+  template <class M>
+    requires(Handles<Self, std::remove_cvref_t<M>> && std::copy_constructible<std::remove_cvref_t<M>>)
+  TimerHandle send_every(Duration period, M&& message, Every mode = Every::FixedRate) {
+    const Duration every = period < Duration{1} ? Duration{1} : period;
+    return start<std::remove_cvref_t<M>>(every, every, mode, std::forward<M>(message));
+  }
+
+  /// One Down when the life of `ref` that is on ends (at once, with NoProc, when the place is over). Several watches, several Downs.
+  template <class A>
+  WatchId watch(const ActorRef<A>& ref) {
+    return watch(AnyRef{ref});
+  }
+  WatchId watch(const AnyRef& ref) {
+    static_assert(Handles<Self, Down>, "an actor that watches needs `void handle(coppice::Down down)`");
+    return WatchId{detail::watch_cell(*cell_, detail::RefAccess::cell(ref), &detail::kDownOps<Self>)};
+  }
+  /// No Down of it is handled any more, also when it is in the mailbox already.
+  void unwatch(const WatchId& id) noexcept {
+    if (id.node_) detail::unwatch_node(*cell_, *id.node_);
+  }
+
+  /// Ties the two ends together: when one ends abnormally, so does the other, unless it traps. Idempotent.
+  void link(const AnyRef& other) { detail::link_cells(*cell_, detail::RefAccess::cell(other)); }
+  void unlink(const AnyRef& other) noexcept { detail::unlink_cells(*cell_, detail::RefAccess::cell(other)); }
+  /// Exits of linked actors then arrive as ExitSignal messages, whatever their reason.
+  void trap_exits(bool on = true) {
+    static_assert(Handles<Self, ExitSignal>, "an actor that traps exits needs `void handle(coppice::ExitSignal exit)`");
+    detail::trap_exits(*cell_, on ? &detail::kExitOps<Self> : nullptr);
+  }
+
+  /// An ask on its way: `ask(ref, Add{1}, 1s).then([this](Result<int, AskError> total) { … });`
+  template <class R, class M>
+  class [[nodiscard]] Asking {
+   public:
+    /// Sends the message. `continuation` runs once, as a message of this actor, with the reply or the reason why there is none;
+    /// not at all when this life ends first.
+    template <class F>
+      requires std::invocable<F&, Result<R, AskError>>
+    void then(F&& continuation) && {
+      using Ask = detail::ActorAsk<R>;
+      auto ask = detail::IntrusivePtr<Ask>::adopt(new Ask{*asker_, std::forward<F>(continuation)});
+      const TimePoint now = detail::turn_now(*asker_->runtime());
+      const TimePoint deadline = detail::saturating_add(now, within_);
+      // Registered before the send: from here on every path ends in exactly one outcome.
+      detail::enlist(*asker_, *ask);
+      ask->Timer::add_ref();
+      if (deadline != TimePoint::max()) asker_->scheduler().arm(*ask, deadline);
+      if (refused_) {
+        ask->settle(Error{*refused_});
+        return;
+      }
+      detail::deliver(*target_, detail::make_envelope<detail::AskEnvelope<M, R>>(ops_, std::move(message_), *ask, asker_, now, deadline));
+    }
+
+   private:
+    friend class Actor;
+    Asking(detail::Cell& asker, detail::IntrusivePtr<detail::Cell> target, const detail::EnvelopeOps* ops, M message, Duration within)
+        : asker_{&asker}, target_{std::move(target)}, ops_{ops}, message_(std::move(message)), within_{within} {
+      if (!target_ || ops_ == nullptr) refused_ = AskError::Closed;
+      if (target_.get() == asker_) refused_ = AskError::Rejected;  // it would wait for itself
+    }
+    detail::Cell* asker_;
+    detail::IntrusivePtr<detail::Cell> target_;
+    const detail::EnvelopeOps* ops_;
+    M message_;
+    Duration within_;
+    std::optional<AskError> refused_;
+  };
+
+  template <class A, class M>
+    requires(!detail::kIsProtocol<A> && Handles<A, std::remove_cvref_t<M>>)
+  auto ask(const ActorRef<A>& ref, M&& message, Duration within) {
+    using Plain = std::remove_cvref_t<M>;
+    return Asking<ReplyOf<A, Plain>, Plain>{*cell_, detail::RefAccess::share(ref), &detail::HandlerOps<A, Plain>::kAsk,
+                                            std::forward<M>(message), within};
+  }
+  template <class... Rs, class... Ms, class M>
+    requires(std::is_same_v<std::remove_cvref_t<M>, Ms> || ...)
+  auto ask(const ActorRef<Protocol<Rs(Ms)...>>& ref, M&& message, Duration within) {
+    using Plain = std::remove_cvref_t<M>;
+    using Ref = ActorRef<Protocol<Rs(Ms)...>>;
+    using R = typename Ref::template ReplyFor<Plain, Protocol<Rs(Ms)...>>::type;
+    const detail::HandlerEntry* const entry = ref.template find<Plain>();
+    return Asking<R, Plain>{*cell_, detail::RefAccess::share(ref), entry == nullptr ? nullptr : entry->ask, std::forward<M>(message),
+                            within};
+  }
+  template <class A, class M>
+    requires(!detail::kIsProtocol<A> && !Handles<A, std::remove_cvref_t<M>>)
+  void ask(const ActorRef<A>& ref, M&& message, Duration within) = delete;  // no handler for this message: that actor has no handle() for exactly this type
+
+  /// Passes a message on with the original's reply address and correlation id.
+  template <class A, class M>
+    requires Handles<A, std::remove_cvref_t<M>>
+  Delivery forward(const ActorRef<A>& to, M&& message) {
+    const MessageInfo came = info();
+    return to.send(std::forward<M>(message), SendOptions{.reply_to = came.reply_to, .correlation_id = came.correlation_id});
+  }
+
+  /// For a handler that answers later: `auto [promise, later] = reply_later<int>(); keep(std::move(promise)); return later;` with the
+  /// return type Later<int>. Asked by nobody, the promise answers nobody.
+  template <class R>
+  [[nodiscard]] std::pair<ReplyPromise<R>, Later<R>> reply_later() {
+    auto* const ask = static_cast<detail::AskState<R>*>(
+        static_cast<detail::AskCore*>(detail::ask_in_hand(*cell_, &detail::kTypeInfo<R>)));
+    return {ReplyPromise<R>{detail::IntrusivePtr<detail::AskState<R>>::share(ask)}, Later<R>{}};
+  }
+
+  /// Models Asio's executor: what runs on it is serialized with the handlers. Needs coppice/asio.hpp.
+  [[nodiscard]] ActorExecutor executor() const noexcept;
+
+  [[nodiscard]] detail::Cell& cell() const noexcept { return *cell_; }
+
+ private:
+  template <class M, class U>
+  TimerHandle start(Duration first, Duration period, Every mode, U&& message) {
+    using Kind = detail::MessageTimer<Self, M>;
+    auto timer = detail::IntrusivePtr<detail::Timer>::adopt(new Kind{*cell_, period, mode, std::forward<U>(message)});
+    static_cast<void>(detail::start_timer(static_cast<Kind&>(*timer), first));  // a refused one is not active
+    return TimerHandle{std::move(timer)};
+  }
+
+  detail::Cell* cell_;
+};
+
+}  // namespace coppice

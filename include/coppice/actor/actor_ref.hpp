@@ -1,0 +1,414 @@
+#pragma once
+
+#include <array>
+#include <compare>
+#include <memory>
+#include <cstdint>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "coppice/actor/ask.hpp"
+#include "coppice/actor/cell.hpp"
+#include "coppice/actor/handles.hpp"
+#include "coppice/actor/send.hpp"
+
+namespace coppice {
+
+template <class A>
+class ActorRef;
+class AnyRef;
+
+namespace detail {
+
+/// The place that was never there: what a default-constructed ref names. Closed for ever.
+[[nodiscard]] Cell& dead_cell() noexcept;
+struct RefAccess;
+
+/// What all refs share: one counted pointer to a place.
+class RefBase {
+ public:
+  /// Unique in the process while the system lives; 0 for a ref that names no place.
+  [[nodiscard]] std::uint64_t id() const noexcept { return cell_ ? cell_->id() : 0; }
+  /// "app/workers/worker-3"; "#17" for an actor without a name.
+  [[nodiscard]] std::string path() const { return cell().path(); }
+  [[nodiscard]] std::string name() const { return cell().name(); }
+  /// A moment's view: it may be over when you read it. Sends answer for themselves.
+  [[nodiscard]] Phase phase() const noexcept { return cell().phase(); }
+  [[nodiscard]] bool is_closed() const noexcept { return cell().is_closed(); }
+  /// Which of the place's lives is on, from 1.
+  [[nodiscard]] std::uint32_t incarnation() const noexcept { return cell().incarnation(); }
+  /// Messages that the place has handled, over all its lives.
+  [[nodiscard]] std::uint64_t message_count() const noexcept { return cell().handled(); }
+
+  friend bool operator==(const RefBase& a, const RefBase& b) noexcept { return a.cell_.get() == b.cell_.get(); }
+  friend std::strong_ordering operator<=>(const RefBase& a, const RefBase& b) noexcept { return a.id() <=> b.id(); }
+
+ protected:
+  friend struct RefAccess;
+  RefBase() noexcept = default;
+  explicit RefBase(IntrusivePtr<Cell> cell) noexcept : cell_{std::move(cell)} {}
+  [[nodiscard]] Cell& cell() const noexcept { return cell_ ? *cell_ : dead_cell(); }
+  IntrusivePtr<Cell> cell_;
+};
+
+/// The runtime's way into and out of refs.
+struct RefAccess {
+  [[nodiscard]] static Cell& cell(const RefBase& ref) noexcept { return ref.cell(); }
+  [[nodiscard]] static IntrusivePtr<Cell> share(const RefBase& ref) noexcept { return ref.cell_; }
+  template <class Ref>
+  [[nodiscard]] static Ref make(IntrusivePtr<Cell> cell) noexcept {
+    return Ref{std::move(cell)};
+  }
+};
+
+/// What one message type does with one actor type; untyped, so that a Protocol ref can hold it.
+struct HandlerEntry {
+  const TypeInfo* message;
+  const TypeInfo* reply;
+  const EnvelopeOps* send;
+  const EnvelopeOps* send_with;
+  const EnvelopeOps* ask;
+};
+
+/// A message with what came along.
+template <class M>
+struct RichEnvelope : Envelope {
+  template <class U>
+  RichEnvelope(const EnvelopeOps* operations, U&& m, IntrusivePtr<Cell> from, IntrusivePtr<Cell> answer_to, std::uint64_t correlation,
+               TimePoint sent)
+      : Envelope{operations},
+        message(std::forward<U>(m)),
+        sender{std::move(from)},
+        reply_to{std::move(answer_to)},
+        correlation_id{correlation},
+        sent_at{sent} {}
+  ~RichEnvelope() = delete;
+  union {
+    M message;
+  };
+  union {
+    IntrusivePtr<Cell> sender;
+  };
+  union {
+    IntrusivePtr<Cell> reply_to;
+  };
+  std::uint64_t correlation_id;
+  TimePoint sent_at;
+
+  static void describe_rich(const Envelope& envelope, Particulars& to) noexcept {
+    const auto& self = static_cast<const RichEnvelope&>(envelope);
+    to.sender = self.sender.get();
+    to.reply_to = self.reply_to.get();
+    to.correlation_id = self.correlation_id;
+    to.sent_at = self.sent_at;
+  }
+};
+
+template <class A, class M>
+struct HandlerOps {
+  using Return = typename HandlerTrait<A, M>::Return;
+  using Reply = typename ReplyType<Return>::type;
+
+  static A& actor(Cell& cell) noexcept { return *static_cast<A*>(cell.state()); }
+  static Outcome handle_plain(Cell& cell, Envelope& envelope) {
+    static_cast<void>(actor(cell).handle(std::move(static_cast<MessageEnvelope<M>&>(envelope).message)));
+    return Outcome::Handled;
+  }
+  static Outcome handle_rich(Cell& cell, Envelope& envelope) {
+    static_cast<void>(actor(cell).handle(std::move(static_cast<RichEnvelope<M>&>(envelope).message)));
+    return Outcome::Handled;
+  }
+  static Outcome handle_ask(Cell& cell, Envelope& envelope) {
+    auto& question = static_cast<AskEnvelope<M, Reply>&>(envelope);
+    if constexpr (ReplyType<Return>::is_later) {
+      static_cast<void>(actor(cell).handle(std::move(question.message)));
+    } else if constexpr (std::is_void_v<Return>) {
+      actor(cell).handle(std::move(question.message));
+      settle_from<Reply>(cell, *question.ask, {});
+    } else {
+      settle_from<Reply>(cell, *question.ask, actor(cell).handle(std::move(question.message)));
+    }
+    return Outcome::Handled;
+  }
+  static void destroy_plain(Envelope& envelope) { std::destroy_at(&static_cast<MessageEnvelope<M>&>(envelope).message); }
+  static void destroy_rich(Envelope& envelope) {
+    auto& self = static_cast<RichEnvelope<M>&>(envelope);
+    std::destroy_at(&self.sender);
+    std::destroy_at(&self.reply_to);
+    std::destroy_at(&self.message);
+  }
+  static constexpr EnvelopeOps kSend{&handle_plain, nullptr, &destroy_plain, &kTypeInfo<M>, nullptr, sizeof(MessageEnvelope<M>), true};
+  static constexpr EnvelopeOps kSendWith{&handle_rich,     nullptr,
+                                         &destroy_rich,    &kTypeInfo<M>,
+                                         &RichEnvelope<M>::describe_rich, sizeof(RichEnvelope<M>),
+                                         true};
+  static constexpr EnvelopeOps kAsk{&handle_ask,
+                                    &AskEnvelope<M, Reply>::abandon_ask,
+                                    &AskEnvelope<M, Reply>::destroy_ask,
+                                    &kTypeInfo<M>,
+                                    &AskEnvelope<M, Reply>::describe_ask,
+                                    sizeof(AskEnvelope<M, Reply>),
+                                    true};
+};
+
+template <class A, class M>
+inline constexpr HandlerEntry kHandler{&kTypeInfo<M>, &kTypeInfo<ReplyOf<A, M>>, &HandlerOps<A, M>::kSend, &HandlerOps<A, M>::kSendWith,
+                                       &HandlerOps<A, M>::kAsk};
+
+template <class T>
+inline constexpr bool kIsProtocol = false;
+template <class... S>
+inline constexpr bool kIsProtocol<Protocol<S...>> = true;
+
+template <class Signature, class... Signatures>
+consteval bool has_signature() {
+  return (std::is_same_v<Signature, Signatures> || ...);
+}
+
+/// The untyped half of a rich send: who sends is whoever's turn it is.
+[[nodiscard]] IntrusivePtr<Cell> sender_of_this_turn() noexcept;
+[[nodiscard]] TimePoint turn_now(const Runtime& runtime) noexcept;
+
+/// try_send: on a refusal the message goes back to where it came from.
+template <class M>
+[[nodiscard]] Delivery try_deliver(Cell& cell, const EnvelopeOps* ops, M& message) {
+  auto* const envelope = make_envelope<MessageEnvelope<M>>(ops, std::move(message));
+  const Delivery delivery = deliver(cell, envelope, Refusal::HandBack);
+  if (delivery != Delivery::Accepted) {
+    std::destroy_at(std::addressof(message));
+    std::construct_at(std::addressof(message), std::move(envelope->message));
+    destroy_envelope(envelope);
+  }
+  return delivery;
+}
+
+template <class R, class M>
+[[nodiscard]] AskFuture<R> ask_from_thread(Cell& cell, const EnvelopeOps* ops, M&& message, Duration within) {
+  using Plain = std::remove_cvref_t<M>;
+  Runtime* const runtime = cell.runtime();
+  const TimePoint now = runtime->clock->now();
+  const TimePoint deadline = saturating_add(now, within);
+  auto ask = IntrusivePtr<ThreadAsk<R>>::adopt(new ThreadAsk<R>{runtime});
+  auto* const envelope = make_envelope<AskEnvelope<Plain, R>>(ops, std::forward<M>(message), *ask, this_thread.cell, now, deadline);
+  deliver(cell, envelope);
+  return AskFuture<R>{std::move(ask), deadline};
+}
+
+}  // namespace detail
+
+/// What may travel with a send.
+struct SendOptions;
+
+/// A ref of any actor. Knows nothing of its messages until it is asked.
+///
+/// Threads    as ActorRef.
+class AnyRef : public detail::RefBase {
+ public:
+  AnyRef() noexcept = default;
+  template <class A>
+  AnyRef(const ActorRef<A>& ref) noexcept;  // NOLINT(google-explicit-constructor)
+  /// The typed ref, or one that names no place when the actor is of another type. A supervised place keeps its type.
+  template <class A>
+  [[nodiscard]] ActorRef<A> as() const noexcept;
+  [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(cell_); }
+
+ private:
+  friend struct detail::RefAccess;
+  explicit AnyRef(detail::IntrusivePtr<detail::Cell> cell) noexcept : RefBase{std::move(cell)} {}
+};
+
+struct SendOptions {
+  AnyRef reply_to = {};              ///< whom the receiver should answer; nobody by default
+  std::uint64_t correlation_id = 0;  ///< the sender's own mark, handed to the receiver as it is
+};
+
+namespace detail {
+
+template <class M>
+[[nodiscard]] Delivery deliver_with(Cell& cell, const EnvelopeOps* ops, M&& message, const SendOptions& options) {
+  using Plain = std::remove_cvref_t<M>;
+  return deliver(cell, make_envelope<RichEnvelope<Plain>>(ops, std::forward<M>(message), sender_of_this_turn(),
+                                                          RefAccess::share(options.reply_to), options.correlation_id,
+                                                          turn_now(*cell.runtime())));
+}
+
+/// What a ref of one particular class can do besides; see supervisors/supervisor.hpp.
+template <class A, class Ref>
+struct RefExtension {};
+
+}  // namespace detail
+
+/// The only way to an actor: names a place in the tree, whichever life it is on.
+///
+/// Threads    sends, asks and getters: any. One ref object: as a plain value.
+/// Ownership  keeps the place's address valid, not the actor alive. Safe after the actor and after the system.
+/// Order      messages of one thread of control arrive in the order in which they were sent.
+/// Failure    a send to a place that has ended answers Closed and makes a dead letter.
+template <class A>
+class ActorRef : public detail::RefBase, public detail::RefExtension<A, ActorRef<A>> {
+ public:
+  ActorRef() noexcept = default;
+
+  /// Sends exactly an M (nothing is converted). What the answer is not Accepted for is a dead letter, so it may be ignored.
+  /// Throws what copying or moving the message throws, and std::bad_alloc; nothing is sent then.
+  template <class M>
+    requires Handles<A, std::remove_cvref_t<M>>
+  Delivery send(M&& message) const {
+    using Plain = std::remove_cvref_t<M>;
+    return detail::deliver(this->cell(), detail::make_envelope<detail::MessageEnvelope<Plain>>(&detail::HandlerOps<A, Plain>::kSend,
+                                                                                               std::forward<M>(message)));
+  }
+  template <class M>
+    requires(!Handles<A, std::remove_cvref_t<M>>)
+  Delivery send(M&& message) const = delete;  // no handler for this message: the actor has no handle() for exactly this type
+
+  template <class M>
+    requires Handles<A, std::remove_cvref_t<M>>
+  Delivery send(M&& message, const SendOptions& options) const {
+    return detail::deliver_with(this->cell(), &detail::HandlerOps<A, std::remove_cvref_t<M>>::kSendWith, std::forward<M>(message), options);
+  }
+
+  /// As send, but a refused message stays with the caller: no dead letter.
+  template <class M>
+    requires(Handles<A, M> && !std::is_const_v<M>)
+  [[nodiscard]] Delivery try_send(M& message) const {
+    return detail::try_deliver(this->cell(), &detail::HandlerOps<A, M>::kSend, message);
+  }
+
+  /// Asks from outside an actor; an actor uses its own ask(). The deadline starts now.
+  template <class M>
+    requires Handles<A, std::remove_cvref_t<M>>
+  AskFuture<ReplyOf<A, std::remove_cvref_t<M>>> ask(M&& message, Duration within) const {
+    using Plain = std::remove_cvref_t<M>;
+    return detail::ask_from_thread<ReplyOf<A, Plain>>(this->cell(), &detail::HandlerOps<A, Plain>::kAsk, std::forward<M>(message), within);
+  }
+  template <class M>
+    requires(!Handles<A, std::remove_cvref_t<M>>)
+  void ask(M&& message, Duration within) const = delete;  // no handler for this message: the actor has no handle() for exactly this type
+
+ private:
+  friend struct detail::RefAccess;
+  explicit ActorRef(detail::IntrusivePtr<detail::Cell> cell) noexcept : RefBase{std::move(cell)} {}
+};
+
+/// A ref that knows only the messages, not the actor's class: `ActorRef<Protocol<int(Add), void(Reset)>>`. Made implicitly from the
+/// ref of any actor that handles them, and from any wider protocol's.
+template <class... Rs, class... Ms>
+class ActorRef<Protocol<Rs(Ms)...>> : public detail::RefBase {
+ public:
+  using Table = std::array<const detail::HandlerEntry*, sizeof...(Ms)>;
+
+  ActorRef() noexcept = default;
+  template <class A>
+    requires(!detail::kIsProtocol<A> && (Handles<A, Ms> && ...) && (std::is_same_v<ReplyOf<A, Ms>, Rs> && ...))
+  ActorRef(const ActorRef<A>& ref) noexcept  // NOLINT(google-explicit-constructor)
+      : RefBase{detail::RefAccess::share(ref)}, table_{kTableOf<A>.data()}, entries_{sizeof...(Ms)} {}
+
+  template <class... R2, class... M2>
+    requires(!std::is_same_v<Protocol<R2(M2)...>, Protocol<Rs(Ms)...>> && (detail::has_signature<Rs(Ms), R2(M2)...>() && ...))
+  ActorRef(const ActorRef<Protocol<R2(M2)...>>& wider) noexcept  // NOLINT(google-explicit-constructor)
+      : RefBase{detail::RefAccess::share(wider)}, table_{wider.table_}, entries_{wider.entries_} {}
+
+  template <class M>
+    requires(std::is_same_v<std::remove_cvref_t<M>, Ms> || ...)
+  Delivery send(M&& message) const {
+    using Plain = std::remove_cvref_t<M>;
+    const detail::HandlerEntry* const entry = find<Plain>();
+    if (entry == nullptr) return Delivery::Closed;  // names no place
+    return detail::deliver(this->cell(), detail::make_envelope<detail::MessageEnvelope<Plain>>(entry->send, std::forward<M>(message)));
+  }
+  template <class M>
+    requires(!(std::is_same_v<std::remove_cvref_t<M>, Ms> || ...))
+  Delivery send(M&& message) const = delete;  // no handler for this message: the protocol does not list this type
+
+  template <class M>
+    requires(std::is_same_v<std::remove_cvref_t<M>, Ms> || ...)
+  Delivery send(M&& message, const SendOptions& options) const {
+    const detail::HandlerEntry* const entry = find<std::remove_cvref_t<M>>();
+    if (entry == nullptr) return Delivery::Closed;
+    return detail::deliver_with(this->cell(), entry->send_with, std::forward<M>(message), options);
+  }
+
+  template <class M>
+    requires(std::is_same_v<M, Ms> || ...)
+  [[nodiscard]] Delivery try_send(M& message) const {
+    const detail::HandlerEntry* const entry = find<M>();
+    if (entry == nullptr) return Delivery::Closed;
+    return detail::try_deliver(this->cell(), entry->send, message);
+  }
+
+  template <class M>
+    requires(std::is_same_v<std::remove_cvref_t<M>, Ms> || ...)
+  auto ask(M&& message, Duration within) const {
+    using Plain = std::remove_cvref_t<M>;
+    using R = typename ReplyFor<Plain, Protocol<Rs(Ms)...>>::type;
+    const detail::HandlerEntry* const entry = find<Plain>();
+    if (entry == nullptr) {
+      auto closed = detail::IntrusivePtr<detail::ThreadAsk<R>>::adopt(new detail::ThreadAsk<R>{detail::dead_cell().runtime()});
+      closed->settle(Error{AskError::Closed});
+      return AskFuture<R>{std::move(closed), TimePoint::min()};
+    }
+    return detail::ask_from_thread<R>(this->cell(), entry->ask, std::forward<M>(message), within);
+  }
+
+ private:
+  template <class T>
+  friend class ActorRef;
+  friend struct detail::RefAccess;
+  template <class T>
+  friend class Actor;
+
+  template <class M, class P>
+  struct ReplyFor;
+  template <class M, class R, class... R2, class... M2>
+  struct ReplyFor<M, Protocol<R(M), R2(M2)...>> {
+    using type = R;
+  };
+  template <class M, class R, class N, class... R2, class... M2>
+  struct ReplyFor<M, Protocol<R(N), R2(M2)...>> : ReplyFor<M, Protocol<R2(M2)...>> {};
+
+  template <class A>
+  static constexpr Table kTableOf{&detail::kHandler<A, Ms>...};
+
+  /// The own index first; a narrowed ref keeps the wider table and scans it.
+  template <class M>
+  [[nodiscard]] const detail::HandlerEntry* find() const noexcept {
+    constexpr std::size_t kIndex = index_of<M>();
+    if (kIndex < entries_ && detail::same_type(table_[kIndex]->message, &detail::kTypeInfo<M>)) return table_[kIndex];
+    for (std::size_t i = 0; i < entries_; ++i) {
+      if (detail::same_type(table_[i]->message, &detail::kTypeInfo<M>)) return table_[i];
+    }
+    return nullptr;
+  }
+  template <class M>
+  static consteval std::size_t index_of() {
+    std::size_t index = 0;
+    std::size_t i = 0;
+    ((std::is_same_v<M, Ms> ? index = i++ : i++), ...);
+    return index;
+  }
+
+  const detail::HandlerEntry* const* table_ = nullptr;
+  std::size_t entries_ = 0;
+};
+
+template <class A>
+AnyRef::AnyRef(const ActorRef<A>& ref) noexcept : RefBase{detail::RefAccess::share(ref)} {}
+
+template <class A>
+ActorRef<A> AnyRef::as() const noexcept {
+  if (!cell_ || !detail::same_type(cell_->ops().type, &detail::kTypeInfo<A>)) return {};
+  return detail::RefAccess::make<ActorRef<A>>(cell_);
+}
+
+}  // namespace coppice
+
+template <class A>
+struct std::hash<coppice::ActorRef<A>> {
+  std::size_t operator()(const coppice::ActorRef<A>& ref) const noexcept { return std::hash<std::uint64_t>{}(ref.id()); }
+};
+template <>
+struct std::hash<coppice::AnyRef> {
+  std::size_t operator()(const coppice::AnyRef& ref) const noexcept { return std::hash<std::uint64_t>{}(ref.id()); }
+};

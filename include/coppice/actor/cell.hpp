@@ -1,0 +1,314 @@
+#pragma once
+
+#include <cstdint>
+#include <new>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "coppice/actor/exit_reason.hpp"
+#include "coppice/actor/phase.hpp"
+#include "coppice/actor/runtime.hpp"
+#include "coppice/base/fence.hpp"
+#include "coppice/base/intrusive_ptr.hpp"
+#include "coppice/mailbox/mailbox.hpp"
+#include "coppice/mailbox/overflow.hpp"
+#include "coppice/scheduler/scheduler.hpp"
+
+// [path 4 of 7] run: from a scheduler, on a worker; to handle, once for each message of the activation
+
+namespace coppice {
+/// What an actor answers when it threw: the decision before its state is destroyed.
+enum class OnError : unsigned char {
+  Supervise,  ///< end the life; the supervisor decides by its restart type and strategy (the default)
+  Resume,     ///< the message is consumed, the life goes on with its state as it is
+  Stop,       ///< end the life for good, whatever the restart type says
+  Restart,    ///< start a new life, whatever the restart type says (it counts against the limit); without a supervisor: Stop
+  Escalate,   ///< the supervisor fails at once with this reason, and its own parent decides
+};
+}  // namespace coppice
+
+namespace coppice::detail {
+
+class CellExtras;
+struct CellSignal;
+struct LifeItem;
+
+/// How a place's actor is made, life after life. Counted: the place holds it, and a child spec may.
+///
+/// Threads    construct(): the owner of the place's turn.
+struct Factory : PoolAllocated {
+  virtual ~Factory() = default;
+  virtual void construct(void* where) = 0;  // may throw: the life's start fails
+  void add_ref() noexcept { refs.add(); }
+  void release() noexcept {
+    if (refs.drop()) delete this;
+  }
+  RefCount refs;
+};
+
+/// What a parent hears of a child, in its system lane.
+struct ChildEvent {
+  enum class Kind : unsigned char { Started, StartFailed, Exited, Poke };  // Poke: a manager's own timer
+  Kind kind;
+  Cell* child;
+  std::uint32_t incarnation;
+  ExitReason reason;
+  OnError verdict = OnError::Supervise;
+};
+
+/// What can be done with an actor whose type only its maker knows. One object a type.
+struct ActorOps {
+  const TypeInfo* type;
+  std::uint32_t bytes;
+  std::uint32_t alignment;
+  void (*construct_default)(void* where);  // null: the actor needs its factory
+  void (*destroy)(void* actor);
+  // Hooks; null when the actor does not declare them. Each may throw.
+  void (*on_start)(void* actor);
+  void (*on_stop)(void* actor, const ExitReason& reason);
+  void (*on_restart)(void* actor, const ExitReason& reason);
+  OnError (*on_error)(void* actor, const ExitReason& reason);
+  // Actors that manage children themselves (supervisors): null for all others. They report the end of their start with
+  // finish_start() and the end of their stop with finish_stop().
+  void (*child_event)(void* actor, const ChildEvent& event);
+  void (*begin_stop)(void* actor, const ExitReason& reason);
+};
+
+/// The senders' side of a bound. [B1] Exact: at no moment more than `capacity` bounded messages wait.
+struct Bound : PoolAllocated {
+  std::uint64_t capacity;
+  Overflow overflow;
+  alignas(8) Atomic<std::uint64_t> entered{0};  // senders, by compare-and-swap
+  Atomic<std::uint64_t> left{0};                // the owner, by a plain store
+
+  Bound(std::uint64_t c, Overflow o) noexcept : capacity{c}, overflow{o} {}
+  [[nodiscard]] bool try_enter() noexcept {
+    std::uint64_t in = entered.load(kRelaxed);
+    do {
+      // acquire: what `left` counts has left the mailbox.
+      if (in - left.load(kAcquire) >= capacity) return false;
+    } while (!entered.compare_exchange_weak(in, in + 1, kAcqRel, kRelaxed));
+    return true;
+  }
+  void withdraw() noexcept { entered.fetch_sub(1, kAcqRel); }
+  void leave() noexcept { left.store(left.load(kRelaxed) + 1, kRelease); }
+};
+
+/// A place: its mailbox, its life-cycle, and behind it in the same block the state of the life that is on.
+///
+/// Threads    send(), signal(), the counts and the getters: any. All else: the owner, which is whoever runs the activation.
+/// Ownership  counted by refs, by its parent, by what refers to it; a place that has not ended holds one count on itself.
+/// Order      signals before the next message; messages as the mailbox gives them.
+/// Failure    what user code throws is caught in step() and in_hook(), and nowhere else.
+///
+/// [C1] Exclusivity: hooks and handlers of one place never overlap (Mailbox [M1]).
+/// [C2] A life's end, in this order: its children have ended; on_stop; what it made (timers, asks, watches) is withdrawn; the
+///      state is destroyed; then each watcher gets one Down; only then may the next life be constructed.
+/// [C3] A place's end, before the Downs: the name is released and the mailbox closed; what waited in it is a dead letter.
+/// [C4] A held cell runs no messages, but signals.
+class Cell : public Runnable {
+ public:
+  /// A new place whose first activation constructs the actor. The caller gets the first count and must submit it.
+  [[nodiscard]] static Cell* make(Runtime& runtime, Scheduler& scheduler, const ActorOps& ops, Factory* factory, Cell* parent);
+
+  void add_ref() noexcept { refs_.add(); }
+  void release() noexcept {
+    if (refs_.drop()) destroy();
+  }
+
+  // ---- any thread ----
+  [[nodiscard]] Runtime* runtime() const noexcept { return static_cast<Runtime*>(table); }
+  [[nodiscard]] Scheduler& scheduler() const noexcept { return *scheduler_; }
+  [[nodiscard]] const ActorOps& ops() const noexcept { return *ops_; }
+  [[nodiscard]] Cell* parent() const noexcept { return parent_; }
+  [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
+  [[nodiscard]] Phase phase() const noexcept { return phase_.load(kAcquire); }
+  [[nodiscard]] std::uint32_t incarnation() const noexcept { return incarnation_.load(kRelaxed); }
+  [[nodiscard]] std::uint64_t handled() const noexcept { return handled_.load(kRelaxed); }
+  [[nodiscard]] bool is_closed() const noexcept { return mailbox_.is_closed(); }
+  [[nodiscard]] std::string name() const;  // the registered name or the child's id; empty if it has none
+  [[nodiscard]] std::string path() const;  // "app/workers/worker-3", "#17" for the nameless
+  void signal(CellSignal* signal) noexcept;  // takes it
+  /// The cell that took this place over after a kill, or null.
+  [[nodiscard]] Cell* successor() const noexcept;
+  void set_successor(Cell& next) noexcept;
+  [[nodiscard]] std::uint64_t depth_at_rest() const noexcept { return mailbox_.depth(); }
+  [[nodiscard]] Cell* newest_child_at_rest() const noexcept;
+  [[nodiscard]] Cell* older_sibling() const noexcept { return older_; }
+
+  // ---- before the first activation: its maker ----
+  void set_name(std::string_view name, bool registered);
+  void set_mailbox(const MailboxOptions& options);
+  void set_supervised() noexcept { supervised_ = true; }
+
+  // ---- the owner ----
+  [[nodiscard]] void* state() noexcept { return reinterpret_cast<std::byte*>(this) + state_offset(*ops_); }
+  [[nodiscard]] CellExtras& extras();
+  [[nodiscard]] CellExtras* extras_if_any() const noexcept { return extras_.load(kAcquire); }
+  [[nodiscard]] Envelope* current() const noexcept { return current_.load(kRelaxed); }
+  void adopt_child(Cell& child) noexcept;
+  void stop_self(const ExitReason& reason) noexcept;
+  void finish_start(const ExitReason* failure) noexcept;  // managers only
+  void finish_stop(const ExitReason& reason) noexcept;    // managers only
+  [[nodiscard]] bool is_supervised() const noexcept { return supervised_; }
+
+  /// The run loop. One is made for each monitor.
+  template <class Monitor>
+  static void run_with(Runnable& runnable) noexcept;
+
+  // ---- sending; see send.hpp ----
+  [[nodiscard]] Mailbox& mailbox() noexcept { return mailbox_; }
+  [[nodiscard]] Bound* bound() const noexcept { return bound_; }
+
+ private:
+  friend struct CellLife;
+  friend struct SiblingList;
+  enum class Next : unsigned char { GoOn, Over };
+  enum class Claim : unsigned char { Free, Owner, Killer, Taken };
+
+  Cell(Runtime& runtime, Scheduler& scheduler, const ActorOps& ops, Factory* factory, Cell* parent) noexcept;
+  ~Cell();
+  void destroy() noexcept;
+  [[nodiscard]] static std::size_t state_offset(const ActorOps& ops) noexcept {
+    return (sizeof(Cell) + ops.alignment - 1) / ops.alignment * ops.alignment;
+  }
+
+  template <class Monitor>
+  void step(Link* link) noexcept;
+  template <class Monitor>
+  void record_handled(const TypeInfo& message) noexcept;
+  [[nodiscard]] Next attend() noexcept;  // signals, and what they set off
+  [[nodiscard]] Next rest() noexcept;    // no message to run: rest, or find out why not
+  void failed_in_hand(Envelope& envelope, bool was_handled) noexcept;  // inside a catch block
+  void stale_in_hand(Envelope& envelope) noexcept;
+  void yield_back() noexcept;
+
+  // One cache line for senders and the loop.
+  RefCount refs_;
+  Atomic<std::uint32_t> incarnation_{0};
+  Mailbox mailbox_;
+  Atomic<Envelope*> current_{nullptr};  // in hand; a marker while a hook runs
+  Scheduler* scheduler_;
+  Bound* bound_ = nullptr;
+  const ActorOps* ops_;
+  Cell* parent_;  // counted
+  Cell* older_ = nullptr;  // siblings, in the parent's list; the parent's (or the system's lock holder's)
+  Cell* newer_ = nullptr;
+  Atomic<CellExtras*> extras_{nullptr};
+  Factory* factory_;  // counted; null for actors that are made by default
+  Atomic<std::uint64_t> handled_{0};
+  std::uint64_t id_;
+  Atomic<Phase> phase_{Phase::Starting};
+  Atomic<Claim> claim_{Claim::Free};  // who may touch the life-cycle: settles a take-over against a returning handler
+  bool state_alive_ = false;          // a life's state is constructed; alone in its byte: user code runs while a killer looks
+  bool attention_ : 1 = true;         // the first activation has something to do before messages
+  bool held_ : 1 = true;
+  bool supervised_ : 1 = false;
+  bool draining_ : 1 = false;
+  bool started_ : 1 = false;     // the life that is on got through its start: its end runs on_stop
+  bool place_over_ : 1 = false;  // no life will come any more
+};
+
+/// A parent's children, or (under a lock) the actors without a parent; newest first.
+struct SiblingList {
+  static void push(Cell*& newest, Cell& cell) noexcept {
+    cell.older_ = newest;
+    if (newest != nullptr) newest->newer_ = &cell;
+    newest = &cell;
+  }
+  static void remove(Cell*& newest, Cell& cell) noexcept {
+    if (cell.older_ != nullptr) cell.older_->newer_ = cell.newer_;
+    if (cell.newer_ != nullptr) cell.newer_->older_ = cell.older_;
+    if (newest == &cell) newest = cell.older_;
+    cell.older_ = cell.newer_ = nullptr;
+  }
+};
+
+/// Runs one message's handler, catching whatever user code throws. The one place where handlers are called.
+template <class Monitor>
+void Cell::step(Link* link) noexcept {
+  if (Link* const before = mailbox_.take(link)) free_block(before, static_cast<Envelope*>(before)->ops->bytes);
+  auto& envelope = *static_cast<Envelope*>(link);
+  if (bound_ != nullptr && envelope.ops->bounded) bound_->leave();
+  current_.store(&envelope, kRelease);  // partner: CellLife::take_over
+  this_thread.now_known = false;
+  bool handled = false;
+  try {
+    if (runtime()->faults != nullptr) [[unlikely]] {
+      runtime()->faults->before_message(*this);
+    }
+    // [path 5 of 7] handle: from run; to the user's handler, or to fail when it throws
+    if (envelope.ops->handle(*this, envelope) == Outcome::Handled) [[likely]] {
+      handled = true;
+      runtime()->count(Count::Taken);
+      runtime()->count(Count::Handled);
+      handled_.store(handled_.load(kRelaxed) + 1, kRelaxed);
+      if constexpr (Monitor::kRecords) record_handled<Monitor>(*envelope.ops->message);
+    } else {
+      stale_in_hand(envelope);
+      handled = true;
+    }
+    envelope.ops->destroy(envelope);
+  } catch (...) {
+    failed_in_hand(envelope, handled);
+  }
+  current_.store(nullptr, kRelease);
+  light_fence();  // partner: the heavy fence in CellLife::take_over, before it looks at current_
+}
+
+/// Only made for monitors that record. A monitor that throws hurts nobody.
+template <class Monitor>
+void Cell::record_handled(const TypeInfo& message) noexcept {
+  try {
+    static_cast<Monitor*>(runtime()->monitor)
+        ->record(typename Monitor::Event{.kind = EventKind::MessageHandled,
+                                         .actor = id_,
+                                         .incarnation = incarnation_.load(kRelaxed),
+                                         .path = {},
+                                         .subject = message.name,
+                                         .text = {},
+                                         .time = {}});
+  } catch (...) {
+  }
+}
+
+/// The thread's view of whose turn it is, for the length of an activation.
+struct TurnScope {
+  explicit TurnScope(Cell& cell) noexcept : outer{std::exchange(this_thread.cell, &cell)} { this_thread.now_known = false; }
+  ~TurnScope() { this_thread.cell = outer; }
+  TurnScope(const TurnScope&) = delete;
+  TurnScope& operator=(const TurnScope&) = delete;
+  Cell* outer;
+};
+
+template <class Monitor>
+void Cell::run_with(Runnable& runnable) noexcept {
+  Cell& cell = static_cast<Cell&>(runnable);
+  const TurnScope turn{cell};
+  unsigned left = cell.runtime()->batch;
+  bool attention = cell.attention_;
+  bool first = true;
+  for (;;) {
+    if (attention || cell.mailbox_.has_signals()) [[unlikely]] {
+      attention = false;
+      if (cell.attend() == Next::Over) return;
+    }
+    Link* const link = cell.held_ ? nullptr : cell.mailbox_.next();
+    if (link == nullptr) {
+      if (cell.rest() == Next::Over) return;
+      continue;
+    }
+    if (left-- == 0) {
+      cell.yield_back();
+      return;
+    }
+    if (!first) {
+      if (WorkerSlot* const worker = this_thread.worker; worker != nullptr && worker->next != nullptr) flush_slot(*worker);
+    }
+    first = false;
+    cell.step<Monitor>(link);
+  }
+}
+
+}  // namespace coppice::detail

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "coppice/actor/exit_reason.hpp"
+#include "coppice/actor/monitor.hpp"
+#include "coppice/mailbox/overflow.hpp"
+#include "coppice/message/envelope.hpp"
+#include "coppice/message/ledger.hpp"
+#include "coppice/scheduler/scheduler.hpp"
+
+namespace coppice {
+class System;
+}
+
+namespace coppice::detail {
+
+class Cell;
+
+/// What a cell needs from its system. The interface stands here, with its caller; system/ and testing/ implement it.
+///
+/// Threads    any.
+/// Ownership  counted: every cell holds one count, so that a ref which outlives its system stays safe.
+/// Failure    nothing throws.
+class Runtime : public RunTable {
+ public:
+  Runtime() noexcept = default;
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
+
+  void add_ref() noexcept { refs_.add(); }
+  void release() noexcept {
+    if (refs_.drop()) delete this;
+  }
+
+  /// Adds to the ledger: the thread's own shard where it has one, a shared one otherwise.
+  void count(Count what, std::uint64_t n = 1) noexcept {
+    if (this_thread.runtime == this) {
+      this_thread.ledger->add_owned(what, n);
+    } else {
+      count_shared(what, n);
+    }
+  }
+
+  /// Records a message that nobody will handle; the ledger, the dead letter queue and the monitor hear of it.
+  virtual void dead_letter(Cell& target, const Envelope& envelope, DeadReason reason) noexcept = 0;
+  /// The place is over: its name is free, it no longer counts. Its last count may go after this.
+  virtual void place_ended(Cell& cell, const ExitReason& reason) noexcept = 0;
+  virtual void release_name(Cell& cell) noexcept = 0;
+  /// A life crashed and nobody supervises it.
+  virtual void unhandled_failure(Cell& cell, const ExitReason& reason) noexcept = 0;
+  /// A handler did not return in time and was left behind; later: it returned.
+  virtual void zombie_left(Cell& cell, const TypeInfo* handling) noexcept = 0;
+  virtual void zombie_returned(Cell& cell) noexcept = 0;
+  /// Blocks the calling thread while `word` holds `expected`, until `deadline` at the latest. False: the time was up. Not to be
+  /// called on an actor's turn. A test system runs its actors meanwhile.
+  virtual bool wait(const Atomic<std::uint32_t>& word, std::uint32_t expected, TimePoint deadline) noexcept = 0;
+  virtual void wake(Atomic<std::uint32_t>& word) noexcept = 0;
+  /// A random number from the system's one seeded source (jitter).
+  [[nodiscard]] virtual std::uint64_t random() noexcept = 0;
+  /// One more live actor; false when the system is full or closing.
+  [[nodiscard]] virtual bool admit() noexcept = 0;
+  /// Reserves a name for a cell that is about to start; false when a live actor has it.
+  [[nodiscard]] virtual bool register_name(std::string_view name, Cell& cell) = 0;
+  /// Lists an actor that has no parent, for the shutdown. False: too late.
+  [[nodiscard]] virtual bool adopt_top_level(Cell& cell) = 0;
+  /// Undoes admit() for an actor that was not spawned after all.
+  virtual void unadmit() noexcept = 0;
+  [[nodiscard]] virtual bool is_closing() const noexcept = 0;
+  /// Chance for tests to fail the n-th message or start; null in production.
+  struct Faults {
+    virtual ~Faults() = default;
+    virtual void before_message(Cell& cell) = 0;  // may throw: the handler "throws"
+    virtual void before_start(Cell& cell) = 0;    // may throw: the constructor "throws"
+  };
+
+  System* system = nullptr;
+  const Clock* clock = nullptr;
+  EventSink* events = nullptr;  // null: nobody listens
+  void* monitor = nullptr;      // the policy's instance, for the run loop made for it
+  Faults* faults = nullptr;
+  Scheduler* default_scheduler = nullptr;
+  unsigned batch = 64;          // messages an activation may handle
+  unsigned timers_max = 0;      // live timers an actor may have; 0 never occurs
+  MailboxOptions mailbox_default;
+
+ protected:
+  virtual ~Runtime() = default;
+  virtual void count_shared(Count what, std::uint64_t n) noexcept = 0;
+
+ private:
+  RefCount refs_;
+};
+
+}  // namespace coppice::detail

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <memory>
+#include <new>
+#include <utility>
+
+#include "coppice/actor/cell.hpp"
+#include "coppice/message/message.hpp"
+
+// [path 1 of 7] send: from the user; to push, on the same thread
+
+namespace coppice::detail {
+
+/// Whether a refused message becomes a dead letter or goes back to the caller.
+enum class Refusal : unsigned char { DeadLetter, HandBack };
+
+/// The out-of-line half of deliver(): the mailbox is bounded, or has closed. Takes the envelope unless it hands it back.
+[[nodiscard]] Delivery deliver_slow(Cell& cell, Envelope* envelope, Refusal refusal) noexcept;
+[[nodiscard]] Delivery refused(Cell& cell, Envelope* envelope, Delivery why, Refusal refusal) noexcept;
+
+/// Puts an envelope into an actor's mailbox and submits the actor if that woke it. Any thread. On HandBack and anything but
+/// Accepted the envelope is still the caller's; otherwise it is gone.
+inline Delivery deliver(Cell& cell, Envelope* envelope, Refusal refusal = Refusal::DeadLetter) noexcept {
+  cell.runtime()->count(Count::Sent);
+  if (cell.bound() != nullptr) [[unlikely]] {
+    return deliver_slow(cell, envelope, refusal);
+  }
+  switch (cell.mailbox().push(*envelope)) {
+    case Pushed::Activate: submit(cell.scheduler(), cell); return Delivery::Accepted;
+    case Pushed::Queued: return Delivery::Accepted;
+    case Pushed::Refused: break;
+  }
+  return refused(cell, envelope, Delivery::Closed, refusal);
+}
+
+/// Makes an envelope of type E in a pool block.
+template <class E, class... Args>
+[[nodiscard]] E* make_envelope(Args&&... args) {
+  static_assert(alignof(E) <= 16, "messages that need more than 16 bytes of alignment travel behind a std::unique_ptr");
+  void* const block = allocate_block(sizeof(E));
+  try {
+    return ::new (block) E(std::forward<Args>(args)...);
+  } catch (...) {  // a copy or move of the message threw: on the sender, who hears of it
+    free_block(block, sizeof(E));
+    throw;
+  }
+}
+
+/// A message and nothing else.
+template <class M>
+struct MessageEnvelope : Envelope {
+  template <class U>
+  MessageEnvelope(const EnvelopeOps* operations, U&& m) : Envelope{operations}, message(std::forward<U>(m)) {}
+  ~MessageEnvelope() = delete;  // ops->destroy destroys the message; the link stays valid in the mailbox
+  union {
+    M message;
+  };
+};
+
+}  // namespace coppice::detail

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+#include "coppice/actor/cell.hpp"
+#include "coppice/actor/watch.hpp"
+
+namespace coppice::detail {
+
+/// Somebody outside waits for a start or an end.
+///
+/// Threads    complete(): whoever ends it, once; the rest: the waiter.
+struct Ticket : PoolAllocated {
+  enum : std::uint32_t { kOpen = 0, kDone = 1 };
+  explicit Ticket(Runtime& r) noexcept : runtime{IntrusivePtr<Runtime>::share(&r)} {}
+  void add_ref() noexcept { refs.add(); }
+  void release() noexcept {
+    if (refs.drop()) delete this;
+  }
+  /// The first completion counts; later ones are ignored.
+  void complete(bool success, const ExitReason& why) noexcept;
+
+  RefCount refs;
+  Atomic<std::uint32_t> claimed{0};
+  Atomic<std::uint32_t> state{kOpen};
+  bool ok = false;
+  ExitReason reason;
+  IntrusivePtr<Runtime> runtime;
+};
+
+/// Whether what waits in the mailbox of an actor that is told to stop is still handled.
+enum class StopMode : unsigned char {
+  Discard,  // dead letters
+  Drain,    // handled first
+};
+
+/// All that an actor is told past its messages. One fat struct: signals are rare, and one kind of block serves them all.
+struct CellSignal : Signal, PoolAllocated {
+  enum class Kind : unsigned char {
+    Stop,         // end the life; keep_place: the supervisor will start another
+    Kill,         // end it without on_stop
+    Restart,      // the supervisor: start the next life (opens a closed place again)
+    Retain,       // the supervisor: a next life will come; tell the watchers now
+    Close,        // the supervisor: no next life; the place is closed, its spec kept
+    Bury,         // the supervisor has forgotten the place
+    ChildEvent,   // a child to its parent
+    ChildLate,    // the time that a child had to stop is over
+    Watch,
+    Unwatch,
+    Link,
+    Unlink,
+    LinkExit,
+    Poke,         // a manager's own: run child_event with nothing (timers of a supervisor)
+  };
+  explicit CellSignal(Kind k) noexcept : kind{k} {}
+  Kind kind;
+  StopMode mode = StopMode::Discard;
+  bool keep_place = false;    // the mailbox stays open: a next life may come
+  bool told_to_keep = false;  // by the supervisor: a next life will come
+  ChildEvent::Kind child_kind = ChildEvent::Kind::Exited;
+  OnError verdict = OnError::Supervise;
+  std::uint32_t incarnation = 0;
+  ExitReason reason;
+  IntrusivePtr<Cell> other;
+  IntrusivePtr<WatchNode> watch;
+  IntrusivePtr<Ticket> ticket;
+};
+
+[[nodiscard]] inline CellSignal* make_signal(CellSignal::Kind kind) { return new CellSignal{kind}; }
+
+/// Kills a cell: asks it to end without on_stop, and if its handler stands in the way takes the place from it. True: taken over, the
+/// parent's ChildEvent is on its way. False: it will end by itself, or try again in a millisecond. Called by the parent, or the system.
+[[nodiscard]] bool try_kill(Cell& cell) noexcept;
+
+}  // namespace coppice::detail

@@ -1,0 +1,111 @@
+#pragma once
+
+#include <cstdint>
+
+#include "coppice/actor/actor_ref.hpp"
+#include "coppice/actor/exit_reason.hpp"
+#include "coppice/actor/life_item.hpp"
+
+namespace coppice {
+
+/// A watched actor's life has ended. Comes once for each watch, after everything that life sent to the watcher.
+/// Source: Erlang's monitors (DOWN).
+struct Down {
+  AnyRef actor;
+  std::uint32_t incarnation = 0;  ///< of the life that ended; 0 when there was none (NoProc)
+  ExitReason reason;
+};
+
+/// A linked actor has ended and this one traps exits. Source: Erlang's links (EXIT).
+struct ExitSignal {
+  AnyRef from;
+  ExitReason reason;
+};
+
+namespace detail {
+
+/// One watch: in the watcher's list of what its life made, and in the target's list of who watches.
+///
+/// Threads    `withdrawn`, the LifeItem: the watcher's turn. The target's links: the target's turn.
+struct WatchNode : PoolAllocated, LifeItem {
+  WatchNode(Cell& from, Cell& to, const EnvelopeOps* down) noexcept;
+  void add_ref() noexcept { refs.add(); }
+  void release() noexcept {
+    if (refs.drop()) delete this;
+  }
+  RefCount refs;
+  IntrusivePtr<Cell> watcher;
+  IntrusivePtr<Cell> target;
+  std::uint32_t watcher_incarnation;
+  bool withdrawn = false;
+  const EnvelopeOps* down_ops;
+  WatchNode* previous_watch = nullptr;
+  WatchNode* next_watch = nullptr;
+  bool at_target = false;
+};
+
+struct DownEnvelope : Envelope {
+  DownEnvelope(const EnvelopeOps* operations, Down d, IntrusivePtr<WatchNode> w) noexcept
+      : Envelope{operations}, down{std::move(d)}, watch{std::move(w)} {}
+  ~DownEnvelope() = delete;
+  union {
+    Down down;
+  };
+  union {
+    IntrusivePtr<WatchNode> watch;
+  };
+  /// False: unwatched meanwhile, or an earlier life's.
+  [[nodiscard]] bool spend(Cell& cell) noexcept;
+  static void destroy_down(Envelope& envelope);
+};
+
+template <class A>
+Outcome handle_down(Cell& cell, Envelope& envelope) {
+  auto& self = static_cast<DownEnvelope&>(envelope);
+  if (!self.spend(cell)) return Outcome::Stale;
+  static_cast<A*>(cell.state())->handle(std::move(self.down));
+  return Outcome::Handled;
+}
+template <class A>
+inline constexpr EnvelopeOps kDownOps{&handle_down<A>, nullptr, &DownEnvelope::destroy_down, &kTypeInfo<Down>, nullptr,
+                                      sizeof(DownEnvelope), false};
+
+struct ExitEnvelope : Envelope {
+  ExitEnvelope(const EnvelopeOps* operations, ExitSignal s) noexcept : Envelope{operations}, exit{std::move(s)} {}
+  ~ExitEnvelope() = delete;
+  union {
+    ExitSignal exit;
+  };
+  static void destroy_exit(Envelope& envelope) { std::destroy_at(&static_cast<ExitEnvelope&>(envelope).exit); }
+};
+template <class A>
+Outcome handle_exit(Cell& cell, Envelope& envelope) {
+  static_cast<A*>(cell.state())->handle(std::move(static_cast<ExitEnvelope&>(envelope).exit));
+  return Outcome::Handled;
+}
+template <class A>
+inline constexpr EnvelopeOps kExitOps{&handle_exit<A>, nullptr, &ExitEnvelope::destroy_exit, &kTypeInfo<ExitSignal>, nullptr,
+                                      sizeof(ExitEnvelope), false};
+
+[[nodiscard]] IntrusivePtr<WatchNode> watch_cell(Cell& watcher, Cell& target, const EnvelopeOps* down_ops);
+void unwatch_node(Cell& watcher, WatchNode& node) noexcept;
+void link_cells(Cell& self, Cell& other);
+void unlink_cells(Cell& self, Cell& other) noexcept;
+void trap_exits(Cell& self, const EnvelopeOps* exit_ops);  // null: no longer
+
+}  // namespace detail
+
+/// What watch() answers; unwatch() takes it. A plain value: dropping it keeps the watch.
+class WatchId {
+ public:
+  WatchId() noexcept = default;
+  explicit WatchId(detail::IntrusivePtr<detail::WatchNode> node) noexcept : node_{std::move(node)} {}
+  friend bool operator==(const WatchId&, const WatchId&) noexcept = default;
+
+ private:
+  template <class A>
+  friend class Actor;
+  detail::IntrusivePtr<detail::WatchNode> node_;
+};
+
+}  // namespace coppice

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+#include "coppice/base/atomic.hpp"
+
+namespace coppice::detail {
+
+/// Owns one count of an object that counts itself: T has add_ref() and release(), both noexcept.
+///
+/// Threads    as a plain pointer; the counts themselves are thread-safe.
+template <class T>
+class IntrusivePtr {
+ public:
+  IntrusivePtr() noexcept = default;
+  /// Takes over a count that the caller owns.
+  [[nodiscard]] static IntrusivePtr adopt(T* object) noexcept {
+    IntrusivePtr p;
+    p.object_ = object;
+    return p;
+  }
+  /// Adds a count.
+  [[nodiscard]] static IntrusivePtr share(T* object) noexcept {
+    if (object != nullptr) object->add_ref();
+    return adopt(object);
+  }
+  IntrusivePtr(const IntrusivePtr& other) noexcept : object_{other.object_} {
+    if (object_ != nullptr) object_->add_ref();
+  }
+  IntrusivePtr(IntrusivePtr&& other) noexcept : object_{std::exchange(other.object_, nullptr)} {}
+  IntrusivePtr& operator=(IntrusivePtr other) noexcept {
+    std::swap(object_, other.object_);
+    return *this;
+  }
+  ~IntrusivePtr() {
+    if (object_ != nullptr) object_->release();
+  }
+
+  [[nodiscard]] T* get() const noexcept { return object_; }
+  [[nodiscard]] T* detach() noexcept { return std::exchange(object_, nullptr); }
+  T& operator*() const noexcept { return *object_; }
+  T* operator->() const noexcept { return object_; }
+  explicit operator bool() const noexcept { return object_ != nullptr; }
+  friend bool operator==(const IntrusivePtr&, const IntrusivePtr&) noexcept = default;
+
+ private:
+  T* object_ = nullptr;
+};
+
+/// The count itself: starts at one, which its maker adopts.
+///
+/// Threads    any.
+class RefCount {
+ public:
+  explicit RefCount(std::uint32_t initial = 1) noexcept : count_{initial} {}
+  // relaxed: whoever adds holds a count already, so the object cannot go away meanwhile.
+  void add() noexcept { count_.fetch_add(1, kRelaxed); }
+  /// True for the caller that took the last one and must destroy. acq_rel: all others' last uses happen before the destruction.
+  [[nodiscard]] bool drop() noexcept { return count_.fetch_sub(1, kAcqRel) == 1; }
+  [[nodiscard]] std::uint32_t value() const noexcept { return count_.load(kRelaxed); }
+
+ private:
+  Atomic<std::uint32_t> count_;
+};
+
+/// For cold objects whose type only their maker knows.
+class Counted {
+ public:
+  Counted() noexcept = default;
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+  virtual ~Counted() = default;
+  void add_ref() noexcept { refs_.add(); }
+  void release() noexcept {
+    if (refs_.drop()) delete this;
+  }
+
+ private:
+  RefCount refs_;
+};
+
+}  // namespace coppice::detail

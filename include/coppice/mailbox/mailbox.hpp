@@ -1,0 +1,142 @@
+#pragma once
+
+#include <cstdint>
+
+#include "coppice/base/atomic.hpp"
+#include "coppice/base/config.hpp"
+#include "coppice/message/envelope.hpp"
+
+// [path 2 of 7] push: from ActorRef::send, on the sender's thread; to submit, when it answers Activate
+
+namespace coppice::detail {
+
+/// Something the runtime tells an actor, past its messages: stop, watch, a child's exit …
+/// [M4] Signals have a lane of their own, without a bound; they are taken before the next message.
+struct Signal {
+  Signal* next_signal = nullptr;
+};
+
+/// What a push came to. Must be looked at: whoever is told Activate owns the activation.
+enum class [[nodiscard]] Pushed : unsigned char {
+  Queued,    // somebody else runs the owner, or will
+  Activate,  // this push woke the mailbox: the caller, and nobody else, submits the owner
+  Refused,   // closed: the caller keeps what it wanted to push
+};
+
+/// What came of the owner's wish to rest. Must be looked at.
+enum class [[nodiscard]] Rest : unsigned char {
+  Idle,      // the owner must not touch the mailbox (nor the cell) again
+  Signals,   // signals arrived: take them
+  Messages,  // messages arrived: go on
+  InFlight,  // a sender stands between its exchange and its link: come back in a moment
+};
+
+/// Many senders, one owner: the thread that currently runs the actor's activation.
+///
+/// Threads    push(), push_signal(): any thread. Everything else: the owner.
+/// Ownership  push() takes the link unless it answers Refused. The link taken last stays with the mailbox until the next one
+///            is taken, or until the owner rests; what it carries may be destroyed before.
+/// Order      First in, first out for each sender; unspecified between senders. Signals: the same, in a lane of their own.
+/// Failure    Nothing throws, allocates or blocks.
+///
+/// One word decides: the link pushed last, with four marks.
+///
+///     Busy --rest--> Idle --push, push_signal--> Busy
+///     Busy --rest(held)--> Held --push--> Held     Held --push_signal--> Busy (the hold is then the owner's to end)
+///     Busy --close--> Closed (pushes are refused, signals still taken) --end--> Ended (signals are refused too)
+///
+/// [M1] Between leaving Idle and returning to it, exactly one push answers Activate. Hence one activation per actor, hence
+///      handlers need no locks. src/actor/cell.cpp rests on this.
+/// [M2] An owner cannot rest over a waiting message (unless held) nor over a waiting signal.
+/// [M3] Closing is one step on the word that pushes change: after it no push is accepted, before it none is lost.
+class Mailbox {
+ public:
+  Mailbox() noexcept : head_{to_word(&stub_) | kIdle}, tail_{&stub_} {}
+  /// Made busy: whoever made it submits the owner.
+  struct Busy {};
+  explicit Mailbox(Busy) noexcept : head_{to_word(&stub_)}, tail_{&stub_} {}
+  Mailbox(const Mailbox&) = delete;
+  Mailbox& operator=(const Mailbox&) = delete;
+
+  /// Any thread.
+  Pushed push(Link& link) noexcept {
+    link.next.store(nullptr, kRelaxed);  // published by the store to next below
+    std::uintptr_t seen = head_.load(kRelaxed);
+    for (;;) {
+      if ((seen & kClosed) != 0) [[unlikely]] {
+        return Pushed::Refused;
+      }
+      // Keep SIGNALS and HELD; IDLE goes, unless the mailbox is held: then nobody may run its messages.
+      const std::uintptr_t keep = (seen & kHeld) != 0 ? seen & (kSignals | kHeld | kIdle) : seen & kSignals;
+      // acq_rel: the release half hands over what this sender did, the acquire half takes the state of an owner that rested
+      // (partner: the exchange in try_rest). Nothing behind `seen` is read before this succeeds, so a reused address is harmless.
+      if (head_.compare_exchange_weak(seen, to_word(&link) | keep, kAcqRel, kRelaxed)) break;
+    }
+    // release: partner of the acquire in next(). The link before ours cannot be freed before it has a successor.
+    to_link(seen)->next.store(&link, kRelease);
+    return (seen & (kIdle | kHeld)) == kIdle ? Pushed::Activate : Pushed::Queued;
+  }
+
+  /// Any thread. Refused: the place has ended and nobody will look again.
+  Pushed push_signal(Signal& signal) noexcept;
+
+  /// The next message, or null. Taking it frees the one before. Owner.
+  [[nodiscard]] Link* next() const noexcept {
+    return tail_.load(kRelaxed)->next.load(kAcquire);  // partner: the release in push()
+  }
+  /// Makes `link` (what next() answered) the last one taken; answers the one before for the caller to free, or null. Owner.
+  [[nodiscard]] Link* take(Link* link) noexcept {
+    Link* const before = tail_.load(kRelaxed);
+    tail_.store(link, kRelease);  // release: a take-over of a stuck owner reads it (partner: depth(), Cell::take_over)
+    return before == &stub_ ? nullptr : before;
+  }
+
+  /// The link taken last, or null. Owner.
+  [[nodiscard]] Link* last_taken() const noexcept {
+    Link* const last = tail_.load(kAcquire);
+    return last == &stub_ ? nullptr : last;
+  }
+
+  /// Whether signals wait. Owner; cheap enough to ask before each message.
+  [[nodiscard]] bool has_signals() const noexcept { return signals_.load(kAcquire) != nullptr; }
+  /// All waiting signals, oldest first. Owner.
+  [[nodiscard]] Signal* take_signals() noexcept;
+
+  /// Lets the owner rest. After Idle the owner must not touch the mailbox again; `freed` then is the last link, for it to free.
+  /// While held, messages may wait. Owner.
+  Rest try_rest(bool held, Link*& freed) noexcept;
+
+  /// Refuses every later push. What was accepted can still be taken; try_rest answers InFlight until all of it is linked. Owner.
+  void close() noexcept { head_.fetch_or(kClosed, kAcqRel); }
+  /// Accepts again. Owner.
+  void reopen() noexcept { head_.fetch_and(~kClosed, kAcqRel); }
+  /// Ends the hold that the last rest began. Owner.
+  void release_hold() noexcept { head_.fetch_and(~kHeld, kAcqRel); }
+  /// Closes the signals' lane as well, if it is empty; false when a signal came first. Owner, after close().
+  [[nodiscard]] bool end() noexcept;
+  /// After close(), when is_drained(): gives up the last link, for the owner to free (or null). Owner.
+  [[nodiscard]] Link* strip() noexcept;
+
+  [[nodiscard]] bool is_closed() const noexcept { return (head_.load(kAcquire) & kClosed) != 0; }
+  /// Messages that wait. Owner, or at rest.
+  [[nodiscard]] std::uint64_t depth() const noexcept;
+  /// True when all that was accepted is linked and taken. Owner.
+  [[nodiscard]] bool is_drained() const noexcept { return to_link(head_.load(kAcquire)) == tail_.load(kRelaxed); }
+
+ private:
+  static constexpr std::uintptr_t kIdle = 1;
+  static constexpr std::uintptr_t kSignals = 2;
+  static constexpr std::uintptr_t kHeld = 4;
+  static constexpr std::uintptr_t kClosed = 8;
+  static constexpr std::uintptr_t kMarks = 15;
+
+  [[nodiscard]] static std::uintptr_t to_word(const Link* link) noexcept { return reinterpret_cast<std::uintptr_t>(link); }
+  [[nodiscard]] static Link* to_link(std::uintptr_t word) noexcept { return reinterpret_cast<Link*>(word & ~kMarks); }
+
+  alignas(16) Link stub_;             // stands in for "the link taken last" while idle, so that an idle actor keeps no block
+  Atomic<std::uintptr_t> head_;       // the link pushed last | marks
+  Atomic<Link*> tail_;                // the link taken last; written by the owner only
+  Atomic<Signal*> signals_{nullptr};  // newest first; a marker when nobody will look again
+};
+
+}  // namespace coppice::detail

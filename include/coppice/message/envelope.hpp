@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+
+#include "coppice/base/atomic.hpp"
+#include "coppice/base/clock.hpp"
+#include "coppice/base/type_info.hpp"
+#include "coppice/message/block_pool.hpp"
+#include "coppice/message/message.hpp"
+
+namespace coppice::detail {
+
+class Cell;
+struct Envelope;
+
+/// What a mailbox chains: a pointer to the next one. At least 16-byte aligned, since the mailbox keeps four marks in the low bits.
+struct Link {
+  Atomic<Link*> next{nullptr};
+};
+
+enum class Outcome : unsigned char {
+  Handled,  // the user's handler ran to its end
+  Stale,    // withdrawn meanwhile (a cancelled timer, an unwatched Down, a closure of an earlier life): dead, Cancelled
+};
+
+/// What came with a message besides the message.
+struct Particulars {
+  Cell* sender = nullptr;    // borrowed from the envelope
+  Cell* reply_to = nullptr;  // borrowed from the envelope
+  void* ask = nullptr;       // the AskCore that waits for the reply
+  std::uint64_t correlation_id = 0;
+  TimePoint sent_at{};
+  TimePoint deadline = TimePoint::max();
+};
+
+/// What can be done with an envelope whose payload type only its maker knows.
+struct EnvelopeOps {
+  Outcome (*handle)(Cell& cell, Envelope& envelope);              // runs the handler; what it throws is the actor's crash
+  void (*abandon)(Envelope& envelope, DeadReason reason) noexcept;  // it will not be handled: tells whoever waits for it; may be null
+  void (*destroy)(Envelope& envelope);  // destroys what it carries (a hostile destructor may throw); the envelope itself stays
+  const TypeInfo* message;
+  void (*describe)(const Envelope& envelope, Particulars& to) noexcept;  // what came with the message; may be null
+  std::uint32_t bytes;                                 // of the block
+  bool bounded;                                        // counts against the mailbox's capacity
+};
+
+/// One thing in a mailbox: a link, how to treat it, and (in the types made from it) a sender and the user's message.
+///
+/// Ownership  its maker's until a push takes it, then the mailbox's, then the owner's who took it out.
+struct Envelope : Link {
+  constexpr explicit Envelope(const EnvelopeOps* operations) noexcept : ops{operations} {}
+  const EnvelopeOps* ops;
+};
+
+/// Destroys what the envelope carries, then its block. What a message's destructor throws ends here.
+inline void destroy_envelope(Envelope* envelope) noexcept {
+  const std::uint32_t bytes = envelope->ops->bytes;
+  try {
+    envelope->ops->destroy(*envelope);
+  } catch (...) {  // nobody's handler: there is no life to end
+  }
+  free_block(envelope, bytes);
+}
+
+}  // namespace coppice::detail

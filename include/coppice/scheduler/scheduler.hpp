@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <cstdlib>
+
+#include "coppice/base/clock.hpp"
+#include "coppice/message/ledger.hpp"
+#include "coppice/scheduler/runnable.hpp"
+#include "coppice/scheduler/timer.hpp"
+
+// [path 3 of 7] submit: from push, by the sender that was told Activate; to run, on a worker
+
+namespace coppice::detail {
+
+class Cell;
+class Runtime;
+struct Construction;
+
+/// Where activations run. The work-stealing pool, a pinned thread, a foreign executor and the seeded test scheduler are schedulers.
+///
+/// Threads    every function: any thread.
+/// Failure    nothing throws.
+class Scheduler {
+ public:
+  explicit Scheduler(Runtime* runtime) noexcept : runtime_{runtime} {}
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
+  virtual ~Scheduler() = default;
+
+  /// Runs it soon.
+  virtual void submit(Runnable& runnable) noexcept = 0;
+  /// Runs it after what waits already: an activation that used up its share, or waits for another thread's next step.
+  virtual void submit_back(Runnable& runnable) noexcept = 0;
+  /// Arms an idle or fired timer; takes one count of it.
+  virtual void arm(Timer& timer, TimePoint deadline) noexcept = 0;
+  /// True: it will not fire. False: it has fired, or was never armed.
+  virtual bool disarm(Timer& timer) noexcept = 0;
+  [[nodiscard]] Runtime* runtime() const noexcept { return runtime_; }
+
+ private:
+  Runtime* runtime_;
+};
+
+/// The part of a worker that senders use without a call: its slot for the runnable that its handler woke last.
+struct WorkerSlot {
+  Scheduler* scheduler = nullptr;
+  Runnable* next = nullptr;  // last in, first out; only its own thread touches it
+};
+
+/// What a thread knows about itself. Zero on threads that are not a runtime's.
+struct ThreadContext {
+  WorkerSlot* worker;          // this thread runs a pool's queue
+  Runtime* runtime;            // whose ledger shard this thread owns
+  LedgerShard* ledger;
+  Cell* cell;                  // whose activation runs here
+  Construction* construction;  // the actor that is being constructed here
+  TimePoint now;               // of the turn, when now_known
+  bool now_known;
+};
+extern constinit thread_local ThreadContext this_thread;
+
+/// The out-of-line half of submit(): the slot was taken, or the caller is not a worker of that scheduler.
+void submit_slow(Scheduler& scheduler, Runnable& runnable) noexcept;
+
+/// Makes the runnable run. The fast path: the caller is a worker of that scheduler with an empty slot; no fence, no wake-up.
+inline void submit(Scheduler& scheduler, Runnable& runnable) noexcept {
+  WorkerSlot* const worker = this_thread.worker;
+  if (worker != nullptr && worker->scheduler == &scheduler && worker->next == nullptr) {
+    worker->next = &runnable;
+    return;
+  }
+  submit_slow(scheduler, runnable);
+}
+
+/// [S2] The flush rule: when an activation goes on to a further message while the slot is taken, the slot's runnable moves to the
+/// queue that others steal from. So nothing waits longer than one handler behind the one that woke it.
+void flush_slot(WorkerSlot& worker) noexcept;
+
+}  // namespace coppice::detail

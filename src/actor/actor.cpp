@@ -1,0 +1,384 @@
+#include "coppice/actor/actor.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "cell_extras.hpp"
+#include "coppice/actor/signals.hpp"
+
+namespace coppice {
+
+const char* to_string(AskError error) noexcept {
+  switch (error) {
+    case AskError::Timeout: return "timeout";
+    case AskError::Closed: return "closed";
+    case AskError::Rejected: return "rejected";
+    case AskError::Crashed: return "crashed";
+    case AskError::Cancelled: return "cancelled";
+    case AskError::NoReply: return "no reply";
+  }
+  return "unknown";
+}
+
+const char* to_string(SpawnError error) noexcept {
+  switch (error) {
+    case SpawnError::DuplicateName: return "a live actor has this name";
+    case SpawnError::LimitReached: return "the system has as many live actors as SystemOptions::actors_max allows";
+    case SpawnError::Closing: return "the system is shutting down";
+    case SpawnError::BadOption: return "a bounded mailbox needs a capacity of at least one";
+  }
+  return "unknown";
+}
+
+namespace detail {
+
+constinit thread_local ThreadContext this_thread{};
+
+namespace {
+
+/// The runtime of the place that was never there. Counts nothing: what is sent to no place was sent by no system.
+class NullRuntime final : public Runtime {
+ public:
+  NullRuntime() noexcept { clock = &steady_; }
+  void dead_letter(Cell&, const Envelope&, DeadReason) noexcept override {}
+  void place_ended(Cell&, const ExitReason&) noexcept override {}
+  void release_name(Cell&) noexcept override {}
+  void unhandled_failure(Cell&, const ExitReason&) noexcept override {}
+  void zombie_left(Cell&, const TypeInfo*) noexcept override {}
+  void zombie_returned(Cell&) noexcept override {}
+  bool wait(const Atomic<std::uint32_t>&, std::uint32_t, TimePoint) noexcept override { return false; }
+  void wake(Atomic<std::uint32_t>&) noexcept override {}
+  std::uint64_t random() noexcept override { return 0; }
+  bool admit() noexcept override { return false; }
+  bool register_name(std::string_view, Cell&) override { return false; }
+  bool adopt_top_level(Cell&) override { return false; }
+  void unadmit() noexcept override {}
+  bool is_closing() const noexcept override { return true; }
+
+ protected:
+  void count_shared(Count, std::uint64_t) noexcept override {}
+
+ private:
+  SteadyClock steady_;
+};
+
+class NullScheduler final : public Scheduler {
+ public:
+  using Scheduler::Scheduler;
+  void submit(Runnable&) noexcept override {}
+  void submit_back(Runnable&) noexcept override {}
+  void arm(Timer&, TimePoint) noexcept override {}
+  bool disarm(Timer&) noexcept override { return false; }
+};
+
+Cell* make_dead_cell() {
+  static constexpr TypeInfo kType{"no actor"};
+  static constexpr ActorOps kOps{&kType, 0, 8, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr};
+  auto* const runtime = new NullRuntime;
+  auto* const scheduler = new NullScheduler{runtime};
+  Cell* const cell = Cell::make(*runtime, *scheduler, kOps, nullptr, nullptr);
+  cell->mailbox().close();
+  static_cast<void>(cell->mailbox().end());
+  return cell;
+}
+
+}  // namespace
+
+Cell& dead_cell() noexcept {
+  static Cell* const cell = make_dead_cell();  // never destroyed: refs may outlive everything
+  return *cell;
+}
+
+Cell* take_construction(const TypeInfo* type) noexcept {
+  Construction* const construction = this_thread.construction;
+  // Matched by type: a message or a member that happens to be an actor class must not take its host's place.
+  if (construction == nullptr || construction->cell == nullptr || !same_type(construction->type, type)) return &dead_cell();
+  return std::exchange(construction->cell, nullptr);
+}
+
+IntrusivePtr<Cell> sender_of_this_turn() noexcept { return IntrusivePtr<Cell>::share(this_thread.cell); }
+
+TimePoint turn_now(const Runtime& runtime) noexcept {
+  ThreadContext& context = this_thread;
+  if (context.cell == nullptr) return runtime.clock->now();
+  if (!context.now_known) {
+    context.now = runtime.clock->now();
+    context.now_known = true;
+  }
+  return context.now;
+}
+
+namespace {
+
+Particulars particulars_of(const Cell& cell) noexcept {
+  Particulars particulars;
+  const Envelope* const envelope = cell.current();
+  if (envelope != nullptr && envelope->ops->describe != nullptr) envelope->ops->describe(*envelope, particulars);
+  return particulars;
+}
+
+}  // namespace
+
+IntrusivePtr<Cell> sender_of(const Cell& cell) noexcept { return IntrusivePtr<Cell>::share(particulars_of(cell).sender); }
+
+MessageInfo info_of(const Cell& cell) {
+  const Particulars p = particulars_of(cell);
+  return MessageInfo{RefAccess::make<AnyRef>(IntrusivePtr<Cell>::share(p.sender)),
+                     RefAccess::make<AnyRef>(IntrusivePtr<Cell>::share(p.reply_to)), p.correlation_id, p.sent_at, p.deadline};
+}
+
+void* ask_in_hand(const Cell& cell, const TypeInfo* reply) noexcept {
+  void* const ask = particulars_of(cell).ask;
+  if (ask == nullptr || !same_type(static_cast<AskCore*>(ask)->reply_type, reply)) return nullptr;
+  return ask;
+}
+
+System& system_of(const Runtime& runtime) noexcept {
+  COPPICE_VERIFY(runtime.system != nullptr, "system() of an actor that was not made by a system");
+  return *runtime.system;
+}
+
+// ---- what a life made ----
+
+void enlist(Cell& cell, LifeItem& item) {
+  CellExtras& x = cell.extras();
+  item.previous_item = nullptr;
+  item.next_item = x.items;
+  if (x.items != nullptr) x.items->previous_item = &item;
+  x.items = &item;
+  item.enlisted = true;
+}
+
+bool delist(Cell& cell, LifeItem& item) noexcept {
+  if (!item.enlisted) return false;
+  item.enlisted = false;
+  if (item.previous_item != nullptr) item.previous_item->next_item = item.next_item;
+  if (item.next_item != nullptr) item.next_item->previous_item = item.previous_item;
+  CellExtras& x = cell.extras();
+  if (x.items == &item) x.items = item.next_item;
+  return true;
+}
+
+// ---- timers ----
+
+namespace {
+
+void fire_tick(Timer& timer) noexcept {
+  auto& tick = static_cast<ActorTimer&>(timer);
+  Cell& target = *tick.target;
+  if (tick.withdrawn.load(kSeqCst)) return;
+  if (tick.period > Duration::zero() && tick.mode == Every::FixedRate) {
+    // At start + n·period, whatever happens: what was missed is left out, nothing is made up for in a burst.
+    const TimePoint now = target.runtime()->clock->now();
+    TimePoint next = saturating_add(tick.deadline, tick.period);
+    if (next <= now) next = saturating_add(next, tick.period * ((now - next) / tick.period + 1));
+    target.scheduler().arm(tick, next);
+    // Whoever withdraws says so first and disarms second; we arm first and look second. One of the two sees the other.
+    if (tick.withdrawn.load(kSeqCst)) {
+      target.scheduler().disarm(tick);
+      return;
+    }
+  }
+  if (tick.waiting.exchange(true, kAcqRel)) return;  // the tick before still waits
+  deliver(target, make_envelope<TickEnvelope>(tick.tick_ops, tick));
+}
+
+void withdraw_timer(LifeItem& item) noexcept {
+  auto& timer = static_cast<ActorTimer&>(item);
+  timer.withdrawn.store(true, kSeqCst);
+  timer.target->scheduler().disarm(timer);
+  timer.release();
+}
+
+}  // namespace
+
+ActorTimer::ActorTimer(Cell& cell, const EnvelopeOps* ops, Duration every, Every how, Act destroy_act) noexcept
+    : Timer{&fire_tick, destroy_act},
+      LifeItem{&withdraw_timer},
+      target{IntrusivePtr<Cell>::share(&cell)},
+      incarnation{cell.incarnation()},
+      period{every},
+      mode{how},
+      tick_ops{ops} {}
+
+bool TickEnvelope::spend(Cell& cell) noexcept {
+  ActorTimer& t = actor_timer();
+  t.waiting.store(false, kRelease);
+  if (t.withdrawn.load(kAcquire) || t.incarnation != cell.incarnation()) return false;
+  if (t.period == Duration::zero()) {
+    if (delist(cell, t)) {
+      --cell.extras().timers;
+      t.release();
+    }
+  } else if (t.mode == Every::FixedDelay) {
+    cell.scheduler().arm(t, saturating_add(turn_now(*cell.runtime()), t.period));
+  }
+  return true;
+}
+
+bool start_timer(ActorTimer& timer, Duration first) noexcept {
+  Cell& cell = *timer.target;
+  CellExtras& x = cell.extras();
+  if (x.timers >= cell.runtime()->timers_max) {
+    cell.runtime()->count(Count::TimerRefused);
+    timer.withdrawn.store(true, kRelease);
+    return false;
+  }
+  ++x.timers;
+  timer.add_ref();
+  enlist(cell, timer);
+  cell.scheduler().arm(timer, saturating_add(turn_now(*cell.runtime()), first));
+  return true;
+}
+
+void cancel_timer(ActorTimer& timer) noexcept {
+  if (timer.withdrawn.exchange(true, kSeqCst)) return;
+  Cell& cell = *timer.target;
+  cell.scheduler().disarm(timer);
+  // The list belongs to the actor's turn; a handle that was carried elsewhere only stops the timer.
+  if (this_thread.cell == &cell && delist(cell, timer)) {
+    --cell.extras().timers;
+    timer.release();
+  }
+}
+
+}  // namespace detail
+
+bool TimerHandle::is_active() const noexcept {
+  if (!timer_) return false;
+  const auto& timer = static_cast<const detail::ActorTimer&>(*timer_);
+  return !timer.withdrawn.load(detail::kAcquire) && timer.enlisted;
+}
+
+namespace detail {
+
+// ---- watches and links ----
+
+namespace {
+
+void withdraw_watch(LifeItem& item) noexcept {
+  auto& node = static_cast<WatchNode&>(item);
+  node.withdrawn = true;
+  CellSignal* const unwatch = make_signal(CellSignal::Kind::Unwatch);
+  unwatch->watch = IntrusivePtr<WatchNode>::adopt(&node);  // the list's count
+  node.target->signal(unwatch);
+}
+
+}  // namespace
+
+WatchNode::WatchNode(Cell& from, Cell& to, const EnvelopeOps* down) noexcept
+    : LifeItem{&withdraw_watch},
+      watcher{IntrusivePtr<Cell>::share(&from)},
+      target{IntrusivePtr<Cell>::share(&to)},
+      watcher_incarnation{from.incarnation()},
+      down_ops{down} {}
+
+bool DownEnvelope::spend(Cell& cell) noexcept {
+  if (watch->withdrawn || watch->watcher_incarnation != cell.incarnation()) return false;
+  watch->withdrawn = true;
+  if (delist(cell, *watch)) watch->release();
+  return true;
+}
+
+void DownEnvelope::destroy_down(Envelope& envelope) {
+  auto& self = static_cast<DownEnvelope&>(envelope);
+  std::destroy_at(&self.down);
+  std::destroy_at(&self.watch);
+}
+
+IntrusivePtr<WatchNode> watch_cell(Cell& watcher, Cell& target, const EnvelopeOps* down_ops) {
+  auto node = IntrusivePtr<WatchNode>::adopt(new WatchNode{watcher, target, down_ops});
+  node->add_ref();
+  enlist(watcher, *node);
+  CellSignal* const watch = make_signal(CellSignal::Kind::Watch);
+  watch->watch = node;
+  target.signal(watch);
+  return node;
+}
+
+void unwatch_node(Cell& watcher, WatchNode& node) noexcept {
+  if (delist(watcher, node)) node.withdraw(node);
+}
+
+void link_cells(Cell& self, Cell& other) {
+  if (&self == &other) return;
+  auto& links = self.extras().links;
+  const auto ref = IntrusivePtr<Cell>::share(&other);
+  if (std::find(links.begin(), links.end(), ref) != links.end()) return;
+  links.push_back(ref);
+  CellSignal* const link = make_signal(CellSignal::Kind::Link);
+  link->other = IntrusivePtr<Cell>::share(&self);
+  other.signal(link);
+}
+
+void unlink_cells(Cell& self, Cell& other) noexcept {
+  if (std::erase(self.extras().links, IntrusivePtr<Cell>::share(&other)) == 0) return;
+  CellSignal* const unlink = make_signal(CellSignal::Kind::Unlink);
+  unlink->other = IntrusivePtr<Cell>::share(&self);
+  other.signal(unlink);
+}
+
+void trap_exits(Cell& self, const EnvelopeOps* exit_ops) { self.extras().exit_ops = exit_ops; }
+
+// ---- tickets ----
+
+void Ticket::complete(bool success, const ExitReason& why) noexcept {
+  if (claimed.exchange(1, kAcqRel) != 0) return;
+  const auto keep = IntrusivePtr<Ticket>::share(this);
+  ok = success;
+  reason = why;
+  state.store(kDone, kRelease);
+  runtime->wake(state);
+}
+
+// ---- spawn ----
+
+Result<IntrusivePtr<Cell>, SpawnError> spawn_cell(Runtime& runtime, Cell* parent, const ActorOps& ops, IntrusivePtr<Factory> factory,
+                                                  const SpawnOptions& options) {
+  const MailboxOptions& mailbox = options.mailbox ? *options.mailbox : runtime.mailbox_default;
+  if (const auto* const bounded = std::get_if<Bounded>(&mailbox); bounded != nullptr && bounded->capacity == 0) {
+    return Error{SpawnError::BadOption};
+  }
+  if (!runtime.admit()) return Error{runtime.is_closing() ? SpawnError::Closing : SpawnError::LimitReached};
+  Scheduler* scheduler = options.on.resolve(runtime);
+  if (scheduler == nullptr) scheduler = runtime.default_scheduler;
+  auto cell = IntrusivePtr<Cell>::adopt(Cell::make(runtime, *scheduler, ops, factory.get(), parent));
+  const auto give_up = [&](SpawnError error) {
+    cell->mailbox().close();
+    cell->release();  // the place's own count: it never starts
+    runtime.unadmit();
+    return Error{error};
+  };
+  cell->set_mailbox(mailbox);
+  if (!options.name.empty()) {
+    if (!runtime.register_name(options.name, *cell)) return give_up(SpawnError::DuplicateName);
+    cell->set_name(options.name, true);
+  }
+  if (parent != nullptr) {
+    parent->adopt_child(*cell);
+  } else if (!runtime.adopt_top_level(*cell)) {
+    if (!options.name.empty()) runtime.release_name(*cell);
+    return give_up(SpawnError::Closing);
+  }
+  submit(*scheduler, *cell);
+  return cell;
+}
+
+IntrusivePtr<Cell> checked_spawn(Result<IntrusivePtr<Cell>, SpawnError> spawned, const SpawnOptions& options) noexcept {
+  if (spawned) return std::move(spawned).value();
+#if !defined(NDEBUG) || defined(COPPICE_ASSERTIONS)
+  // A shutdown may come at any moment: that one is nobody's mistake.
+  if (spawned.error() != SpawnError::Closing) {
+    std::fprintf(stderr, "coppice: cannot spawn \"%s\": %s. Use try_spawn where that may happen.\n", options.name.c_str(),
+                 to_string(spawned.error()));
+    std::abort();
+  }
+#else
+  static_cast<void>(options);
+#endif
+  return {};
+}
+
+}  // namespace detail
+}  // namespace coppice

@@ -1,0 +1,224 @@
+#include "coppice/actor/cell.hpp"
+
+#include <thread>
+#include <utility>
+
+#include "cell_extras.hpp"
+#include "cell_life.hpp"
+#include "coppice/actor/send.hpp"
+
+namespace coppice::detail {
+namespace {
+
+// Ids are handed out in blocks to each thread: one shared counter would be met by every spawn.
+constinit Atomic<std::uint64_t> next_id_block{0};
+constinit thread_local std::uint64_t next_id = 0;
+constinit thread_local std::uint64_t last_id = 0;
+
+std::uint64_t new_id() noexcept {
+  constexpr std::uint64_t kBlock = 64;
+  if (next_id == last_id) {
+    next_id = next_id_block.fetch_add(kBlock, kRelaxed);
+    last_id = next_id + kBlock;
+  }
+  return ++next_id;
+}
+
+}  // namespace
+
+static_assert(sizeof(Cell) == 144, "an idle actor without state must fit into 160 bytes");
+
+Cell::Cell(Runtime& runtime, Scheduler& scheduler, const ActorOps& ops, Factory* factory, Cell* parent) noexcept
+    : Runnable{runtime}, mailbox_{Mailbox::Busy{}}, scheduler_{&scheduler}, ops_{&ops}, parent_{parent}, factory_{factory}, id_{new_id()} {
+  runtime.add_ref();
+  refs_.add();  // the place's own
+  if (factory_ != nullptr) factory_->add_ref();
+  if (parent_ != nullptr) parent_->add_ref();
+}
+
+Cell::~Cell() {
+  if (CellExtras* const more = extras_.load(kRelaxed)) {
+    if (Cell* const next = more->successor.load(kRelaxed)) next->release();
+    delete more;
+  }
+  delete bound_;
+  if (factory_ != nullptr) factory_->release();
+  if (parent_ != nullptr) parent_->release();
+}
+
+Cell* Cell::make(Runtime& runtime, Scheduler& scheduler, const ActorOps& ops, Factory* factory, Cell* parent) {
+  const std::size_t bytes = state_offset(ops) + ops.bytes;
+  void* const block = ops.alignment > 16 ? ::operator new(bytes, std::align_val_t{ops.alignment}) : allocate_block(bytes);
+  return ::new (block) Cell(runtime, scheduler, ops, factory, parent);
+}
+
+void Cell::destroy() noexcept {
+  Runtime* const runtime = this->runtime();
+  const ActorOps& ops = *ops_;
+  const std::size_t bytes = state_offset(ops) + ops.bytes;
+  this->~Cell();
+  if (ops.alignment > 16) {
+    ::operator delete(static_cast<void*>(this), std::align_val_t{ops.alignment});
+  } else {
+    free_block(this, bytes);
+  }
+  runtime->release();
+}
+
+CellExtras& Cell::extras() {
+  if (CellExtras* const more = extras_.load(kAcquire)) return *more;
+  auto* const made = new CellExtras;
+  CellExtras* none = nullptr;
+  // The owner makes it; a killer may at the same moment.
+  if (extras_.compare_exchange_strong(none, made, kAcqRel, kAcquire)) return *made;
+  delete made;
+  return *none;
+}
+
+std::string Cell::name() const {
+  const CellExtras* const more = extras_if_any();
+  return more == nullptr ? std::string{} : more->name;
+}
+
+std::string Cell::path() const {
+  std::string path;
+  for (const Cell* cell = this; cell != nullptr; cell = cell->parent_) {
+    std::string part = cell->name();
+    if (part.empty()) part = "#" + std::to_string(cell->id_);
+    path = path.empty() ? part : part + "/" + path;
+  }
+  return path;
+}
+
+Cell* Cell::successor() const noexcept {
+  const CellExtras* const more = extras_if_any();
+  return more == nullptr ? nullptr : more->successor.load(kAcquire);
+}
+
+void Cell::set_successor(Cell& next) noexcept {
+  next.add_ref();
+  if (Cell* const before = extras().successor.exchange(&next, kAcqRel)) before->release();
+}
+
+Cell* Cell::newest_child_at_rest() const noexcept {
+  const CellExtras* const more = extras_if_any();
+  return more == nullptr ? nullptr : more->newest_child;
+}
+
+void Cell::set_name(std::string_view name, bool registered) {
+  extras().name = name;
+  extras().registered = registered;
+}
+
+void Cell::set_mailbox(const MailboxOptions& options) {
+  if (const auto* const bounded = std::get_if<Bounded>(&options)) bound_ = new Bound{bounded->capacity, bounded->overflow};
+}
+
+void Cell::signal(CellSignal* signal) noexcept {
+  switch (mailbox_.push_signal(*signal)) {
+    case Pushed::Activate: submit(*scheduler_, *this); return;
+    case Pushed::Queued: return;
+    case Pushed::Refused: break;
+  }
+  CellLife::answer_for_ended(*this, signal);
+}
+
+void Cell::yield_back() noexcept { scheduler_->submit_back(*this); }
+
+Cell::Next Cell::rest() noexcept {
+  for (int tries = 0;; ++tries) {
+    if (draining_ && mailbox_.is_drained()) return CellLife{*this}.drained() ? Next::GoOn : Next::Over;
+    Link* freed = nullptr;
+    switch (mailbox_.try_rest(held_, freed)) {
+      case Rest::Idle:
+        // From here the cell may run elsewhere, or be gone.
+        if (freed != nullptr) free_block(freed, static_cast<Envelope*>(freed)->ops->bytes);
+        return Next::Over;
+      case Rest::Signals:
+      case Rest::Messages: return Next::GoOn;
+      case Rest::InFlight: break;
+    }
+    // A sender stands between its exchange and its link: a few instructions, unless it lost its processor. Never spin for long.
+    if (tries >= 64) {
+      yield_back();
+      return Next::Over;
+    }
+  }
+}
+
+Cell::Next Cell::attend() noexcept { return CellLife{*this}.attend() ? Next::GoOn : Next::Over; }
+
+void Cell::failed_in_hand(Envelope& envelope, bool was_handled) noexcept { CellLife{*this}.failed_in_hand(envelope, was_handled); }
+
+void Cell::stale_in_hand(Envelope& envelope) noexcept {
+  runtime()->count(Count::Taken);
+  runtime()->dead_letter(*this, envelope, DeadReason::Cancelled);
+}
+
+void Cell::stop_self(const ExitReason& reason) noexcept {
+  CellSignal* const stop = make_signal(CellSignal::Kind::Stop);
+  stop->reason = reason;
+  // A supervised place outlives a life that ends by itself: the supervisor says what comes then.
+  stop->keep_place = supervised_;
+  signal(stop);
+}
+
+void Cell::finish_start(const ExitReason* failure) noexcept { CellLife{*this}.finish_start(failure); }
+void Cell::finish_stop(const ExitReason& reason) noexcept { CellLife{*this}.finish_stop(reason); }
+
+void Cell::adopt_child(Cell& child) noexcept {
+  CellExtras& more = extras();
+  child.add_ref();
+  SiblingList::push(more.newest_child, child);
+}
+
+// ---- sending ----
+
+Delivery refused(Cell& cell, Envelope* envelope, Delivery why, Refusal refusal) noexcept {
+  Runtime& runtime = *cell.runtime();
+  if (why == Delivery::Closed) {
+    // A killed place goes on in a fresh cell. The count of the send stays the first cell's.
+    if (Cell* const next = cell.successor()) {
+      if (next->bound() != nullptr && envelope->ops->bounded && !next->bound()->try_enter()) {
+        return refused(*next, envelope, next->bound()->overflow == Overflow::Reject ? Delivery::Rejected : Delivery::Dropped, refusal);
+      }
+      switch (next->mailbox().push(*envelope)) {
+        case Pushed::Activate: submit(next->scheduler(), *next); return Delivery::Accepted;
+        case Pushed::Queued: return Delivery::Accepted;
+        case Pushed::Refused: break;
+      }
+      if (next->bound() != nullptr && envelope->ops->bounded) next->bound()->withdraw();
+      return refused(*next, envelope, why, refusal);
+    }
+  }
+  runtime.count(Count::Refused);
+  if (refusal == Refusal::HandBack) {
+    runtime.count(Count::HandedBack);
+    return why;
+  }
+  DeadReason reason = DeadReason::Closed;
+  if (why == Delivery::Rejected) reason = DeadReason::Rejected;
+  if (why == Delivery::Dropped) reason = DeadReason::Dropped;
+  runtime.dead_letter(cell, *envelope, reason);
+  if (envelope->ops->abandon != nullptr) envelope->ops->abandon(*envelope, reason);
+  destroy_envelope(envelope);
+  return why;
+}
+
+Delivery deliver_slow(Cell& cell, Envelope* envelope, Refusal refusal) noexcept {
+  Bound& bound = *cell.bound();
+  if (cell.is_closed()) return refused(cell, envelope, Delivery::Closed, refusal);
+  const bool counts = envelope->ops->bounded;
+  if (counts && !bound.try_enter()) {
+    return refused(cell, envelope, bound.overflow == Overflow::Reject ? Delivery::Rejected : Delivery::Dropped, refusal);
+  }
+  switch (cell.mailbox().push(*envelope)) {
+    case Pushed::Activate: submit(cell.scheduler(), cell); return Delivery::Accepted;
+    case Pushed::Queued: return Delivery::Accepted;
+    case Pushed::Refused: break;
+  }
+  if (counts) bound.withdraw();
+  return refused(cell, envelope, Delivery::Closed, refusal);
+}
+
+}  // namespace coppice::detail

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <exception>
+
+#include "cell_extras.hpp"
+#include "coppice/actor/cell.hpp"
+#include "coppice/actor/signals.hpp"
+
+namespace coppice::detail {
+
+/// The life-cycle of a place, for the length of one visit by its owner. Cell keeps the data, this the rules.
+///
+/// Threads    the owner's turn. answer_for_ended(), take_over(): any.
+struct CellLife {
+  explicit CellLife(Cell& cell) noexcept : c{cell} {}
+
+  /// Takes the waiting signals. False: the activation is over and the cell must not be touched.
+  [[nodiscard]] bool attend() noexcept;
+  /// All that was accepted before a draining stop is handled. As attend().
+  [[nodiscard]] bool drained() noexcept;
+  void failed_in_hand(Envelope& envelope, bool was_handled) noexcept;
+  void finish_start(const ExitReason* failure) noexcept;
+  void finish_stop(const ExitReason& reason) noexcept;
+
+  static void answer_for_ended(Cell& cell, CellSignal* signal) noexcept;
+  static bool take_over(Cell& cell) noexcept;
+
+ private:
+  // Who may touch the life-cycle: see Cell::claim_.
+  [[nodiscard]] bool enter() noexcept;
+  void leave() noexcept;
+  [[nodiscard]] bool settle_visit() noexcept;
+  /// Runs user code with the claim given up, so that a hook that never returns can be taken over. Answers what was thrown.
+  template <class F>
+  [[nodiscard]] std::exception_ptr hook(F&& user_code) noexcept;
+
+  void handle(CellSignal& signal) noexcept;
+  void on_stop_signal(CellSignal& signal) noexcept;
+  void on_kill() noexcept;
+  void on_restart_signal() noexcept;
+  void on_retain() noexcept;
+  void on_close() noexcept;
+  void on_bury() noexcept;
+  void on_child_event(CellSignal& signal) noexcept;
+  void on_child_late() noexcept;
+  void on_watch(CellSignal& signal) noexcept;
+  void on_unwatch(CellSignal& signal) noexcept;
+  void on_link(CellSignal& signal) noexcept;
+  void on_link_exit(CellSignal& signal) noexcept;
+
+  void start_life() noexcept;
+  void construct_life(const ExitReason& last_reason);
+  void became_running() noexcept;
+  void after_manager() noexcept;
+  void begin_end(const ExitReason& reason, bool keep_place) noexcept;
+  void stop_next_child() noexcept;
+  void forget_child(Cell& child) noexcept;
+  void end_life() noexcept;
+  void withdraw_items() noexcept;
+  void fire_links(const ExitReason& reason) noexcept;
+  void send_downs(const ExitReason& reason) noexcept;
+  void close_place(const ExitReason& reason) noexcept;
+  void drain_to_dead_letters(const Link* pinned) noexcept;
+  void tell_parent(ChildEvent::Kind kind, const ExitReason& reason) noexcept;
+  void arm_child_timer(Duration after) noexcept;
+  void disarm_child_timer() noexcept;
+  [[nodiscard]] bool zombie_return() noexcept;
+  void set_phase(Phase phase) noexcept;
+  void emit(EventKind kind, std::string_view text) noexcept;
+  [[nodiscard]] bool is_over() const noexcept;  // no life is on and none is coming unless the supervisor says so
+
+  Cell& c;
+  bool over_ = false;    // the place has ended for good: leave it
+  bool zombie_ = false;  // it was taken over while user code ran
+};
+
+}  // namespace coppice::detail

@@ -1,0 +1,290 @@
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "base/platform.hpp"
+#include "cell_life.hpp"
+#include "coppice/actor/send.hpp"
+
+namespace coppice::detail {
+
+namespace {
+
+void send_no_proc(Cell& ended, WatchNode& watch) noexcept {
+  Down down{RefAccess::make<AnyRef>(IntrusivePtr<Cell>::share(&ended)), 0, ExitReason::no_proc()};
+  Cell& watcher = *watch.watcher;
+  deliver(watcher, make_envelope<DownEnvelope>(watch.down_ops, std::move(down), IntrusivePtr<WatchNode>::share(&watch)));
+}
+
+void send_link_exit(Cell& from, Cell& to, const ExitReason& reason) noexcept {
+  CellSignal* const exit = make_signal(CellSignal::Kind::LinkExit);
+  exit->reason = reason;
+  exit->other = IntrusivePtr<Cell>::share(&from);
+  to.signal(exit);
+}
+
+}  // namespace
+
+void CellLife::handle(CellSignal& signal) noexcept {
+  using Kind = CellSignal::Kind;
+  switch (signal.kind) {
+    case Kind::Stop: return on_stop_signal(signal);
+    case Kind::Kill: return on_kill();
+    case Kind::Restart: return on_restart_signal();
+    case Kind::Retain: return on_retain();
+    case Kind::Close: return on_close();
+    case Kind::Bury: return on_bury();
+    case Kind::ChildEvent:
+    case Kind::Poke: return on_child_event(signal);
+    case Kind::ChildLate: return on_child_late();
+    case Kind::Watch: return on_watch(signal);
+    case Kind::Unwatch: return on_unwatch(signal);
+    case Kind::Link: return on_link(signal);
+    case Kind::Unlink: std::erase(c.extras().links, signal.other); return;
+    case Kind::LinkExit: return on_link_exit(signal);
+  }
+}
+
+void CellLife::on_stop_signal(CellSignal& signal) noexcept {
+  CellExtras& x = c.extras();
+  if (is_over()) {
+    if (signal.ticket) signal.ticket->complete(false, x.reason);
+    return;
+  }
+  if (signal.ticket) x.end_tickets.push_back(std::move(signal.ticket));
+  const bool between_lives = !x.ending && (c.phase() == Phase::Failed || c.phase() == Phase::Stopped);
+  if (x.ending || between_lives) {
+    // An end is under way, or waits for the supervisor: a stop of the place outranks keeping it.
+    if (!signal.keep_place) x.keep_place = false;
+    return;
+  }
+  if (signal.mode == StopMode::Drain && !c.supervised_ && c.phase() == Phase::Running) {
+    if (c.draining_) return;
+    x.reason = signal.reason;
+    c.draining_ = true;
+    c.mailbox_.close();
+    set_phase(Phase::Stopping);
+    return;
+  }
+  x.verdict = signal.verdict;
+  x.told_to_keep = signal.told_to_keep;
+  begin_end(signal.reason, signal.keep_place);
+}
+
+void CellLife::on_kill() noexcept {
+  CellExtras& x = c.extras();
+  const bool between_lives = !x.ending && (c.phase() == Phase::Failed || c.phase() == Phase::Stopped);
+  if (is_over() || between_lives) return;
+  x.was_killed = true;
+  if (x.ending) {
+    x.reason = ExitReason::killed();
+    x.keep_place = false;
+    if (x.newest_child != nullptr) x.newest_child->signal(make_signal(CellSignal::Kind::Kill));
+    return;
+  }
+  begin_end(ExitReason::killed(), false);
+}
+
+void CellLife::on_restart_signal() noexcept {
+  CellExtras& x = c.extras();
+  if (x.ending || !may_follow(c.phase(), Phase::Restarting)) return;
+  if (x.downs_due) send_downs(x.reason);
+  if (x.closed_place) {
+    if (!c.runtime()->admit()) {
+      tell_parent(ChildEvent::Kind::StartFailed, ExitReason::error("the system is full or shutting down"));
+      return;
+    }
+    x.closed_place = false;
+    c.mailbox_.reopen();
+  }
+  set_phase(Phase::Restarting);
+  start_life();
+}
+
+void CellLife::on_retain() noexcept {
+  if (c.extras().downs_due) send_downs(c.extras().reason);
+}
+
+void CellLife::on_close() noexcept {
+  CellExtras& x = c.extras();
+  if (x.ending || x.closed_place) return;
+  close_place(x.reason);
+  x.closed_place = true;
+}
+
+void CellLife::on_bury() noexcept {
+  CellExtras& x = c.extras();
+  if (x.closed_place) {
+    c.place_over_ = true;
+    over_ = true;
+    return;
+  }
+  const bool between_lives = !x.ending && (c.phase() == Phase::Failed || c.phase() == Phase::Stopped);
+  if (between_lives) {
+    close_place(x.reason);
+    c.place_over_ = true;
+    over_ = true;
+    return;
+  }
+  // Its supervisor went away over its head: it ends like anybody without one.
+  c.supervised_ = false;
+  x.keep_place = false;
+  if (!x.ending) begin_end(ExitReason::shutdown(), false);
+}
+
+void CellLife::on_child_event(CellSignal& signal) noexcept {
+  CellExtras& x = c.extras();
+  if (c.ops_->child_event != nullptr) {
+    const bool poke = signal.kind == CellSignal::Kind::Poke;
+    const ChildEvent event{poke ? ChildEvent::Kind::Poke : signal.child_kind, signal.other.get(), signal.incarnation, signal.reason,
+                           signal.verdict};
+    if (!c.state_alive_) return;
+    try {
+      c.ops_->child_event(c.state(), event);
+    } catch (...) {
+      if (!x.ending) begin_end(ExitReason::from_exception(std::current_exception()), c.supervised_);
+    }
+    after_manager();
+    return;
+  }
+  if (signal.child_kind != ChildEvent::Kind::Exited || signal.kind == CellSignal::Kind::Poke) return;
+  forget_child(*signal.other);
+  if (x.ending) stop_next_child();
+}
+
+void CellLife::on_child_late() noexcept {
+  CellExtras& x = c.extras();
+  if (!x.ending || x.newest_child == nullptr) return;
+  if (!try_kill(*x.newest_child)) arm_child_timer(std::chrono::milliseconds{1});
+}
+
+void CellLife::on_watch(CellSignal& signal) noexcept {
+  WatchNode& watch = *signal.watch;
+  if (is_over()) return send_no_proc(c, watch);
+  CellExtras& x = c.extras();
+  watch.add_ref();
+  watch.at_target = true;
+  watch.previous_watch = nullptr;
+  watch.next_watch = x.watchers;
+  if (x.watchers != nullptr) x.watchers->previous_watch = &watch;
+  x.watchers = &watch;
+}
+
+void CellLife::on_unwatch(CellSignal& signal) noexcept {
+  WatchNode& watch = *signal.watch;
+  if (!watch.at_target) return;
+  watch.at_target = false;
+  if (watch.previous_watch != nullptr) watch.previous_watch->next_watch = watch.next_watch;
+  if (watch.next_watch != nullptr) watch.next_watch->previous_watch = watch.previous_watch;
+  if (c.extras().watchers == &watch) c.extras().watchers = watch.next_watch;
+  watch.release();
+}
+
+void CellLife::on_link(CellSignal& signal) noexcept {
+  if (is_over()) return send_link_exit(c, *signal.other, ExitReason::no_proc());
+  auto& links = c.extras().links;
+  if (std::find(links.begin(), links.end(), signal.other) == links.end()) links.push_back(signal.other);
+}
+
+void CellLife::on_link_exit(CellSignal& signal) noexcept {
+  CellExtras& x = c.extras();
+  // A link that is no longer there does not carry anything.
+  if (std::erase(x.links, signal.other) == 0 || x.ending || is_over()) return;
+  if (x.exit_ops != nullptr) {
+    ExitSignal exit{RefAccess::make<AnyRef>(signal.other), signal.reason};
+    deliver(c, make_envelope<ExitEnvelope>(x.exit_ops, std::move(exit)));
+    return;
+  }
+  if (signal.reason.kind() == ExitReason::Kind::Normal || !c.state_alive_) return;
+  begin_end(signal.reason, c.supervised_);
+}
+
+void CellLife::answer_for_ended(Cell& cell, CellSignal* signal) noexcept {
+  using Kind = CellSignal::Kind;
+  // A killed place goes on in a fresh cell: that one answers.
+  if (Cell* const next = cell.successor()) {
+    if (signal->kind != Kind::ChildEvent && signal->kind != Kind::Unwatch && signal->kind != Kind::Bury) return next->signal(signal);
+  }
+  switch (signal->kind) {
+    case Kind::Watch: send_no_proc(cell, *signal->watch); break;
+    case Kind::Link: send_link_exit(cell, *signal->other, ExitReason::no_proc()); break;
+    case Kind::Stop:
+      if (signal->ticket) signal->ticket->complete(false, ExitReason::no_proc());
+      break;
+    default: break;
+  }
+  delete signal;
+}
+
+// ---- kill ----
+
+bool try_kill(Cell& cell) noexcept {
+  cell.signal(make_signal(CellSignal::Kind::Kill));
+  return CellLife::take_over(cell);
+}
+
+/// A handler, or a hook, that does not return is left behind with the state it works on; everything else of the place is ended here.
+///
+/// Why this is safe: the owner stores current_ (release), runs user code, stores null, light_fence, looks for signals; the Kill is in
+/// the lane already. After heavy_fence() an owner whose current_ we see set will look for signals before it touches the mailbox or the
+/// life-cycle again, will find ours, and must enter() first: which the claim below decides, once.
+bool CellLife::take_over(Cell& cell) noexcept {
+  heavy_fence();
+  if (cell.current_.load(kAcquire) == nullptr) return false;
+  auto free = Cell::Claim::Free;
+  if (!cell.claim_.compare_exchange_strong(free, Cell::Claim::Killer, kAcqRel, kRelaxed)) return false;
+  Envelope* const in_hand = cell.current_.load(kAcquire);
+  if (in_hand == nullptr) {  // it came back between the two looks
+    cell.claim_.store(Cell::Claim::Free, kRelease);
+    return false;
+  }
+  CellLife life{cell};
+  CellExtras& x = cell.extras();
+  const TypeInfo* const handling = in_hand->ops->message;
+  const ExitReason reason = ExitReason::killed();
+  x.pinned = cell.mailbox_.last_taken();
+  cell.phase_.store(Phase::Failed, kRelease);
+  x.reason = reason;
+  life.close_place(reason);
+  cell.place_over_ = true;
+  while (!cell.mailbox_.end()) {
+    for (auto* signal = static_cast<CellSignal*>(cell.mailbox_.take_signals()); signal != nullptr;) {
+      auto* const next = static_cast<CellSignal*>(signal->next_signal);
+      answer_for_ended(cell, signal);
+      signal = next;
+    }
+  }
+  life.emit(EventKind::ActorKilled, "its handler did not return in time; it is left behind until it does");
+  cell.runtime()->zombie_left(cell, handling);
+  if (cell.parent_ != nullptr) life.tell_parent(ChildEvent::Kind::Exited, reason);
+  cell.claim_.store(Cell::Claim::Taken, kRelease);
+  return true;
+}
+
+/// The user code that was left behind has returned: what belongs to its life ends now, without on_stop.
+bool CellLife::zombie_return() noexcept {
+  CellExtras& x = c.extras();
+  zombie_ = true;
+  withdraw_items();
+  fire_links(ExitReason::killed());
+  disarm_child_timer();
+  while (Cell* const child = x.newest_child) {
+    CellSignal* const stop = make_signal(CellSignal::Kind::Stop);
+    stop->reason = ExitReason::shutdown();
+    child->signal(stop);
+    forget_child(*child);
+  }
+  if (std::exchange(c.state_alive_, false)) {
+    try {
+      c.ops_->destroy(c.state());
+    } catch (...) {  // nobody is left to tell
+    }
+  }
+  if (x.pinned != nullptr) free_block(x.pinned, static_cast<Envelope*>(x.pinned)->ops->bytes);
+  x.pinned = nullptr;
+  c.runtime()->zombie_returned(c);
+  c.release();  // the place's own count
+  return false;
+}
+
+}  // namespace coppice::detail

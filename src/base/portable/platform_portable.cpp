@@ -1,0 +1,67 @@
+#include <array>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "coppice/base/fence.hpp"
+#include "base/platform.hpp"
+
+namespace coppice::detail {
+namespace {
+
+/// Waiters on different words may share a place; they are woken together and look again.
+struct WaitingPlace {
+  std::mutex mutex;
+  std::condition_variable condition;
+};
+
+WaitingPlace& place_of(const void* word) noexcept {
+  // Never destroyed: a thread may wait until the very end of the process.
+  static auto* const places = new std::array<WaitingPlace, 61>;
+  return (*places)[(reinterpret_cast<std::uintptr_t>(word) / sizeof(std::uint32_t)) % places->size()];
+}
+
+}  // namespace
+
+const bool owner_needs_fence = true;
+
+void heavy_fence() noexcept { std::atomic_thread_fence(kSeqCst); }
+
+bool wait_on(const Atomic<std::uint32_t>& word, std::uint32_t expected, Duration timeout) noexcept {
+  WaitingPlace& place = place_of(&word);
+  std::unique_lock lock{place.mutex};
+  const auto changed = [&] { return word.load(kAcquire) != expected; };
+  if (timeout == kForever) {
+    place.condition.wait(lock, changed);
+    return true;
+  }
+  const TimePoint until = saturating_add(SteadyClock{}.now(), timeout);
+  // Waits in slices, since some libraries overflow on far deadlines.
+  while (!changed()) {
+    const Duration left = saturating_between(SteadyClock{}.now(), until);
+    if (left <= Duration::zero()) return false;
+    place.condition.wait_for(lock, left < std::chrono::hours{1} ? left : Duration{std::chrono::hours{1}});
+  }
+  return true;
+}
+
+void wake_one(Atomic<std::uint32_t>& word) noexcept { wake_all(word); }
+
+void wake_all(Atomic<std::uint32_t>& word) noexcept {
+  WaitingPlace& place = place_of(&word);
+  { const std::lock_guard lock{place.mutex}; }  // nobody stands between its look at the word and its wait
+  place.condition.notify_all();
+}
+
+unsigned usable_cpus() noexcept {
+  const unsigned cpus = std::thread::hardware_concurrency();
+  return cpus == 0 ? 1 : cpus;
+}
+
+Result<void, std::string> pin_this_thread(unsigned cpu) {
+  return Error{"cannot run on processor " + std::to_string(cpu) + ": this platform does not bind threads"};
+}
+
+std::vector<unsigned> affinity_of_this_thread() { return {}; }
+
+}  // namespace coppice::detail

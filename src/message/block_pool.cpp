@@ -1,0 +1,148 @@
+#include "coppice/message/block_pool.hpp"
+
+#include <array>
+#include <utility>
+
+#include "../base/mutex.hpp"
+#include "coppice/base/config.hpp"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define COPPICE_POOL_PASSES_THROUGH 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define COPPICE_POOL_PASSES_THROUGH 1
+#endif
+#endif
+
+namespace coppice::detail {
+
+constinit thread_local ThreadMagazines thread_magazines{};
+
+#if defined(COPPICE_POOL_PASSES_THROUGH)
+
+void* refill_and_take(std::size_t size_class) { return ::operator new((size_class + 1) * kBlockStep); }
+void put_and_spill(std::size_t, void* block) noexcept { ::operator delete(block); }  // the limit stays 0: every free comes here
+
+#else
+namespace {
+
+/// A chain of blocks that left one thread whole, waiting for another. The chain's first block carries the list of chains.
+struct Chain {
+  FreeBlock* next_block;
+  Chain* next_chain;
+  std::uint32_t count;
+};
+static_assert(sizeof(Chain) <= kBlockStep);
+
+struct alignas(kCacheLine) Depot {
+  Mutex mutex;
+  Chain* chains = nullptr;
+};
+
+constexpr std::size_t kChunkBytes = 64 * 1024;
+
+// Never destroyed: threads may free blocks until the very end of the process.
+std::array<Depot, kBlockClasses>& depots() {
+  static auto* const all = new std::array<Depot, kBlockClasses>;
+  return *all;
+}
+
+void give_chain(std::size_t size_class, FreeBlock* first, std::uint32_t count) noexcept {
+  FreeBlock* const rest = first->next;
+  auto* const chain = ::new (static_cast<void*>(first)) Chain{rest, nullptr, count};
+  Depot& depot = depots()[size_class];
+  const Lock lock{depot.mutex};
+  chain->next_chain = depot.chains;
+  depot.chains = chain;
+}
+
+/// Returns what a thread still holds when it ends.
+struct ThreadGuard {
+  ~ThreadGuard() {
+    for (std::size_t c = 0; c < kBlockClasses; ++c) {
+      Magazine& magazine = thread_magazines.classes[c];
+      if (magazine.top != nullptr) give_chain(c, magazine.top, magazine.count);
+      magazine = Magazine{nullptr, 0, 0};
+    }
+    ended = true;
+  }
+  bool ended = false;
+  void touch() noexcept {}
+};
+thread_local ThreadGuard thread_guard;
+
+void meet(Magazine& magazine) noexcept {
+  thread_guard.touch();
+  // Two magazines' worth, so that a thread at the edge does not go to the depot at every step. A thread that is ending keeps none.
+  magazine.limit = thread_guard.ended ? 0 : 2 * kMagazine;
+}
+
+}  // namespace
+
+void* refill_and_take(std::size_t size_class) {
+  Magazine& magazine = thread_magazines.classes[size_class];
+  meet(magazine);
+  Depot& depot = depots()[size_class];
+  Chain* chain = nullptr;
+  {
+    const Lock lock{depot.mutex};
+    chain = depot.chains;
+    if (chain != nullptr) depot.chains = chain->next_chain;
+  }
+  if (chain != nullptr) {
+    FreeBlock* const rest = chain->next_block;
+    const std::uint32_t count = chain->count;
+    if (magazine.limit == 0) {
+      if (rest != nullptr) give_chain(size_class, rest, count - 1);
+      return chain;
+    }
+    magazine.top = rest;
+    magazine.count = count - 1;
+    return chain;
+  }
+  // A new chunk: one block for the caller, a magazine for this thread, the rest to the depot in magazines.
+  const std::size_t bytes = (size_class + 1) * kBlockStep;
+  const std::size_t count = kChunkBytes / bytes;
+  auto* const chunk = static_cast<std::byte*>(::operator new(count * bytes));
+  FreeBlock* chain_top = nullptr;
+  std::uint32_t in_chain = 0;
+  for (std::size_t i = count; i-- > 1;) {
+    chain_top = ::new (static_cast<void*>(chunk + i * bytes)) FreeBlock{chain_top};
+    if (++in_chain == kMagazine && i > kMagazine) {
+      give_chain(size_class, chain_top, in_chain);
+      chain_top = nullptr;
+      in_chain = 0;
+    }
+  }
+  if (magazine.limit == 0 && chain_top != nullptr) {
+    give_chain(size_class, chain_top, in_chain);
+  } else {
+    magazine.top = chain_top;
+    magazine.count = in_chain;
+  }
+  return chunk;
+}
+
+void put_and_spill(std::size_t size_class, void* block) noexcept {
+  Magazine& magazine = thread_magazines.classes[size_class];
+  if (magazine.limit == 0) meet(magazine);
+  if (magazine.limit == 0) {
+    give_chain(size_class, ::new (block) FreeBlock{nullptr}, 1);
+    return;
+  }
+  if (magazine.count >= magazine.limit) {
+    // Give the newer half away: cutting the list after kMagazine blocks costs one walk in kMagazine frees.
+    FreeBlock* last = magazine.top;
+    for (std::uint32_t i = 1; i < kMagazine; ++i) last = last->next;
+    FreeBlock* const kept = std::exchange(last->next, nullptr);
+    give_chain(size_class, magazine.top, kMagazine);
+    magazine.top = kept;
+    magazine.count -= kMagazine;
+  }
+  magazine.top = ::new (block) FreeBlock{magazine.top};
+  ++magazine.count;
+}
+
+#endif
+
+}  // namespace coppice::detail

@@ -1,0 +1,387 @@
+#include "work_pool.hpp"
+
+#include <algorithm>
+#include <system_error>
+
+#include "base/platform.hpp"
+
+namespace coppice::detail {
+namespace {
+
+inline void pause_cpu() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#endif
+}
+
+constexpr unsigned kLookAroundEvery = 61;  // activations between looks at the injector, the timers and the reactor; prime, as in Go
+constexpr unsigned kTimersEvery = 16;
+constexpr unsigned kSlotRunsMax = 64;  // a conversation in the slot may not starve the ring
+
+}  // namespace
+
+struct alignas(kCacheLine) WorkPool::Worker : WorkerSlot {
+  Worker(WorkPool& p, unsigned i, TimePoint now) noexcept : pool{p}, index{i}, wheel{now} { scheduler = &p; }
+
+  WorkPool& pool;
+  unsigned index;
+  unsigned tick = 0;
+  unsigned slot_runs = 0;
+  bool is_searching = false;
+  Duration spin{};
+  std::uint32_t victim = 0;
+  std::thread thread;
+  TimerWheel wheel;
+  RunRing ring;
+  LedgerShard ledger;
+  alignas(kCacheLine) Atomic<std::uint32_t> token{0};  // 1: woken
+  Atomic<bool> in_reactor{false};
+  Atomic<bool> gone{false};
+};
+
+WorkPool::WorkPool(Runtime& runtime, const Clock& clock, const WorkPoolOptions& options)
+    : Scheduler{&runtime}, clock_{&clock}, options_{options}, idle_((options.workers + 63) / 64) {
+  workers_.reserve(options.workers);
+  for (unsigned i = 0; i < options.workers; ++i) {
+    workers_.push_back(std::make_unique<Worker>(*this, i, clock.now()));
+    workers_.back()->spin = options.spin;
+  }
+}
+
+WorkPool::~WorkPool() {
+  for (auto& worker : workers_) {
+    if (worker->thread.joinable()) worker->thread.detach();  // the last count of the runtime went on that very thread
+  }
+  delete reactor_.load(kAcquire);
+}
+
+bool WorkPool::start(std::string& error) {
+  std::vector<std::string> pin_errors(workers_.size());
+  Atomic<std::uint32_t> ready{0};
+  for (auto& worker : workers_) {
+    options_.hold(runtime());
+    alive_.fetch_add(1, kAcqRel);
+    try {
+      worker->thread = std::thread{[this, &worker = *worker, &pin_errors, &ready, pin = options_.pin_to] {
+        if (pin) {
+          if (auto pinned = pin_this_thread(*pin + worker.index); !pinned) pin_errors[worker.index] = pinned.error();
+        }
+        ready.fetch_add(1, kRelease);
+        wake_all(ready);
+        thread_main(worker);
+      }};
+    } catch (const std::system_error& e) {
+      alive_.fetch_sub(1, kAcqRel);
+      options_.let_go(runtime());
+      error = std::string{"cannot start worker "} + std::to_string(worker->index) + ": " + e.what();
+      break;
+    }
+  }
+  const auto started = static_cast<std::uint32_t>(
+      std::count_if(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->thread.joinable(); }));
+  for (std::uint32_t seen = ready.load(kAcquire); seen < started; seen = ready.load(kAcquire)) wait_on(ready, seen, kForever);
+  for (const std::string& pin_error : pin_errors) {
+    if (error.empty()) error = pin_error;
+  }
+  if (error.empty()) return true;
+  stop(TimePoint::max());
+  return false;
+}
+
+bool WorkPool::stop(TimePoint deadline) noexcept {
+  stopping_.store(true, kSeqCst);
+  for (auto& worker : workers_) unpark(*worker);
+  const SteadyClock wall;  // threads end in real time, whatever clock the actors see
+  for (std::uint32_t left = alive_.load(kAcquire); left != 0; left = alive_.load(kAcquire)) {
+    const Duration time = deadline == TimePoint::max() ? kForever : saturating_between(wall.now(), deadline);
+    if (!wait_on(alive_, left, time)) break;
+  }
+  bool all = true;
+  for (auto& worker : workers_) {
+    if (!worker->thread.joinable()) continue;
+    if (worker->gone.load(kAcquire)) {
+      worker->thread.join();
+    } else {
+      worker->thread.detach();  // its handler never returned; it holds the runtime until it does
+      all = false;
+    }
+  }
+  return all;
+}
+
+void WorkPool::thread_main(Worker& me) noexcept {
+  this_thread = ThreadContext{};
+  this_thread.worker = &me;
+  this_thread.runtime = runtime();
+  this_thread.ledger = &me.ledger;
+  loop(me);
+  this_thread = ThreadContext{};
+  me.gone.store(true, kRelease);
+  // The word lives in the pool, which the count below keeps until the wake-up is over.
+  alive_.fetch_sub(1, kAcqRel);
+  wake_all(alive_);
+  options_.let_go(runtime());
+}
+
+void WorkPool::loop(Worker& me) noexcept {
+  for (;;) {
+    if (++me.tick % kLookAroundEvery == 0) look_around(me);
+    if (me.tick % kTimersEvery == 0 && !me.wheel.empty()) run_timers(me);
+    Runnable* runnable = next_local(me);
+    if (runnable == nullptr) runnable = find_work(me);
+    if (runnable != nullptr) {
+      found_work(me);
+      run(*runnable);
+      continue;
+    }
+    if (stopping_.load(kAcquire)) {
+      if (me.is_searching) found_work(me);
+      return;
+    }
+    if (options_.always_spin) {
+      pause_cpu();
+    } else {
+      park(me);
+    }
+  }
+}
+
+Runnable* WorkPool::next_local(Worker& me) noexcept {
+  if (me.next != nullptr && (me.slot_runs < kSlotRunsMax || me.ring.is_empty())) {
+    ++me.slot_runs;
+    return std::exchange(me.next, nullptr);
+  }
+  me.slot_runs = 0;
+  if (Runnable* const runnable = me.ring.pop()) return runnable;
+  return std::exchange(me.next, nullptr);
+}
+
+Runnable* WorkPool::from_injector() noexcept {
+  Runnable* runnable = nullptr;
+  return injector_.try_dequeue(runnable) ? runnable : nullptr;
+}
+
+/// What a busy worker must not forget.
+void WorkPool::look_around(Worker& me) noexcept {
+  run_timers(me);
+  if (Reactor* const reactor = reactor_.load(kAcquire); reactor != nullptr && reactor->try_take_role()) {
+    reactor->poll();
+    reactor->leave_role();
+  }
+  if (Runnable* const runnable = from_injector()) push_to_ring(me, *runnable);
+}
+
+void WorkPool::run_timers(Worker& me) noexcept {
+  if (me.wheel.has_inbox()) me.wheel.take_inbox();
+  if (!me.wheel.empty()) me.wheel.advance(clock_->now());
+}
+
+Runnable* WorkPool::find_work(Worker& me) noexcept {
+  run_timers(me);
+  if (Runnable* const runnable = next_local(me)) return runnable;  // a timer woke somebody
+  if (Runnable* const runnable = from_injector()) return runnable;
+  if (Reactor* const reactor = reactor_.load(kAcquire); reactor != nullptr && reactor->try_take_role()) {
+    reactor->poll();
+    reactor->leave_role();
+    if (Runnable* const runnable = next_local(me)) return runnable;
+  }
+  if (options_.always_spin) return steal(me);
+  return workers_.size() == 1 ? nullptr : search(me);
+}
+
+Runnable* WorkPool::steal(Worker& me) noexcept {
+  const auto count = static_cast<std::uint32_t>(workers_.size());
+  for (std::uint32_t i = 0; i < count; ++i) {
+    Worker& other = *workers_[(me.victim + i) % count];
+    if (&other == &me) continue;
+    if (Runnable* const runnable = me.ring.steal_from(other.ring)) {
+      me.victim = other.index;
+      return runnable;
+    }
+  }
+  return from_injector();
+}
+
+/// Looks at the other workers, for a bounded time; at most half of the workers at once.
+Runnable* WorkPool::search(Worker& me) noexcept {
+  if (!me.is_searching) {
+    if (2 * searching_.load(kRelaxed) >= workers_.size()) return nullptr;
+    searching_.fetch_add(1, kAcqRel);
+    me.is_searching = true;
+  }
+  const TimePoint begun = clock_->now();
+  for (;;) {
+    if (Runnable* const runnable = steal(me)) {
+      me.spin = std::min(options_.spin, me.spin * 2 + Duration{100});
+      return runnable;
+    }
+    if (stopping_.load(kRelaxed)) return nullptr;
+    if (clock_->now() - begun >= me.spin) {
+      me.spin /= 2;  // looking did not pay: look for a shorter time
+      return nullptr;
+    }
+    for (int i = 0; i < 8; ++i) pause_cpu();
+  }
+}
+
+/// A worker that found something is no longer searching; the last one wakes another, since where one thing was there may be more.
+void WorkPool::found_work(Worker& me) noexcept {
+  if (!me.is_searching) return;
+  me.is_searching = false;
+  if (searching_.fetch_sub(1, kAcqRel) == 1) notify();
+}
+
+bool WorkPool::has_work(const Worker& me) const noexcept {
+  if (injector_.size_approx() != 0 || stopping_.load(kAcquire) || me.wheel.has_inbox()) return true;
+  for (const auto& worker : workers_) {
+    if (!worker->ring.is_empty()) return true;
+  }
+  return false;
+}
+
+/// False: somebody has taken the bit and is waking us; it has counted us as searching.
+bool WorkPool::withdraw_idle(Worker& me) noexcept {
+  const std::uint64_t bit = std::uint64_t{1} << (me.index % 64);
+  return (idle_[me.index / 64].fetch_and(~bit, kSeqCst) & bit) != 0;
+}
+
+void WorkPool::park(Worker& me) noexcept {
+  me.token.store(0, kRelaxed);
+  if (me.is_searching) {
+    me.is_searching = false;
+    searching_.fetch_sub(1, kSeqCst);
+  }
+  idle_[me.index / 64].fetch_or(std::uint64_t{1} << (me.index % 64), kSeqCst);
+  // Partner: the fence in notify(). Either the submitter sees our bit, or we see what it submitted.
+  std::atomic_thread_fence(kSeqCst);
+  if (!has_work(me)) {
+    const TimePoint deadline = me.wheel.next();
+    Reactor* const reactor = reactor_.load(kAcquire);
+    if (reactor != nullptr && reactor->try_take_role()) {
+      me.in_reactor.store(true, kSeqCst);
+      // Partner: unpark() sets the token, then looks whether we are in the reactor.
+      if (me.token.load(kSeqCst) == 0) reactor->wait(deadline);
+      me.in_reactor.store(false, kSeqCst);
+      reactor->leave_role();
+    } else {
+      const Duration time = deadline == TimePoint::max() ? kForever : saturating_between(clock_->now(), deadline);
+      if (time > Duration::zero()) wait_on(me.token, 0, time);
+    }
+  }
+  if (!withdraw_idle(me)) me.is_searching = true;  // the waker counted us
+}
+
+void WorkPool::unpark(Worker& worker) noexcept {
+  worker.token.store(1, kSeqCst);
+  if (worker.in_reactor.load(kSeqCst)) {
+    reactor_.load(kAcquire)->wake();
+  } else {
+    wake_one(worker.token);
+  }
+}
+
+void WorkPool::notify() noexcept {
+  std::atomic_thread_fence(kSeqCst);  // partner: the fence in park()
+  if (searching_.load(kRelaxed) != 0) return;  // it will find the work, or look again before it parks
+  for (std::size_t word = 0; word < idle_.size(); ++word) {
+    std::uint64_t idle = idle_[word].load(kRelaxed);
+    while (idle != 0) {
+      const std::uint64_t bit = idle & (~idle + 1);
+      if (idle_[word].compare_exchange_weak(idle, idle & ~bit, kSeqCst, kRelaxed)) {
+        searching_.fetch_add(1, kSeqCst);
+        unpark(*workers_[word * 64 + static_cast<std::size_t>(__builtin_ctzll(bit))]);
+        return;
+      }
+    }
+  }
+}
+
+void WorkPool::push_to_ring(Worker& me, Runnable& runnable) noexcept {
+  if (me.ring.push(runnable)) return;
+  // Full: half of it goes where everybody looks.
+  for (std::uint32_t i = 0; i < RunRing::kCapacity / 2; ++i) {
+    if (Runnable* const moved = me.ring.pop()) injector_.enqueue(moved);
+  }
+  injector_.enqueue(&runnable);
+}
+
+void WorkPool::push_from_worker(WorkerSlot& slot, Runnable& runnable) noexcept {
+  push_to_ring(static_cast<Worker&>(slot), runnable);
+  if (workers_.size() > 1) notify();
+}
+
+void WorkPool::submit(Runnable& runnable) noexcept {
+  injector_.enqueue(&runnable);
+  notify();
+}
+
+void WorkPool::submit_back(Runnable& runnable) noexcept {
+  WorkerSlot* const worker = this_thread.worker;
+  if (worker == nullptr || worker->scheduler != this) return submit(runnable);
+  push_from_worker(*worker, runnable);
+}
+
+void WorkPool::arm(Timer& timer, TimePoint deadline) noexcept {
+  WorkerSlot* const slot = this_thread.worker;
+  if (slot != nullptr && slot->scheduler == this) {
+    TimerWheel& wheel = static_cast<Worker*>(slot)->wheel;
+    wheel.prepare(timer, deadline);
+    wheel.add(timer);
+    return;
+  }
+  Worker& worker = *workers_[next_wheel_.fetch_add(1, kRelaxed) % workers_.size()];
+  worker.wheel.prepare(timer, deadline);
+  if (worker.wheel.post(timer)) unpark(worker);
+}
+
+bool WorkPool::disarm(Timer& timer) noexcept {
+  auto armed = Timer::State::Armed;
+  if (!timer.state.compare_exchange_strong(armed, Timer::State::Cancelled, kSeqCst)) return false;
+  WorkerSlot* const slot = this_thread.worker;
+  if (slot != nullptr && slot->scheduler == this && &static_cast<Worker*>(slot)->wheel == timer.wheel) {
+    timer.wheel->drop(timer);
+  } else {
+    // Its own worker takes it out when it next looks; nobody is woken for that.
+    static_cast<void>(timer.wheel->post(timer));
+  }
+  return true;
+}
+
+Reactor& WorkPool::reactor() {
+  if (Reactor* const reactor = reactor_.load(kAcquire)) return *reactor;
+  auto made = std::make_unique<Reactor>();
+  Reactor* none = nullptr;
+  if (!reactor_.compare_exchange_strong(none, made.get(), kAcqRel, kAcquire)) return *none;
+  Reactor& reactor = *made.release();
+  for (auto& worker : workers_) unpark(*worker);  // one of the sleepers takes the role
+  return reactor;
+}
+
+std::uint64_t WorkPool::total(Count what) const noexcept {
+  std::uint64_t sum = 0;
+  for (const auto& worker : workers_) sum += worker->ledger.value(what);
+  return sum;
+}
+
+std::uint64_t WorkPool::timers() const noexcept {
+  std::uint64_t sum = 0;
+  for (const auto& worker : workers_) sum += worker->wheel.size();
+  return sum;
+}
+
+// ---- what senders call ----
+
+void submit_slow(Scheduler& scheduler, Runnable& runnable) noexcept {
+  WorkerSlot* const worker = this_thread.worker;
+  if (worker == nullptr || worker->scheduler != &scheduler) return scheduler.submit(runnable);
+  // The newest keeps the slot; the one before goes where others can steal it.
+  Runnable& before = *std::exchange(worker->next, &runnable);
+  static_cast<WorkPool&>(scheduler).push_from_worker(*worker, before);
+}
+
+void flush_slot(WorkerSlot& worker) noexcept {
+  Runnable& runnable = *std::exchange(worker.next, nullptr);
+  static_cast<WorkPool*>(worker.scheduler)->push_from_worker(worker, runnable);
+}
+
+}  // namespace coppice::detail

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <concurrentqueue.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "coppice/base/clock.hpp"
+#include "coppice/message/ledger.hpp"
+#include "coppice/scheduler/scheduler.hpp"
+#include "reactor.hpp"
+#include "run_ring.hpp"
+#include "timer_wheel.hpp"
+
+namespace coppice::detail {
+
+struct WorkPoolOptions {
+  unsigned workers = 1;
+  Duration spin{};                 // how long a worker without work looks for some before it parks; zero: not at all
+  bool always_spin = false;        // never park
+  std::optional<unsigned> pin_to;  // the first worker's processor, the next one's is one more
+  void (*hold)(Runtime*) noexcept = nullptr;    // adds a count of the runtime, which this part knows by name only
+  void (*let_go)(Runtime*) noexcept = nullptr;  // drops it; the pool may be gone afterwards
+};
+
+/// Work-stealing workers: each has a slot for what its handler woke last, a ring that others steal half of, and a timer wheel;
+/// what comes from outside goes through one injector. Idle ones park on a futex, one of them in the reactor.
+///
+/// Threads    submit(), submit_back(), arm(), disarm(), stop(): any.
+/// Ownership  belongs to its runtime; each worker thread holds a count of the runtime, so a thread that never returns keeps it.
+/// [S3] No wake-up is lost: who submits publishes, fences and looks for sleepers; who parks announces itself, fences and looks for work.
+class WorkPool final : public Scheduler {
+ public:
+  /// Threads that cannot be started or pinned: `error` says so, and nothing runs.
+  WorkPool(Runtime& runtime, const Clock& clock, const WorkPoolOptions& options);
+  ~WorkPool() override;
+
+  [[nodiscard]] bool start(std::string& error);
+  /// Lets the workers leave when nothing is left to run, until the deadline. False: somebody did not come back; its thread is left behind.
+  bool stop(TimePoint deadline) noexcept;
+
+  void submit(Runnable& runnable) noexcept override;
+  void submit_back(Runnable& runnable) noexcept override;
+  void arm(Timer& timer, TimePoint deadline) noexcept override;
+  bool disarm(Timer& timer) noexcept override;
+
+  void push_from_worker(WorkerSlot& slot, Runnable& runnable) noexcept;
+  [[nodiscard]] Reactor& reactor();
+  [[nodiscard]] bool has_reactor() const noexcept { return reactor_.load(kAcquire) != nullptr; }
+  [[nodiscard]] std::uint64_t timers() const noexcept;
+  [[nodiscard]] unsigned workers() const noexcept { return static_cast<unsigned>(workers_.size()); }
+  [[nodiscard]] std::uint64_t total(Count what) const noexcept;
+
+ private:
+  struct Worker;
+
+  void thread_main(Worker& me) noexcept;
+  void loop(Worker& me) noexcept;
+  [[nodiscard]] Runnable* next_local(Worker& me) noexcept;
+  [[nodiscard]] Runnable* find_work(Worker& me) noexcept;
+  [[nodiscard]] Runnable* steal(Worker& me) noexcept;
+  [[nodiscard]] Runnable* search(Worker& me) noexcept;
+  [[nodiscard]] Runnable* from_injector() noexcept;
+  void look_around(Worker& me) noexcept;
+  void run_timers(Worker& me) noexcept;
+  void park(Worker& me) noexcept;
+  [[nodiscard]] bool has_work(const Worker& me) const noexcept;
+  void found_work(Worker& me) noexcept;
+  void notify() noexcept;
+  void unpark(Worker& worker) noexcept;
+  [[nodiscard]] bool withdraw_idle(Worker& me) noexcept;
+  void push_to_ring(Worker& me, Runnable& runnable) noexcept;
+
+  const Clock* clock_;
+  WorkPoolOptions options_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  moodycamel::ConcurrentQueue<Runnable*> injector_;
+  std::vector<Atomic<std::uint64_t>> idle_;  // a bit a worker, 64 a word
+  alignas(kCacheLine) Atomic<std::uint32_t> searching_{0};
+  alignas(kCacheLine) Atomic<bool> stopping_{false};
+  Atomic<std::uint32_t> alive_{0};
+  Atomic<std::uint32_t> next_wheel_{0};
+  Atomic<Reactor*> reactor_{nullptr};
+};
+
+}  // namespace coppice::detail

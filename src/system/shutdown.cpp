@@ -1,0 +1,149 @@
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "base/platform.hpp"
+#include "coppice/actor/signals.hpp"
+#include "system_core.hpp"
+
+namespace coppice::detail {
+
+/// Looks after a shutdown when its caller does not wait: kills whoever is late.
+struct SystemCore::DriveTimer final : Timer {
+  explicit DriveTimer(SystemCore& c) noexcept
+      : Timer{[](Timer& t) noexcept {
+                auto& self = static_cast<DriveTimer&>(t);
+                self.core->drive(self.core->clock->now());
+              },
+              [](Timer& t) noexcept { delete static_cast<DriveTimer*>(&t); }},
+        core{IntrusivePtr<SystemCore>::share(&c)} {}
+  IntrusivePtr<SystemCore> core;
+};
+
+void SystemCore::arm_drive(TimePoint when) noexcept {
+  auto timer = IntrusivePtr<Timer>::adopt(new DriveTimer{*this});
+  default_scheduler->arm(*timer, when);
+}
+
+void SystemCore::begin_shutdown(Duration within) noexcept {
+  emit(EventKind::ShutdownBegun, {});
+  {
+    const Lock lock{mutex_};
+    closing_.store(true, kSeqCst);
+    begun_ = clock->now();
+    deadline_ = saturating_add(begun_, within < Duration::zero() ? Duration::zero() : within);
+  }
+  ask_next();
+}
+
+/// Tells the newest actor at the top to stop; when there is none, the actors are done.
+void SystemCore::ask_next() noexcept {
+  IntrusivePtr<Cell> next;
+  TimePoint until{};
+  {
+    const Lock lock{mutex_};
+    if (shutdown_state_.load(kAcquire) != kEnding || awaited_) return;
+    if (newest_ != nullptr) {
+      next = IntrusivePtr<Cell>::share(newest_);
+      awaited_ = next;
+      // Half of what is left: a late one leaves time to those after it.
+      const TimePoint now = clock->now();
+      until = awaited_until_ = saturating_add(now, saturating_between(now, deadline_) / 2);
+    }
+  }
+  if (!next) {
+    shutdown_state_.store(kEnded, kSeqCst);
+    wake(shutdown_state_);
+    return;
+  }
+  CellSignal* const stop = make_signal(CellSignal::Kind::Stop);
+  stop->reason = ExitReason::shutdown();
+  next->signal(stop);
+  arm_drive(until);
+}
+
+/// Kills the awaited actor if its time is over. Any thread, any time.
+void SystemCore::drive(TimePoint now) noexcept {
+  IntrusivePtr<Cell> late;
+  {
+    const Lock lock{mutex_};
+    if (shutdown_state_.load(kAcquire) != kEnding || !awaited_ || now < awaited_until_) return;
+    late = awaited_;
+    // Tried again in a moment, if it is between two handlers just now.
+    awaited_until_ = saturating_add(now, std::chrono::milliseconds{1});
+  }
+  const bool was_taken = try_kill(*late);
+  note_late(*late, nullptr);
+  if (!was_taken && now < deadline_) arm_drive(saturating_add(now, std::chrono::milliseconds{1}));
+}
+
+ShutdownReport SystemCore::shutdown(Duration within) noexcept {
+  std::uint32_t open = kOpen;
+  const bool first = shutdown_state_.compare_exchange_strong(open, kEnding, kAcqRel);
+  if (first) begin_shutdown(within);
+  if (this_thread.cell != nullptr) {
+    ShutdownReport report;
+    report.asynchronous = true;
+    return report;
+  }
+  const auto limit = [&] {
+    const Lock lock{mutex_};
+    return deadline_;
+  }();
+  while (shutdown_state_.load(kAcquire) == kEnding) {
+    const TimePoint now = clock->now();
+    if (now >= limit) break;
+    TimePoint next = limit;
+    {
+      const Lock lock{mutex_};
+      if (awaited_) next = std::min(next, awaited_until_);
+    }
+    if (!wait(shutdown_state_, kEnding, next)) drive(clock->now());
+  }
+  finish_threads();
+  const Lock lock{mutex_};
+  report_.late = late_;
+  if (first) report_.took = saturating_between(begun_, clock->now());
+  return report_;
+}
+
+/// The threads leave; those whose handler does not come back are left behind, holding what they need.
+void SystemCore::finish_threads() noexcept {
+  std::vector<WorkPool*> pools;
+  {
+    const Lock lock{mutex_};
+    if (threads_done_) return;
+    threads_done_ = true;
+    pools = pools_;
+  }
+  const bool actors_done = shutdown_state_.load(kAcquire) == kEnded;
+  if (!actors_done) {
+    // Whoever is left at the deadline is named.
+    for (const auto& cell : top_level_actors()) note_late(*cell, nullptr);
+  }
+  bool all_back = true;
+  const SteadyClock wall;
+  // One quantum: a handler that has been told to end may take a moment to come back.
+  const TimePoint until = saturating_add(wall.now(), actors_done && zombies_.load(kAcquire) == 0 ? Duration{std::chrono::seconds{5}}
+                                                                                                 : Duration{std::chrono::milliseconds{50}});
+  for (WorkPool* const pool : pools) all_back = pool->stop(until) && all_back;
+  emit(EventKind::SystemStopped, {});
+  const Lock lock{mutex_};
+  report_.complete = actors_done && all_back;
+}
+
+void SystemCore::destroy_system() noexcept {
+  shutdown(options_.shutdown_within);
+  {
+    const Lock lock{mutex_};
+    if (threads_done_) {
+      system = nullptr;
+      return;
+    }
+  }
+  // Destroyed on an actor's own turn: its thread cannot wait for itself. The threads leave when the actors have ended.
+  finish_threads();
+  system = nullptr;
+}
+
+}  // namespace coppice::detail

@@ -1,0 +1,302 @@
+#include "system_core.hpp"
+
+#include <cstdio>
+#include <utility>
+
+#include "base/platform.hpp"
+#include "coppice/actor/signals.hpp"
+
+namespace coppice {
+
+Result<void, OptionError> SystemOptions::check() const {
+  const auto wrong = [](std::string text) { return Error{OptionError{std::move(text)}}; };
+  if (workers && (*workers == 0 || *workers > 1'024)) {
+    return wrong("SystemOptions::workers is " + std::to_string(*workers) + "; it may be 1 to 1024");
+  }
+  if (batch == 0) return wrong("SystemOptions::batch is 0; it may be 1 or more");
+  if (spin < Duration::zero()) return wrong("SystemOptions::spin is negative; it may be zero or more");
+  if (actors_max == 0) return wrong("SystemOptions::actors_max is 0; it may be 1 or more");
+  if (const auto* const bounded = std::get_if<Bounded>(&mailbox); bounded != nullptr && bounded->capacity == 0) {
+    return wrong("SystemOptions::mailbox has a capacity of 0; it may be 1 or more");
+  }
+  if (dead_letters_max == 0) return wrong("SystemOptions::dead_letters_max is 0; it may be 1 or more");
+  if (timers_max == 0) return wrong("SystemOptions::timers_max is 0; it may be 1 or more");
+  if (monitor_capacity == 0) return wrong("SystemOptions::monitor_capacity is 0; it may be 1 or more");
+  if (shutdown_within < Duration::zero()) return wrong("SystemOptions::shutdown_within is negative; it may be zero or more");
+  return {};
+}
+
+namespace detail {
+namespace {
+
+/// Which of the shared shards a thread without one of its own uses.
+unsigned shard_of_this_thread() noexcept {
+  static constinit Atomic<unsigned> next{0};
+  static thread_local const unsigned mine = next.fetch_add(1, kRelaxed);
+  return mine;
+}
+
+void print_failure(const FailureReport& report) {
+  std::fprintf(stderr, "coppice: actor %s (%.*s) ended, life %u: %s\n", report.path.c_str(), static_cast<int>(report.type.size()),
+               report.type.data(), report.incarnation, report.reason.to_string().c_str());
+}
+
+}  // namespace
+
+SystemCore::SystemCore(SystemOptions&& options, MonitorBinding binding)
+    : options_{std::move(options)}, binding_{std::move(binding)}, random_{options_.seed} {
+  run = binding_.run;
+  monitor = binding_.monitor;
+  events = binding_.events;
+  clock = &steady_;
+  batch = options_.batch;
+  timers_max = options_.timers_max;
+  mailbox_default = options_.mailbox;
+  if (!options_.on_failure) options_.on_failure = &print_failure;
+  if (const auto checked = options_.check(); !checked) fail_start(checked.error().text);
+}
+
+SystemCore::~SystemCore() = default;
+
+void SystemCore::fail_start(std::string text) {
+  start_error_ = std::move(text);
+  closing_.store(true, kRelease);
+  report_.complete = true;
+  shutdown_state_.store(kEnded, kRelease);
+}
+
+std::unique_ptr<WorkPool> SystemCore::make_pool(const WorkPoolOptions& options) {
+  WorkPoolOptions complete = options;
+  complete.hold = [](Runtime* runtime) noexcept { runtime->add_ref(); };
+  complete.let_go = [](Runtime* runtime) noexcept { runtime->release(); };
+  return std::make_unique<WorkPool>(*this, *clock, complete);
+}
+
+void SystemCore::start_pool() {
+  if (!start_error_.empty()) return;
+  const unsigned workers = options_.workers.value_or(usable_cpus());
+  // Spinning only pays where another processor may bring the work.
+  const Duration spin = workers == 1 || workers > usable_cpus() ? Duration::zero() : options_.spin;
+  auto made = make_pool({.workers = workers, .spin = spin, .pin_to = std::nullopt});
+  pool_ = made.get();
+  default_scheduler = pool_;
+  keep_scheduler(std::move(made));
+  std::string error;
+  if (!pool_->start(error)) {
+    fail_start(std::move(error));
+    return;
+  }
+  emit(EventKind::SystemStarted, {});
+}
+
+Scheduler& SystemCore::keep_scheduler(std::unique_ptr<Scheduler> scheduler) {
+  const Lock lock{mutex_};
+  if (auto* const pool = dynamic_cast<WorkPool*>(scheduler.get())) pools_.push_back(pool);
+  schedulers_.push_back(std::move(scheduler));
+  return *schedulers_.back();
+}
+
+void SystemCore::emit(EventKind kind, std::string_view text) noexcept {
+  if (events == nullptr) return;
+  events->record(Event{.kind = kind, .path = {}, .subject = {}, .text = text, .time = clock->now()});
+}
+
+// ---- the ledger ----
+
+void SystemCore::count_shared(Count what, std::uint64_t n) noexcept { shared_[shard_of_this_thread() % shared_.size()].add_shared(what, n); }
+
+std::uint64_t SystemCore::total(Count what) const noexcept {
+  std::uint64_t sum = 0;
+  for (const LedgerShard& shard : shared_) sum += shard.value(what);
+  const Lock lock{mutex_};
+  for (const WorkPool* pool : pools_) sum += pool->total(what);
+  return sum;
+}
+
+Ledger SystemCore::ledger() const noexcept {
+  Ledger ledger;
+  // Outcomes first, sends last: what moves meanwhile shows as queued rather than as handled twice.
+  const std::uint64_t taken = total(Count::Taken);
+  ledger.handled = total(Count::Handled);
+  for (int i = 0; i < kDeadReasons; ++i) {
+    ledger.dead_by_reason[static_cast<std::size_t>(i)] = total(dead_count(static_cast<DeadReason>(i)));
+  }
+  ledger.handed_back = total(Count::HandedBack);
+  const std::uint64_t refused = total(Count::Refused);
+  ledger.sent = total(Count::Sent);
+  ledger.queued = ledger.sent - refused - taken;
+  return ledger;
+}
+
+SystemStats SystemCore::stats() const noexcept {
+  const Ledger l = ledger();
+  SystemStats stats;
+  stats.actors = live();
+  stats.sent = l.sent;
+  stats.handled = l.handled;
+  stats.queued = l.queued;
+  stats.dead = l.dead();
+  stats.dead_by_reason = l.dead_by_reason;
+  stats.failures = total(Count::Failure);
+  stats.restarts = total(Count::Restart);
+  stats.late_replies = total(Count::LateReply);
+  stats.timers_refused = total(Count::TimerRefused);
+  stats.zombies = zombies_.load(kRelaxed);
+  const Lock lock{mutex_};
+  for (const WorkPool* pool : pools_) stats.timers += pool->timers();
+  return stats;
+}
+
+void SystemCore::dead_letter(Cell& target, const Envelope& envelope, DeadReason reason) noexcept {
+  count(dead_count(reason));
+  const std::string_view type = envelope.ops->message->name;
+  if (events != nullptr) {
+    EventKind kind = EventKind::DeadLetter;
+    if (reason == DeadReason::Rejected) kind = EventKind::MessageRejected;
+    if (reason == DeadReason::Dropped) kind = EventKind::MessageDropped;
+    const std::string path = target.path();
+    events->record(Event{.kind = kind,
+                         .actor = target.id(),
+                         .incarnation = target.incarnation(),
+                         .path = path,
+                         .subject = type,
+                         .text = to_string(reason),
+                         .time = clock->now()});
+  }
+  DeadLetter letter{reason, RefAccess::make<AnyRef>(IntrusivePtr<Cell>::share(&target)), type};
+  const Lock lock{mutex_};
+  try {
+    if (dead_ring_.size() < options_.dead_letters_max) {
+      dead_ring_.push_back(std::move(letter));
+    } else {
+      // The older ref leaves under the lock, and with it perhaps the last count of a cell that has ended: no user code is in that.
+      std::swap(dead_ring_[dead_next_ % dead_ring_.size()], letter);
+    }
+    ++dead_next_;
+  } catch (...) {  // no memory to show it; it is counted
+  }
+}
+
+std::vector<DeadLetter> SystemCore::dead_letters() const {
+  const Lock lock{mutex_};
+  std::vector<DeadLetter> letters;
+  const std::size_t size = dead_ring_.size();
+  const std::size_t first = size < options_.dead_letters_max ? 0 : dead_next_ % size;
+  for (std::size_t i = 0; i < size; ++i) letters.push_back(dead_ring_[(first + i) % size]);
+  return letters;
+}
+
+// ---- actors ----
+
+bool SystemCore::admit() noexcept {
+  if (live_.fetch_add(1, kAcqRel) >= options_.actors_max || closing_.load(kAcquire)) {
+    live_.fetch_sub(1, kAcqRel);
+    return false;
+  }
+  return true;
+}
+
+void SystemCore::unadmit() noexcept { live_.fetch_sub(1, kAcqRel); }
+
+bool SystemCore::register_name(std::string_view name, Cell& cell) {
+  const Lock lock{mutex_};
+  return names_.try_emplace(std::string{name}, &cell).second;
+}
+
+void SystemCore::release_name(Cell& cell) noexcept {
+  const std::string name = cell.name();
+  const Lock lock{mutex_};
+  if (const auto found = names_.find(name); found != names_.end() && found->second == &cell) names_.erase(found);
+}
+
+AnyRef SystemCore::find(std::string_view name) const {
+  const Lock lock{mutex_};
+  const auto found = names_.find(name);
+  if (found == names_.end()) return {};
+  return RefAccess::make<AnyRef>(IntrusivePtr<Cell>::share(found->second));
+}
+
+bool SystemCore::adopt_top_level(Cell& cell) {
+  const Lock lock{mutex_};
+  if (closing_.load(kAcquire)) return false;
+  cell.add_ref();
+  SiblingList::push(newest_, cell);
+  return true;
+}
+
+void SystemCore::place_ended(Cell& cell, const ExitReason&) noexcept {
+  live_.fetch_sub(1, kAcqRel);
+  if (cell.parent() != nullptr) return;
+  bool was_awaited = false;
+  {
+    const Lock lock{mutex_};
+    SiblingList::remove(newest_, cell);
+    if (awaited_.get() == &cell) {
+      awaited_ = {};  // not the last count: the list's and the place's own are held still
+      was_awaited = true;
+    }
+  }
+  cell.release();  // the list's count
+  if (was_awaited) ask_next();
+}
+
+void SystemCore::unhandled_failure(Cell& cell, const ExitReason& reason) noexcept {
+  try {
+    FailureReport report{cell.path(), cell.ops().type->name, cell.incarnation(), reason};
+    options_.on_failure(report);
+  } catch (...) {  // a report that cannot be made hurts nobody
+  }
+}
+
+std::vector<IntrusivePtr<Cell>> SystemCore::top_level_actors() const {
+  const Lock lock{mutex_};
+  std::vector<IntrusivePtr<Cell>> actors;
+  for (Cell* cell = newest_; cell != nullptr; cell = cell->older_sibling()) actors.push_back(IntrusivePtr<Cell>::share(cell));
+  return actors;
+}
+
+std::uint64_t SystemCore::random() noexcept {
+  // SplitMix64 over a counter: the same seed gives the same numbers, whichever thread asks.
+  std::uint64_t z = random_.fetch_add(0x9e3779b97f4a7c15ULL, kRelaxed) + 0x9e3779b97f4a7c15ULL;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+  return z ^ (z >> 31);
+}
+
+bool SystemCore::wait(const Atomic<std::uint32_t>& word, std::uint32_t expected, TimePoint deadline) noexcept {
+  if (deadline == TimePoint::max()) {
+    wait_on(word, expected, kForever);
+    return true;
+  }
+  const Duration left = saturating_between(clock->now(), deadline);
+  if (left <= Duration::zero()) return false;
+  wait_on(word, expected, left);
+  return true;
+}
+
+void SystemCore::wake(Atomic<std::uint32_t>& word) noexcept { wake_all(word); }
+
+// ---- zombies ----
+
+void SystemCore::zombie_left(Cell& cell, const TypeInfo* handling) noexcept {
+  zombies_.fetch_add(1, kRelaxed);
+  if (closing_.load(kAcquire)) note_late(cell, handling);
+}
+
+void SystemCore::zombie_returned(Cell&) noexcept { zombies_.fetch_sub(1, kRelaxed); }
+
+void SystemCore::note_late(Cell& cell, const TypeInfo* handling) noexcept {
+  try {
+    LateActor late{cell.path(), handling == nullptr ? std::string{} : std::string{handling->name}};
+    if (events != nullptr) emit(EventKind::ShutdownLate, late.path);
+    const Lock lock{mutex_};
+    for (const LateActor& known : late_) {
+      if (known.path == late.path) return;
+    }
+    late_.push_back(std::move(late));
+  } catch (...) {
+  }
+}
+
+}  // namespace detail
+}  // namespace coppice

@@ -1,0 +1,103 @@
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/mutex.hpp"
+#include "coppice/actor/cell.hpp"
+#include "coppice/system/system.hpp"
+#include "scheduler/work_pool.hpp"
+
+namespace coppice::detail {
+
+/// What a system is made of, whatever drives it: names, the actors at the top, the ledger, dead letters, the shutdown.
+///
+/// Threads    any. No user code runs under its lock.
+/// Ownership  counted by the System object, by every cell and by every worker thread.
+class SystemCore : public Runtime {
+ public:
+  SystemCore(SystemOptions&& options, MonitorBinding binding);
+  ~SystemCore() override;
+
+  // ---- Runtime ----
+  void dead_letter(Cell& target, const Envelope& envelope, DeadReason reason) noexcept override;
+  void place_ended(Cell& cell, const ExitReason& reason) noexcept override;
+  void release_name(Cell& cell) noexcept override;
+  void unhandled_failure(Cell& cell, const ExitReason& reason) noexcept override;
+  void zombie_left(Cell& cell, const TypeInfo* handling) noexcept override;
+  void zombie_returned(Cell& cell) noexcept override;
+  bool wait(const Atomic<std::uint32_t>& word, std::uint32_t expected, TimePoint deadline) noexcept override;
+  void wake(Atomic<std::uint32_t>& word) noexcept override;
+  std::uint64_t random() noexcept override;
+  bool admit() noexcept override;
+  void unadmit() noexcept override;
+  bool register_name(std::string_view name, Cell& cell) override;
+  bool adopt_top_level(Cell& cell) override;
+  bool is_closing() const noexcept override { return closing_.load(kAcquire); }
+
+  // ---- System ----
+  [[nodiscard]] AnyRef find(std::string_view name) const;
+  ShutdownReport shutdown(Duration within) noexcept;
+  void destroy_system() noexcept;
+  [[nodiscard]] Ledger ledger() const noexcept;
+  [[nodiscard]] SystemStats stats() const noexcept;
+  [[nodiscard]] std::vector<DeadLetter> dead_letters() const;
+  [[nodiscard]] const std::string& start_error() const noexcept { return start_error_; }
+  [[nodiscard]] std::uint64_t live() const noexcept { return live_.load(kAcquire); }
+  /// For a scheduler besides the default; belongs to the core.
+  Scheduler& keep_scheduler(std::unique_ptr<Scheduler> scheduler);
+  [[nodiscard]] std::vector<IntrusivePtr<Cell>> top_level_actors() const;
+  void emit(EventKind kind, std::string_view text) noexcept;
+
+  [[nodiscard]] WorkPool* pool() const noexcept { return pool_; }
+  void start_pool();
+  [[nodiscard]] std::unique_ptr<WorkPool> make_pool(const WorkPoolOptions& options);
+
+ protected:
+  void count_shared(Count what, std::uint64_t n) noexcept override;
+  [[nodiscard]] std::uint64_t total(Count what) const noexcept;
+  void fail_start(std::string text);
+  SystemOptions options_;
+
+ private:
+  struct DriveTimer;
+  enum : std::uint32_t { kOpen = 0, kEnding = 1, kEnded = 2 };
+
+  void begin_shutdown(Duration within) noexcept;
+  void drive(TimePoint now) noexcept;
+  void ask_next() noexcept;
+  void arm_drive(TimePoint when) noexcept;
+  void finish_threads() noexcept;
+  void note_late(Cell& cell, const TypeInfo* handling) noexcept;
+
+  MonitorBinding binding_;
+  SteadyClock steady_;
+  std::string start_error_;
+  WorkPool* pool_ = nullptr;  // the first of the schedulers, where the system has workers
+  std::array<LedgerShard, 16> shared_;
+  Atomic<std::uint64_t> live_{0};
+  Atomic<std::uint64_t> zombies_{0};
+  Atomic<std::uint64_t> random_;
+  Atomic<bool> closing_{false};
+  Atomic<std::uint32_t> shutdown_state_{kOpen};
+
+  mutable Mutex mutex_;  // guards all below
+  std::map<std::string, Cell*, std::less<>> names_;
+  Cell* newest_ = nullptr;  // actors without a parent, newest first; counted each
+  std::vector<std::unique_ptr<Scheduler>> schedulers_;
+  std::vector<WorkPool*> pools_;
+  std::vector<DeadLetter> dead_ring_;
+  std::uint64_t dead_next_ = 0;
+  IntrusivePtr<Cell> awaited_;    // told to stop by the shutdown, not ended yet
+  TimePoint awaited_until_{};     // then it is killed
+  TimePoint deadline_{};
+  TimePoint begun_{};
+  bool threads_done_ = false;
+  std::vector<LateActor> late_;
+  ShutdownReport report_;
+};
+
+}  // namespace coppice::detail
