@@ -1,9 +1,12 @@
 #pragma once
 
 /// All of coppice that most programs need. For users and examples; the library itself includes parts.
+/// Besides it, where they are used: coppice/asio.hpp, coppice/monitors/*.hpp, coppice/testing/*.hpp.
 
 #include "coppice/actor/actor.hpp"
 #include "coppice/actor/actor_ref.hpp"
+#include "coppice/brokers/in_memory_broker.hpp"
+#include "coppice/supervisors/supervisor.hpp"
 #include "coppice/system/actor_system.hpp"
 #include "coppice/system/pinned_thread.hpp"
 #include "coppice/system/system.hpp"

@@ -8,28 +8,10 @@
 #include "coppice/actor/send.hpp"
 
 namespace coppice::detail {
-namespace {
-
-// Ids are handed out in blocks to each thread: one shared counter would be met by every spawn.
-constinit Atomic<std::uint64_t> next_id_block{0};
-constinit thread_local std::uint64_t next_id = 0;
-constinit thread_local std::uint64_t last_id = 0;
-
-std::uint64_t new_id() noexcept {
-  constexpr std::uint64_t kBlock = 64;
-  if (next_id == last_id) {
-    next_id = next_id_block.fetch_add(kBlock, kRelaxed);
-    last_id = next_id + kBlock;
-  }
-  return ++next_id;
-}
-
-}  // namespace
-
 static_assert(sizeof(Cell) == 144, "an idle actor without state must fit into 160 bytes");
 
 Cell::Cell(Runtime& runtime, Scheduler& scheduler, const ActorOps& ops, Factory* factory, Cell* parent) noexcept
-    : Runnable{runtime}, mailbox_{Mailbox::Busy{}}, scheduler_{&scheduler}, ops_{&ops}, parent_{parent}, factory_{factory}, id_{new_id()} {
+    : Runnable{runtime}, mailbox_{Mailbox::Busy{}}, scheduler_{&scheduler}, ops_{&ops}, parent_{parent}, factory_{factory}, id_{runtime.new_id()} {
   runtime.add_ref();
   refs_.add();  // the place's own
   if (factory_ != nullptr) factory_->add_ref();
@@ -110,13 +92,18 @@ void Cell::set_name(std::string_view name, bool registered) {
   extras().registered = registered;
 }
 
+void Cell::set_start_ticket(IntrusivePtr<Ticket> ticket) { extras().start_ticket = std::move(ticket); }
+
 void Cell::set_mailbox(const MailboxOptions& options) {
   if (const auto* const bounded = std::get_if<Bounded>(&options)) bound_ = new Bound{bounded->capacity, bounded->overflow};
 }
 
 void Cell::signal(CellSignal* signal) noexcept {
   switch (mailbox_.push_signal(*signal)) {
-    case Pushed::Activate: submit(*scheduler_, *this); return;
+    case Pushed::Activate:
+      // A manager never waits in a worker's slot, where a handler that does not return would hold it up.
+      if (ops_->child_event != nullptr) return scheduler_->submit_back(*this);
+      return submit(*scheduler_, *this);
     case Pushed::Queued: return;
     case Pushed::Refused: break;
   }

@@ -23,6 +23,7 @@ class CellExtras : public PoolAllocated {
   WatchNode* watchers = nullptr;   // newest first; counted each
   unsigned timers = 0;             // live ones among the items
   std::vector<IntrusivePtr<Cell>> links;
+  std::vector<IntrusivePtr<PlaceItem>> place_items;
   std::vector<IntrusivePtr<Ticket>> end_tickets;
   IntrusivePtr<Ticket> start_ticket;
   const EnvelopeOps* exit_ops = nullptr;  // traps exits

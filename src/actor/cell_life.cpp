@@ -106,6 +106,7 @@ bool CellLife::settle_visit() noexcept {
       signal = next;
     }
   }
+  if (c.factory_ != nullptr) c.factory_->retire();
   if (!c.supervised_ && c.parent_ != nullptr) tell_parent(ChildEvent::Kind::Exited, c.extras().reason);
   c.release();  // the place's own count
   return false;
@@ -133,7 +134,7 @@ void CellLife::emit(EventKind kind, std::string_view text) noexcept {
 
 bool CellLife::is_over() const noexcept {
   const CellExtras* const x = c.extras_if_any();
-  return c.place_over_ || (x != nullptr && x->closed_place);
+  return c.has_ended() || (x != nullptr && x->closed_place);
 }
 
 // ---- the start of a life ----
@@ -325,7 +326,8 @@ void CellLife::end_life() noexcept {
     emit(reason.is_normal() ? EventKind::ActorStopped : EventKind::ActorFailed, reason.text());
   }
   if (!c.supervised_) {
-    if (!reason.is_normal()) c.runtime()->unhandled_failure(c, reason);
+    // A tree's top that gave up ends with shutdown, as OTP's does; its cause tells it from an ordered end.
+    if (!reason.is_normal() || reason.cause() != nullptr) c.runtime()->unhandled_failure(c, reason);
     close_place(reason);
     over_ = true;
     return;
@@ -385,9 +387,10 @@ void CellLife::close_place(const ExitReason& reason) noexcept {
   c.mailbox_.close();
   drain_to_dead_letters(nullptr);
   if (x.registered) runtime.release_name(c);
+  for (const auto& item : std::exchange(x.place_items, {})) item->place_ended();
   send_downs(reason);
   if (c.phase() == Phase::Failed) set_phase(Phase::Stopped);
-  c.place_over_ = !c.supervised_;
+  c.place_over_.store(!c.supervised_, kRelease);
   runtime.place_ended(c, reason);
   for (const auto& ticket : std::exchange(x.end_tickets, {})) ticket->complete(true, reason);
 }

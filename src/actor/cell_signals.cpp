@@ -42,6 +42,11 @@ void CellLife::handle(CellSignal& signal) noexcept {
     case Kind::Link: return on_link(signal);
     case Kind::Unlink: std::erase(c.extras().links, signal.other); return;
     case Kind::LinkExit: return on_link_exit(signal);
+    case Kind::Attach:
+      if (is_over()) return signal.item->place_ended();
+      c.extras().place_items.push_back(std::move(signal.item));
+      return;
+    case Kind::Detach: std::erase(c.extras().place_items, signal.item); return;
   }
 }
 
@@ -115,14 +120,14 @@ void CellLife::on_close() noexcept {
 void CellLife::on_bury() noexcept {
   CellExtras& x = c.extras();
   if (x.closed_place) {
-    c.place_over_ = true;
+    c.place_over_.store(true, kRelease);
     over_ = true;
     return;
   }
   const bool between_lives = !x.ending && (c.phase() == Phase::Failed || c.phase() == Phase::Stopped);
   if (between_lives) {
     close_place(x.reason);
-    c.place_over_ = true;
+    c.place_over_.store(true, kRelease);
     over_ = true;
     return;
   }
@@ -208,12 +213,29 @@ void CellLife::answer_for_ended(Cell& cell, CellSignal* signal) noexcept {
   switch (signal->kind) {
     case Kind::Watch: send_no_proc(cell, *signal->watch); break;
     case Kind::Link: send_link_exit(cell, *signal->other, ExitReason::no_proc()); break;
+    case Kind::Attach: signal->item->place_ended(); break;
+    case Kind::ChildEvent:
+      // Its supervisor has ended: nobody will decide any more.
+      if (signal->other->is_supervised()) signal->other->signal(make_signal(Kind::Bury));
+      break;
     case Kind::Stop:
       if (signal->ticket) signal->ticket->complete(false, ExitReason::no_proc());
       break;
     default: break;
   }
   delete signal;
+}
+
+void attach(Cell& cell, IntrusivePtr<PlaceItem> item) {
+  CellSignal* const signal = make_signal(CellSignal::Kind::Attach);
+  signal->item = std::move(item);
+  cell.signal(signal);
+}
+
+void detach(Cell& cell, IntrusivePtr<PlaceItem> item) noexcept {
+  CellSignal* const signal = make_signal(CellSignal::Kind::Detach);
+  signal->item = std::move(item);
+  cell.signal(signal);
 }
 
 // ---- kill ----
@@ -246,14 +268,14 @@ bool CellLife::take_over(Cell& cell) noexcept {
   cell.phase_.store(Phase::Failed, kRelease);
   x.reason = reason;
   life.close_place(reason);
-  cell.place_over_ = true;
-  while (!cell.mailbox_.end()) {
-    for (auto* signal = static_cast<CellSignal*>(cell.mailbox_.take_signals()); signal != nullptr;) {
-      auto* const next = static_cast<CellSignal*>(signal->next_signal);
-      answer_for_ended(cell, signal);
-      signal = next;
-    }
+  cell.place_over_.store(true, kRelease);
+  // In one step: the owner that comes back must find the lane marked, or it would go on with the mailbox.
+  for (auto* signal = static_cast<CellSignal*>(cell.mailbox_.end_now()); signal != nullptr;) {
+    auto* const next = static_cast<CellSignal*>(signal->next_signal);
+    answer_for_ended(cell, signal);
+    signal = next;
   }
+  if (cell.factory_ != nullptr) cell.factory_->retire();
   life.emit(EventKind::ActorKilled, "its handler did not return in time; it is left behind until it does");
   cell.runtime()->zombie_left(cell, handling);
   if (cell.parent_ != nullptr) life.tell_parent(ChildEvent::Kind::Exited, reason);

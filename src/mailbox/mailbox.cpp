@@ -5,6 +5,17 @@ namespace {
 
 Signal ended_marker;
 
+Signal* oldest_first(Signal* newest) noexcept {
+  Signal* oldest = nullptr;
+  while (newest != nullptr) {
+    Signal* const next = newest->next_signal;
+    newest->next_signal = oldest;
+    oldest = newest;
+    newest = next;
+  }
+  return oldest;
+}
+
 }  // namespace
 
 Pushed Mailbox::push_signal(Signal& signal) noexcept {
@@ -25,15 +36,7 @@ Pushed Mailbox::push_signal(Signal& signal) noexcept {
 Signal* Mailbox::take_signals() noexcept {
   // The mark first, the lane second: a signal that arrives between leaves a mark too many, never one too few.
   head_.fetch_and(~kSignals, kAcqRel);
-  Signal* newest = signals_.exchange(nullptr, kAcquire);  // partner: the release in push_signal()
-  Signal* oldest = nullptr;
-  while (newest != nullptr) {
-    Signal* const next = newest->next_signal;
-    newest->next_signal = oldest;
-    oldest = newest;
-    newest = next;
-  }
-  return oldest;
+  return oldest_first(signals_.exchange(nullptr, kAcquire));  // partner: the release in push_signal()
 }
 
 Rest Mailbox::try_rest(bool held, Link*& freed) noexcept {
@@ -69,6 +72,8 @@ bool Mailbox::end() noexcept {
   Signal* none = nullptr;
   return signals_.compare_exchange_strong(none, &ended_marker, kAcqRel, kRelaxed);
 }
+
+Signal* Mailbox::end_now() noexcept { return oldest_first(signals_.exchange(&ended_marker, kAcqRel)); }
 
 Link* Mailbox::strip() noexcept {
   Link* const last = tail_.load(kRelaxed);

@@ -28,7 +28,7 @@ struct RefAccess;
 /// What all refs share: one counted pointer to a place.
 class RefBase {
  public:
-  /// Unique in the process while the system lives; 0 for a ref that names no place.
+  /// Unique in its system, in the order of creation, from 1; 0 for a ref that names no place.
   [[nodiscard]] std::uint64_t id() const noexcept { return cell_ ? cell_->id() : 0; }
   /// "app/workers/worker-3"; "#17" for an actor without a name.
   [[nodiscard]] std::string path() const { return cell().path(); }
@@ -42,7 +42,10 @@ class RefBase {
   [[nodiscard]] std::uint64_t message_count() const noexcept { return cell().handled(); }
 
   friend bool operator==(const RefBase& a, const RefBase& b) noexcept { return a.cell_.get() == b.cell_.get(); }
-  friend std::strong_ordering operator<=>(const RefBase& a, const RefBase& b) noexcept { return a.id() <=> b.id(); }
+  friend std::strong_ordering operator<=>(const RefBase& a, const RefBase& b) noexcept {
+    if (const auto order = a.id() <=> b.id(); order != 0) return order;
+    return std::compare_three_way{}(a.cell_.get(), b.cell_.get());  // actors of two systems
+  }
 
  protected:
   friend struct RefAccess;
@@ -359,14 +362,14 @@ class ActorRef<Protocol<Rs(Ms)...>> : public detail::RefBase {
   template <class T>
   friend class Actor;
 
+  // By overload: a class that derives from each std::type_identity<R(M)> is one of them for exactly one R. (Partial specialisations
+  // over R(M), R2(M2)... are ambiguous to GCC.)
+  template <class... Signatures>
+  struct Listed : std::type_identity<Signatures>... {};
+  template <class M, class R>
+  static std::type_identity<R> reply_for(std::type_identity<R(M)>);
   template <class M, class P>
-  struct ReplyFor;
-  template <class M, class R, class... R2, class... M2>
-  struct ReplyFor<M, Protocol<R(M), R2(M2)...>> {
-    using type = R;
-  };
-  template <class M, class R, class N, class... R2, class... M2>
-  struct ReplyFor<M, Protocol<R(N), R2(M2)...>> : ReplyFor<M, Protocol<R2(M2)...>> {};
+  struct ReplyFor : decltype(reply_for<M>(Listed<Rs(Ms)...>{})) {};
 
   template <class A>
   static constexpr Table kTableOf{&detail::kHandler<A, Ms>...};

@@ -33,6 +33,7 @@ namespace coppice::detail {
 class CellExtras;
 struct CellSignal;
 struct LifeItem;
+struct Ticket;
 
 /// How a place's actor is made, life after life. Counted: the place holds it, and a child spec may.
 ///
@@ -40,6 +41,10 @@ struct LifeItem;
 struct Factory : PoolAllocated {
   virtual ~Factory() = default;
   virtual void construct(void* where) = 0;  // may throw: the life's start fails
+  /// The place has ended for good: what it kept from life to life may go.
+  virtual void retire() noexcept {}
+  /// Calls visit(context, place) for each place that it keeps. For introspection.
+  virtual void visit_places(void (*)(void* context, Cell& place), void*) const {}
   void add_ref() noexcept { refs.add(); }
   void release() noexcept {
     if (refs.drop()) delete this;
@@ -86,8 +91,8 @@ struct Bound : PoolAllocated {
   [[nodiscard]] bool try_enter() noexcept {
     std::uint64_t in = entered.load(kRelaxed);
     do {
-      // acquire: what `left` counts has left the mailbox.
-      if (in - left.load(kAcquire) >= capacity) return false;
+      // acquire: what `left` counts has left the mailbox. Signed: an `in` that is older than `left` fails the exchange, not the test.
+      if (static_cast<std::int64_t>(in - left.load(kAcquire)) >= static_cast<std::int64_t>(capacity)) return false;
     } while (!entered.compare_exchange_weak(in, in + 1, kAcqRel, kRelaxed));
     return true;
   }
@@ -122,6 +127,7 @@ class Cell : public Runnable {
   [[nodiscard]] Scheduler& scheduler() const noexcept { return *scheduler_; }
   [[nodiscard]] const ActorOps& ops() const noexcept { return *ops_; }
   [[nodiscard]] Cell* parent() const noexcept { return parent_; }
+  [[nodiscard]] Factory* factory() const noexcept { return factory_; }
   [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
   [[nodiscard]] Phase phase() const noexcept { return phase_.load(kAcquire); }
   [[nodiscard]] std::uint32_t incarnation() const noexcept { return incarnation_.load(kRelaxed); }
@@ -141,6 +147,7 @@ class Cell : public Runnable {
   void set_name(std::string_view name, bool registered);
   void set_mailbox(const MailboxOptions& options);
   void set_supervised() noexcept { supervised_ = true; }
+  void set_start_ticket(IntrusivePtr<Ticket> ticket);
 
   // ---- the owner ----
   [[nodiscard]] void* state() noexcept { return reinterpret_cast<std::byte*>(this) + state_offset(*ops_); }
@@ -152,6 +159,8 @@ class Cell : public Runnable {
   void finish_start(const ExitReason* failure) noexcept;  // managers only
   void finish_stop(const ExitReason& reason) noexcept;    // managers only
   [[nodiscard]] bool is_supervised() const noexcept { return supervised_; }
+  /// For good: no life will come in this cell.
+  [[nodiscard]] bool has_ended() const noexcept { return place_over_.load(kAcquire); }
 
   /// The run loop. One is made for each monitor.
   template <class Monitor>
@@ -201,13 +210,13 @@ class Cell : public Runnable {
   std::uint64_t id_;
   Atomic<Phase> phase_{Phase::Starting};
   Atomic<Claim> claim_{Claim::Free};  // who may touch the life-cycle: settles a take-over against a returning handler
+  Atomic<bool> place_over_{false};    // no life will come any more
   bool state_alive_ = false;          // a life's state is constructed; alone in its byte: user code runs while a killer looks
   bool attention_ : 1 = true;         // the first activation has something to do before messages
   bool held_ : 1 = true;
   bool supervised_ : 1 = false;
   bool draining_ : 1 = false;
   bool started_ : 1 = false;     // the life that is on got through its start: its end runs on_stop
-  bool place_over_ : 1 = false;  // no life will come any more
 };
 
 /// A parent's children, or (under a lock) the actors without a parent; newest first.

@@ -44,6 +44,9 @@ class Runtime : public RunTable {
     }
   }
 
+  /// From 1, unique in the system: the order of creation.
+  [[nodiscard]] std::uint64_t new_id() noexcept { return last_id_.fetch_add(1, kRelaxed) + 1; }
+
   /// Records a message that nobody will handle; the ledger, the dead letter queue and the monitor hear of it.
   virtual void dead_letter(Cell& target, const Envelope& envelope, DeadReason reason) noexcept = 0;
   /// The place is over: its name is free, it no longer counts. Its last count may go after this.
@@ -92,6 +95,7 @@ class Runtime : public RunTable {
 
  private:
   RefCount refs_;
+  Atomic<std::uint64_t> last_id_{0};
 };
 
 }  // namespace coppice::detail

@@ -29,6 +29,16 @@ struct Ticket : PoolAllocated {
   IntrusivePtr<Runtime> runtime;
 };
 
+/// Something made from outside that belongs to a place and ends with it: a subscription.
+///
+/// Threads    place_ended(): the place's turn; it must not wait.
+struct PlaceItem : Counted {
+  virtual void place_ended() noexcept = 0;
+};
+/// Any thread. A place that has ended answers at once.
+void attach(Cell& cell, IntrusivePtr<PlaceItem> item);
+void detach(Cell& cell, IntrusivePtr<PlaceItem> item) noexcept;
+
 /// Whether what waits in the mailbox of an actor that is told to stop is still handled.
 enum class StopMode : unsigned char {
   Discard,  // dead letters
@@ -51,6 +61,8 @@ struct CellSignal : Signal, PoolAllocated {
     Link,
     Unlink,
     LinkExit,
+    Attach,       // something from outside that ends with the place
+    Detach,
     Poke,         // a manager's own: run child_event with nothing (timers of a supervisor)
   };
   explicit CellSignal(Kind k) noexcept : kind{k} {}
@@ -65,6 +77,7 @@ struct CellSignal : Signal, PoolAllocated {
   IntrusivePtr<Cell> other;
   IntrusivePtr<WatchNode> watch;
   IntrusivePtr<Ticket> ticket;
+  IntrusivePtr<PlaceItem> item;
 };
 
 [[nodiscard]] inline CellSignal* make_signal(CellSignal::Kind kind) { return new CellSignal{kind}; }

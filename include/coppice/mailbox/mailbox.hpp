@@ -114,6 +114,9 @@ class Mailbox {
   void release_hold() noexcept { head_.fetch_and(~kHeld, kAcqRel); }
   /// Closes the signals' lane as well, if it is empty; false when a signal came first. Owner, after close().
   [[nodiscard]] bool end() noexcept;
+  /// Closes the signals' lane and takes what waits there, oldest first, in one step: at no moment does the lane look empty to an owner
+  /// that is being replaced. After close().
+  [[nodiscard]] Signal* end_now() noexcept;
   /// After close(), when is_drained(): gives up the last link, for the owner to free (or null). Owner.
   [[nodiscard]] Link* strip() noexcept;
 

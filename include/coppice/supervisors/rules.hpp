@@ -1,0 +1,151 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "coppice/actor/cell.hpp"
+#include "coppice/actor/exit_reason.hpp"
+#include "coppice/supervisors/backoff.hpp"
+#include "coppice/supervisors/restart.hpp"
+#include "coppice/supervisors/restart_limit.hpp"
+#include "coppice/supervisors/strategy.hpp"
+
+namespace coppice::detail {
+
+/// Names a child for as long as its spec is kept.
+using ChildKey = std::uint32_t;
+
+/// What happened to a supervisor or to one of its children.
+struct RuleEvent {
+  enum class Kind : unsigned char {
+    Begin,        // the supervisor's life begins: start the children
+    Started,      // a child's life runs
+    StartFailed,  // … could not start
+    Exited,       // … has ended, by itself or as told
+    RetryDue,     // a delay that the rules asked for is over
+    Stop,         // the supervisor is told to end
+  };
+  Kind kind;
+  ChildKey child = 0;
+  ExitReason reason = {};
+  OnError verdict = OnError::Supervise;
+};
+
+/// What the supervisor must do about it, in this order.
+struct RuleEffect {
+  enum class Kind : unsigned char {
+    Start,         // start the child's next life; Started or StartFailed will follow
+    Stop,          // stop it by its shutdown rule; Exited will follow. keep: its place waits for another life
+    Retain,        // it has ended, another life will come
+    Close,         // it has ended, no other life will come; its spec is kept
+    Remove,        // forget it, spec and all
+    Arm,           // RetryDue after `delay`
+    Disarm,        // no RetryDue any more
+    Up,            // all children run: the supervisor has started
+    StartAborted,  // `child` did not start, for `reason`; what had started has been stopped again: the supervisor's start failed
+    LimitReached,  // a report: one restart too many
+    Escalated,     // a report: a child asked for it
+    Down,          // everything has been stopped: the supervisor ends with `reason`
+  };
+  Kind kind;
+  ChildKey child = 0;
+  bool keep = false;
+  Duration delay{};
+  ExitReason reason = {};
+};
+
+/// The rules of supervision as a pure step function: state and event to state and effects. No clock, no threads, no actors.
+///
+/// Threads    one.
+/// Source     OTP's supervisor: restart/2, do_restart, terminate_child, add_restart.
+/// [V1] Children start one after another in start order, and stop one after another in the reverse; each step waits for the one before.
+/// [V2] A group is stopped last to first, then started first to last; its temporary members are gone for good, its other members
+///      start whether they ran before or not.
+/// [V3] Ends that happen while a step is under way are dealt with after it, oldest first; an end of somebody who is about to be
+///      stopped anyway is consumed by that and counts for nothing.
+/// [V4] Each start attempt after a failure counts against the limit; the one too many stops everything and ends the supervisor.
+class SupervisorRules {
+ public:
+  SupervisorRules(AnyStrategy strategy, Intensity intensity, Backoff backoff) noexcept
+      : strategy_{strategy}, limit_{intensity}, intensity_{intensity}, backoff_{backoff} {}
+
+  /// At the end of the start order. Before Begin.
+  void add(ChildKey key, Restart restart) { children_.push_back(Child{key, restart}); }
+
+  [[nodiscard]] std::vector<RuleEffect> step(const RuleEvent& event, TimePoint now, std::uint64_t random);
+
+  [[nodiscard]] bool is_running() const noexcept { return mode_ == Mode::Running; }
+
+ private:
+  enum class Mode : unsigned char { Fresh, Starting, RollingBack, Running, Restarting, Ending, Ended };
+  enum class State : unsigned char {
+    Undefined,  // no life, spec kept
+    Starting,
+    Running,
+    Stopping,
+    Exited,   // ended; its event waits among the deferred
+    Waiting,  // a start attempt is due later
+  };
+  struct Child {
+    ChildKey key;
+    Restart restart;
+    State state = State::Undefined;
+    bool open = false;            // its place takes messages
+    bool counted = false;         // the attempt it waits for has been counted
+    std::uint32_t attempts = 0;   // start attempts since it last ran for long, for the backoff
+    TimePoint running_since{};
+  };
+  struct PlanStep {
+    enum class Kind : unsigned char {
+      Stop,
+      Start,
+      Delay,  // the group's start waits
+      Group,  // plan the group's starts, now that its stops are done
+    };
+    Kind kind;
+    ChildKey child;
+  };
+
+  void on_started(Child& child, TimePoint now);
+  void on_start_failed(Child& child, const ExitReason& reason);
+  void on_exited(Child& child, const RuleEvent& event);
+  void on_retry_due(Child& child, const RuleEvent& event);
+  void on_stop(const ExitReason& reason);
+  void handle_exit(Child& child, const RuleEvent& event);
+  void restart(Child& child, const ExitReason& reason, bool delay_served);
+  void begin_group(ChildKey failed, Duration delay);
+  void start_group(ChildKey failed);
+  void end(const ExitReason& reason);
+  void advance();
+  void take_step(const PlanStep& step);
+  void finish_plan();
+  void close(Child& child);
+  void close_all();
+  void consume_deferred(ChildKey key);
+  void wait_for_retry(Child& child, bool counted, Duration delay);
+  [[nodiscard]] Duration delay_for(Child& child);
+  [[nodiscard]] Child* find(ChildKey key) noexcept;
+  [[nodiscard]] std::size_t index_of(ChildKey key) const noexcept;
+  void remove(ChildKey key);
+  void emit(RuleEffect effect) { effects_.push_back(std::move(effect)); }
+
+  AnyStrategy strategy_;
+  RestartLimit limit_;
+  Intensity intensity_;
+  Backoff backoff_;
+  Mode mode_ = Mode::Fresh;
+  std::vector<Child> children_;  // in start order
+  std::deque<PlanStep> plan_;
+  std::optional<ChildKey> awaited_;  // the step under way waits for this child
+  std::deque<RuleEvent> deferred_;
+  ExitReason end_reason_;
+  ChildKey failed_ = 0;  // whose start went wrong at the beginning
+  Duration pending_delay_{};
+  std::vector<RuleEffect> effects_;
+  TimePoint now_{};
+  std::uint64_t random_ = 0;
+};
+
+}  // namespace coppice::detail

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "coppice/actor/actor.hpp"
+#include "coppice/supervisors/child_spec.hpp"
+#include "coppice/supervisors/one_for_all.hpp"
+#include "coppice/supervisors/one_for_one.hpp"
+#include "coppice/supervisors/rest_for_one.hpp"
+#include "coppice/supervisors/rules.hpp"
+#include "coppice/system/system.hpp"
+
+namespace coppice {
+
+/// Why a tree did not start. Whatever had started has been stopped again, last to first.
+struct StartError {
+  enum class Kind : unsigned char {
+    ChildFailed,  ///< a child could not start: `child` says which, `reason` why
+    BadSpec,      ///< an option out of its bounds, an empty or a duplicate id: `text` says which
+    Closing,      ///< the system is shutting down, or has as many actors as it may
+    Blocking,     ///< called on an actor's turn, which must not block
+  };
+  Kind kind;
+  std::string child;  ///< the path of ids
+  std::string text;
+  ExitReason reason;
+};
+[[nodiscard]] const char* to_string(StartError::Kind kind) noexcept;
+
+namespace detail {
+
+class SupervisorFactory;
+
+/// Which children a supervisor has, for whoever looks them up; outlives the supervisor's lives.
+[[nodiscard]] Result<AnyRef, LookupError> look_up_child(const Cell& supervisor, std::string_view id);
+[[nodiscard]] Result<IntrusivePtr<Cell>, StartError> start_root(System& system, const SupervisorSpec& spec);
+
+}  // namespace detail
+
+/// An actor that starts, stops and restarts its children by OTP's rules. Made from a SupervisorSpec by System::start, or as a child of
+/// another supervisor. It never blocks its worker: between two steps it serves what else comes.
+///
+/// Threads    its own turn. Refs: any.
+/// Failure    what a strategy throws ends the supervisor, as a crash; its parent decides.
+class Supervisor final : public Actor<Supervisor> {
+ public:
+  static constexpr bool kManagesChildren = true;
+
+  explicit Supervisor(detail::SupervisorFactory& places);
+  ~Supervisor();
+
+  // ---- called by the runtime ----
+  void on_start();
+  void child_event(const detail::ChildEvent& event);
+  void begin_stop(const ExitReason& reason);
+
+ private:
+  struct Child;
+  struct DueTimer;
+  enum class Due : std::uint32_t { Retry = 0, StopLimit = 1, Kill = 2, StartLimit = 3 };
+
+  void apply(const detail::RuleEvent& event);
+  void perform(const detail::RuleEffect& effect);
+  void start_child(Child& child);
+  void stop_child(Child& child, bool keep);
+  void kill_child(Child& child);
+  void on_due(Due due, Child& child);
+  void arm(Child& child, Due due, Duration after);
+  void disarm(Child& child, Due due) noexcept;
+  void remove_child(Child& child);
+  void report(EventKind kind, const Child& child, std::string_view text);
+  [[nodiscard]] Child* find(detail::ChildKey key) noexcept;
+  [[nodiscard]] Child* find(const detail::Cell* cell) noexcept;
+
+  detail::SupervisorFactory* places_;
+  detail::SupervisorRules rules_;
+  std::vector<Child> children_;
+  bool killing_ = false;
+};
+
+namespace detail {
+
+/// What a ref of a supervisor can do besides.
+template <class Ref>
+struct RefExtension<Supervisor, Ref> {
+  /// The place of the child with that id, whichever life it is on. Any thread.
+  template <class A>
+  [[nodiscard]] Result<ActorRef<A>, LookupError> child(std::string_view id) const {
+    const auto found = look_up_child(RefAccess::cell(static_cast<const Ref&>(*this)), id);
+    if (!found) return Error{found.error()};
+    ActorRef<A> ref = found.value().template as<A>();
+    if (ref.id() == 0) return Error{LookupError::WrongType};
+    return ref;
+  }
+};
+
+}  // namespace detail
+
+/// Starts a tree below the system and waits until all of it runs. Children start one after another, depth first. What System::start calls.
+[[nodiscard]] inline Result<ActorRef<Supervisor>, StartError> start_tree(System& system, const SupervisorSpec& spec) {
+  auto started = detail::start_root(system, spec);
+  if (!started) return Error{started.error()};
+  return detail::RefAccess::make<ActorRef<Supervisor>>(std::move(started).value());
+}
+
+}  // namespace coppice

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "coppice/base/result.hpp"
+#include "coppice/system/system.hpp"
+
+namespace coppice::testing {
+
+namespace detail {
+class TestCore;
+}
+
+/// What an injected fault throws.
+struct InjectedFault {
+  std::string text;
+  [[nodiscard]] const char* what() const noexcept { return text.c_str(); }
+};
+
+struct TestOptions {
+  std::uint64_t seed = 1;       ///< of the order in which ready actors run, and of everything random
+  SystemOptions system = {};    ///< workers and spin have no meaning here; batch is 1
+};
+
+/// A system on the thread that uses it, under a clock that it moves: the actors, supervisors and brokers are the ones that ship, only
+/// scheduler and clock differ. Whoever is ready runs in an order drawn from the seed; the same seed gives the same event log.
+///
+/// Threads    one: the one that made it. Nothing runs between its calls.
+/// Failure    what cannot come to rest aborts with the seed.
+class TestSystem final : public System {
+ public:
+  explicit TestSystem(TestOptions options = {});
+  ~TestSystem() override;
+
+  /// Runs one activation. False: nobody is ready.
+  bool step();
+  /// Runs until nobody is ready; time stands still. The number of activations.
+  std::size_t run_until_idle();
+  /// Moves time on by `by`, stopping at each timer on the way and running what it wakes.
+  void advance(Duration by);
+  /// Moves time to the next timer and runs what it wakes. False: no timer is armed.
+  bool advance_to_next_timer();
+  [[nodiscard]] std::size_t ready() const noexcept;
+
+  /// Ends the life of an actor as if it had thrown.
+  void crash(const AnyRef& actor, std::string_view text = "crashed by the test");
+  template <class R, class E>
+  void crash(const Result<R, E>& actor, std::string_view text = "crashed by the test") {
+    crash(AnyRef{actor.value()}, text);
+  }
+  /// Whether the actor's place is over: no life is on and none will come by itself.
+  [[nodiscard]] bool has_stopped(const AnyRef& actor);
+  template <class R, class E>
+  [[nodiscard]] bool has_stopped(const Result<R, E>& actor) {
+    return has_stopped(AnyRef{actor.value()});
+  }
+
+  /// The n-th message handled from now on (of `actor`, if it names one), or the n-th start, throws InjectedFault instead. From 1.
+  void fail_message(std::uint64_t n, const AnyRef& actor = {});
+  void fail_start(std::uint64_t n, const AnyRef& actor = {});
+
+  /// As System::ledger, but `queued` is counted in the mailboxes of all live actors: a message lost inside one does not balance.
+  [[nodiscard]] Ledger ledger();
+  /// Everything that happened, a line each: "+0.100s actor failed app/database: boom".
+  [[nodiscard]] const std::vector<std::string>& event_log() const noexcept;
+  /// What would have been printed: failures that nobody supervises.
+  [[nodiscard]] const std::vector<std::string>& failures() const noexcept;
+  [[nodiscard]] std::uint64_t seed() const noexcept;
+
+ private:
+  detail::TestCore* test_;
+};
+
+}  // namespace coppice::testing

@@ -1,0 +1,279 @@
+#include "coppice/testing/test_system.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "coppice/actor/signals.hpp"
+#include "scheduler/timer_wheel.hpp"
+#include "system/system_core.hpp"
+
+namespace coppice::testing {
+namespace detail {
+
+using namespace coppice::detail;
+
+namespace {
+
+/// SplitMix64: ours, since the standard's distributions differ between libraries.
+class Draw {
+ public:
+  explicit Draw(std::uint64_t seed) noexcept : state_{seed} {}
+  [[nodiscard]] std::size_t below(std::size_t n) noexcept {
+    state_ += 0x9e3779b97f4a7c15ULL;
+    std::uint64_t z = state_;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+    return static_cast<std::size_t>((z ^ (z >> 31)) % n);
+  }
+
+ private:
+  std::uint64_t state_;
+};
+
+/// Writes down all events; the run loop is made for it, as for any other monitor.
+struct TraceMonitor {
+  static constexpr bool kRecords = true;
+  using Event = coppice::Event;
+  void record(const coppice::Event& event) {
+    if (sink != nullptr) sink->record(event);
+  }
+  EventSink* sink = nullptr;
+};
+
+/// Everybody who is ready, run one at a time in the order that the seed draws.
+class SeededScheduler final : public Scheduler {
+ public:
+  SeededScheduler(Runtime& runtime, ManualClock& clock, std::uint64_t seed)
+      : Scheduler{&runtime}, clock_{clock}, draw_{seed}, wheel_{clock.now()} {}
+
+  void submit(Runnable& runnable) noexcept override { ready_.push_back(&runnable); }
+  void submit_back(Runnable& runnable) noexcept override { ready_.push_back(&runnable); }
+  void arm(Timer& timer, TimePoint deadline) noexcept override {
+    wheel_.prepare(timer, deadline);
+    wheel_.add(timer);
+  }
+  bool disarm(Timer& timer) noexcept override {
+    auto armed = Timer::State::Armed;
+    if (!timer.state.compare_exchange_strong(armed, Timer::State::Cancelled, kSeqCst)) return false;
+    timer.wheel->drop(timer);
+    return true;
+  }
+
+  bool step() {
+    if (ready_.empty()) return false;
+    const std::size_t index = draw_.below(ready_.size());
+    Runnable* const runnable = ready_[index];
+    ready_.erase(ready_.begin() + static_cast<std::ptrdiff_t>(index));
+    run(*runnable);
+    return true;
+  }
+  /// Moves time to `t`, which is not later than the first timer, and fires what is due.
+  void move_to(TimePoint t) {
+    clock_.set(t);
+    wheel_.advance(t);
+  }
+  [[nodiscard]] TimePoint next_timer() const noexcept { return wheel_.next(); }
+  [[nodiscard]] std::size_t ready() const noexcept { return ready_.size(); }
+  [[nodiscard]] std::uint64_t timers() const noexcept { return wheel_.size(); }
+
+ private:
+  ManualClock& clock_;
+  Draw draw_;
+  TimerWheel wheel_;
+  std::vector<Runnable*> ready_;
+};
+
+struct FaultPlan final : Runtime::Faults {
+  struct Fault {
+    std::uint64_t left;
+    std::optional<std::uint64_t> actor;
+  };
+  static void strike(std::vector<Fault>& faults, const Cell& cell, const char* what) {
+    for (auto it = faults.begin(); it != faults.end(); ++it) {
+      if (it->actor && *it->actor != cell.id()) continue;
+      if (--it->left > 0) continue;
+      faults.erase(it);
+      throw InjectedFault{std::string{"injected fault in "} + what};
+    }
+  }
+  void before_message(Cell& cell) override { strike(messages, cell, "a message"); }
+  void before_start(Cell& cell) override { strike(starts, cell, "a start"); }
+  std::vector<Fault> messages;
+  std::vector<Fault> starts;
+};
+
+}  // namespace
+
+class TestCore final : public SystemCore, public EventSink {
+ public:
+  TestCore(TestOptions&& options, MonitorBinding binding, const IntrusivePtr<MonitorHolder<TraceMonitor>>& holder)
+      : SystemCore{std::move(options.system), std::move(binding)}, seed_{options.seed}, begun_{time_.now()} {
+    clock = &time_;
+    batch = 1;
+    auto made = std::make_unique<SeededScheduler>(*this, time_, options.seed);
+    scheduler_ = made.get();
+    default_scheduler = scheduler_;
+    keep_scheduler(std::move(made));
+    holder->monitor.sink = this;
+    options_.on_failure = [this](const FailureReport& report) {
+      failures_.push_back(report.path + " (life " + std::to_string(report.incarnation) + "): " + report.reason.to_string());
+    };
+  }
+
+  bool wait(const Atomic<std::uint32_t>& word, std::uint32_t expected, TimePoint deadline) noexcept override {
+    while (word.load(kAcquire) == expected) {
+      if (step()) continue;
+      const TimePoint next = scheduler_->next_timer();
+      if (next <= deadline && next != TimePoint::max()) {
+        scheduler_->move_to(next);
+        continue;
+      }
+      if (deadline == TimePoint::max()) stuck("a wait that nothing can end");
+      if (deadline > time_.now()) scheduler_->move_to(deadline);
+      return false;
+    }
+    return true;
+  }
+  void wake(Atomic<std::uint32_t>&) noexcept override {}
+
+  void record(const Event& event) noexcept override {
+    const auto ms = std::chrono::duration_cast<std::chrono::microseconds>(time_.now() - begun_).count();
+    char time[32];
+    std::snprintf(time, sizeof time, "+%lld.%06llds ", static_cast<long long>(ms / 1'000'000), static_cast<long long>(ms % 1'000'000));
+    std::string line = time;
+    line += to_string(event.kind);
+    line += ' ';
+    if (event.path.empty() && event.actor != 0) {
+      line += '#' + std::to_string(event.actor);
+    } else {
+      line += event.path;
+    }
+    if (!event.subject.empty()) line.append(" ").append(event.subject);
+    if (!event.text.empty()) line.append(": ").append(event.text);
+    log_.push_back(std::move(line));
+  }
+
+  bool step() {
+    if (++steps_ > kStepsMax) stuck("a run that does not come to rest");
+    return scheduler_->step();
+  }
+  [[noreturn]] void stuck(const char* what) const {
+    std::fprintf(stderr, "coppice: %s in a test system; replay with seed %llu\n", what, static_cast<unsigned long long>(seed_));
+    std::abort();
+  }
+  void fresh_budget() noexcept { steps_ = 0; }
+
+  /// What lies in the mailboxes of everybody alive.
+  [[nodiscard]] std::uint64_t walked_depth() const {
+    std::uint64_t sum = 0;
+    std::vector<const Cell*> left;
+    for (const auto& cell : top_level_actors()) left.push_back(cell.get());
+    while (!left.empty()) {
+      const Cell* const cell = left.back();
+      left.pop_back();
+      sum += cell->depth_at_rest();
+      if (const Factory* const factory = cell->factory()) {
+        factory->visit_places([](void* to, Cell& place) { static_cast<std::vector<const Cell*>*>(to)->push_back(&place); }, &left);
+      }
+      for (const Cell* child = cell->newest_child_at_rest(); child != nullptr; child = child->older_sibling()) left.push_back(child);
+    }
+    return sum;
+  }
+
+  static constexpr std::uint64_t kStepsMax = 50'000'000;
+  ManualClock time_;
+  std::uint64_t seed_;
+  TimePoint begun_;
+  SeededScheduler* scheduler_ = nullptr;
+  FaultPlan plan_;
+  std::uint64_t steps_ = 0;
+  std::vector<std::string> log_;
+  std::vector<std::string> failures_;
+};
+
+namespace {
+
+IntrusivePtr<Runtime> make_core(TestOptions&& options) {
+  const auto holder = IntrusivePtr<MonitorHolder<TraceMonitor>>::adopt(new MonitorHolder<TraceMonitor>{});
+  return IntrusivePtr<Runtime>::adopt(new TestCore{std::move(options), bind_monitor<TraceMonitor>(holder), holder});
+}
+
+}  // namespace
+}  // namespace detail
+
+TestSystem::TestSystem(TestOptions options)
+    : System{detail::make_core(std::move(options))}, test_{static_cast<detail::TestCore*>(&core())} {}
+TestSystem::~TestSystem() { shut_down_now(); }
+
+bool TestSystem::step() {
+  test_->fresh_budget();
+  return test_->step();
+}
+
+std::size_t TestSystem::run_until_idle() {
+  test_->fresh_budget();
+  std::size_t steps = 0;
+  while (test_->step()) ++steps;
+  return steps;
+}
+
+void TestSystem::advance(Duration by) {
+  run_until_idle();
+  const TimePoint until = coppice::detail::saturating_add(now(), by);
+  while (test_->scheduler_->next_timer() <= until && test_->scheduler_->next_timer() != TimePoint::max()) {
+    test_->scheduler_->move_to(test_->scheduler_->next_timer());
+    run_until_idle();
+  }
+  test_->scheduler_->move_to(until);
+  run_until_idle();
+}
+
+bool TestSystem::advance_to_next_timer() {
+  run_until_idle();
+  const TimePoint next = test_->scheduler_->next_timer();
+  if (next == TimePoint::max()) return false;
+  test_->scheduler_->move_to(next);
+  run_until_idle();
+  return true;
+}
+
+std::size_t TestSystem::ready() const noexcept { return test_->scheduler_->ready(); }
+
+void TestSystem::crash(const AnyRef& actor, std::string_view text) {
+  coppice::detail::Cell& cell = coppice::detail::RefAccess::cell(actor);
+  auto* const signal = coppice::detail::make_signal(coppice::detail::CellSignal::Kind::Stop);
+  signal->reason = ExitReason::error(text);
+  signal->keep_place = cell.is_supervised();
+  cell.signal(signal);
+  run_until_idle();
+}
+
+bool TestSystem::has_stopped(const AnyRef& actor) {
+  run_until_idle();
+  return actor.is_closed();
+}
+
+void TestSystem::fail_message(std::uint64_t n, const AnyRef& actor) {
+  test_->plan_.messages.push_back({n, actor ? std::optional{actor.id()} : std::nullopt});
+  test_->faults = &test_->plan_;
+}
+
+void TestSystem::fail_start(std::uint64_t n, const AnyRef& actor) {
+  test_->plan_.starts.push_back({n, actor ? std::optional{actor.id()} : std::nullopt});
+  test_->faults = &test_->plan_;
+}
+
+Ledger TestSystem::ledger() {
+  Ledger ledger = System::ledger();
+  // Not derived from the other counts: counted in the mailboxes, so that a message lost inside one shows.
+  ledger.queued = test_->walked_depth();
+  return ledger;
+}
+const std::vector<std::string>& TestSystem::event_log() const noexcept { return test_->log_; }
+const std::vector<std::string>& TestSystem::failures() const noexcept { return test_->failures_; }
+std::uint64_t TestSystem::seed() const noexcept { return test_->seed_; }
+
+}  // namespace coppice::testing

@@ -1,0 +1,77 @@
+#include "coppice/supervisors/child_spec.hpp"
+
+#include <utility>
+
+#include "supervisor_factory.hpp"
+
+namespace coppice {
+
+const char* to_string(Restart restart) noexcept {
+  switch (restart) {
+    case Restart::Permanent: return "permanent";
+    case Restart::Transient: return "transient";
+    case Restart::Temporary: return "temporary";
+  }
+  return "unknown";
+}
+
+ChildSpec::ChildSpec(const SupervisorSpec& tree)
+    : options_{.id = tree.id(), .restart = tree.options().restart, .shutdown = tree.options().shutdown, .start_within = kForever},
+      ops_{&detail::kActorOps<Supervisor>},
+      tree_{std::make_shared<const SupervisorSpec>(tree)} {}
+
+detail::IntrusivePtr<detail::Factory> ChildSpec::factory() const {
+  if (tree_ == nullptr) return factory_;
+  return detail::IntrusivePtr<detail::Factory>::adopt(new detail::SupervisorFactory{tree_});
+}
+
+bool operator==(const ChildSpec& a, const ChildSpec& b) {
+  if ((a.tree_ == nullptr) != (b.tree_ == nullptr)) return false;
+  if (a.tree_ != nullptr) return *a.tree_ == *b.tree_;
+  const ChildOptions& x = a.options_;
+  const ChildOptions& y = b.options_;
+  return detail::same_type(a.ops_->type, b.ops_->type) && x.id == y.id && x.restart == y.restart && x.shutdown == y.shutdown &&
+         x.start_within == y.start_within && x.mailbox == y.mailbox;
+}
+
+bool operator==(const SupervisorSpec& a, const SupervisorSpec& b) {
+  const SupervisorOptions& x = a.options_;
+  const SupervisorOptions& y = b.options_;
+  return x.id == y.id && x.strategy == y.strategy && x.intensity == y.intensity && x.backoff == y.backoff && x.restart == y.restart &&
+         x.shutdown == y.shutdown && a.children_ == b.children_;
+}
+
+std::string SupervisorSpec::to_string() const {
+  std::string text;
+  // A stack of our own: a spec may be nested deeper than the thread's.
+  std::vector<std::pair<const SupervisorSpec*, std::size_t>> open{{this, 0}};
+  text += options_.id + " (" + std::string{options_.strategy.name()} + ")\n";
+  while (!open.empty()) {
+    auto& [spec, next] = open.back();
+    if (next == spec->children_.size()) {
+      open.pop_back();
+      continue;
+    }
+    const ChildSpec& child = spec->children_[next++];
+    text += std::string(2 * open.size(), ' ') + child.id() + " (" + coppice::to_string(child.options().restart) + ", ";
+    if (child.is_supervisor()) {
+      text += std::string{child.tree()->options().strategy.name()} + ")\n";
+      open.emplace_back(child.tree(), 0);
+    } else {
+      text += std::string{child.type()} + ")\n";
+    }
+  }
+  return text;
+}
+
+namespace detail {
+
+std::string numbered(std::string_view pattern, std::size_t number) {
+  std::string id{pattern};
+  const std::size_t hole = id.find("{}");
+  if (hole == std::string::npos) return id + std::to_string(number);
+  return id.replace(hole, 2, std::to_string(number));
+}
+
+}  // namespace detail
+}  // namespace coppice

@@ -1,0 +1,320 @@
+#include "coppice/supervisors/rules.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+// [path 7 of 7] restart: from fail, in the supervisor; to run, in the child's next life
+
+namespace coppice::detail {
+
+std::vector<RuleEffect> SupervisorRules::step(const RuleEvent& event, TimePoint now, std::uint64_t random) {
+  now_ = now;
+  random_ = random;
+  effects_.clear();
+  if (mode_ == Mode::Ended) return {};
+  if (event.kind == RuleEvent::Kind::Begin) {
+    mode_ = Mode::Starting;
+    for (const Child& child : children_) plan_.push_back({PlanStep::Kind::Start, child.key});
+    advance();
+  } else if (event.kind == RuleEvent::Kind::Stop) {
+    on_stop(event.reason);
+  } else if (Child* const child = find(event.child)) {  // a child that is forgotten has nothing to say
+    switch (event.kind) {
+      case RuleEvent::Kind::Started: on_started(*child, now); break;
+      case RuleEvent::Kind::StartFailed: on_start_failed(*child, event.reason); break;
+      case RuleEvent::Kind::Exited: on_exited(*child, event); break;
+      case RuleEvent::Kind::RetryDue: on_retry_due(*child, event); break;
+      default: break;
+    }
+  }
+  return std::exchange(effects_, {});
+}
+
+// ---- events ----
+
+void SupervisorRules::on_started(Child& child, TimePoint now) {
+  if (child.state != State::Starting) return;
+  child.state = State::Running;
+  child.running_since = now;
+  if (awaited_ != child.key) return;
+  awaited_.reset();
+  advance();
+}
+
+void SupervisorRules::on_start_failed(Child& child, const ExitReason& reason) {
+  if (child.state != State::Starting) return;
+  child.state = State::Undefined;
+  const bool was_awaited = awaited_ == child.key;
+  if (was_awaited) awaited_.reset();
+  if (mode_ == Mode::Starting) {
+    // No retry at the beginning: everything back, last to first.
+    mode_ = Mode::RollingBack;
+    end_reason_ = reason;
+    failed_ = child.key;
+    close(child);
+    plan_.clear();
+    for (auto it = children_.rbegin(); it != children_.rend(); ++it) plan_.push_back({PlanStep::Kind::Stop, it->key});
+  } else if (mode_ == Mode::Restarting) {
+    // Those before it stay up, those after it stay down; it is tried again, as a restart of its own.
+    plan_.clear();
+    wait_for_retry(child, false, delay_for(child));
+  }
+  if (was_awaited) advance();
+}
+
+void SupervisorRules::on_exited(Child& child, const RuleEvent& event) {
+  if (awaited_ == child.key) {
+    if (child.state == State::Starting) return on_start_failed(child, event.reason);  // killed while it started
+    awaited_.reset();
+    child.state = State::Undefined;
+    if (mode_ == Mode::Restarting && child.restart == Restart::Temporary) remove(child.key);
+    advance();
+    return;
+  }
+  if (child.state != State::Running) return;
+  if (awaited_ || !plan_.empty()) {
+    child.state = State::Exited;
+    deferred_.push_back(event);
+    return;
+  }
+  child.state = State::Undefined;
+  handle_exit(child, event);
+  advance();
+}
+
+void SupervisorRules::on_retry_due(Child& child, const RuleEvent& event) {
+  if (child.state != State::Waiting) return;
+  if (awaited_ || !plan_.empty()) {
+    deferred_.push_back(event);
+    return;
+  }
+  if (child.counted) {
+    start_group(child.key);
+  } else {
+    restart(child, event.reason, true);
+  }
+  advance();
+}
+
+void SupervisorRules::on_stop(const ExitReason& reason) {
+  if (mode_ == Mode::Ending || mode_ == Mode::RollingBack) return;
+  end(reason);
+  advance();
+}
+
+// ---- decisions ----
+
+/// What an end means. Source: OTP's do_restart.
+void SupervisorRules::handle_exit(Child& child, const RuleEvent& event) {
+  if (event.verdict == OnError::Escalate) {
+    emit({.kind = RuleEffect::Kind::Escalated, .child = child.key, .reason = event.reason});
+    close(child);
+    return end(ExitReason::error("a child escalated", event.reason));
+  }
+  if (event.verdict == OnError::Restart) return restart(child, event.reason, false);
+  if (child.restart == Restart::Temporary) {
+    const ChildKey key = child.key;
+    close(child);
+    return remove(key);
+  }
+  if (event.verdict == OnError::Stop || (child.restart == Restart::Transient && event.reason.is_normal())) return close(child);
+  restart(child, event.reason, false);
+}
+
+void SupervisorRules::restart(Child& child, const ExitReason& reason, bool delay_served) {
+  if (!limit_.add(now_)) {
+    emit({.kind = RuleEffect::Kind::LimitReached, .child = child.key, .reason = reason});
+    child.state = State::Undefined;
+    close(child);
+    return end(ExitReason::shutdown("more than " + std::to_string(intensity_.restarts) + " restarts within " +
+                                        std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(intensity_.within).count()) +
+                                        " ms",
+                                    reason));
+  }
+  child.state = State::Undefined;
+  emit({.kind = RuleEffect::Kind::Retain, .child = child.key});
+  begin_group(child.key, delay_served ? Duration::zero() : delay_for(child));
+}
+
+void SupervisorRules::begin_group(ChildKey failed, Duration delay) {
+  mode_ = Mode::Restarting;
+  const AffectedRange range = strategy_.affected(index_of(failed), children_.size());
+  for (std::size_t i = range.last; i-- > range.first;) {
+    if (children_[i].key != failed) plan_.push_back({PlanStep::Kind::Stop, children_[i].key});
+  }
+  if (delay > Duration::zero()) {
+    find(failed)->counted = true;
+    pending_delay_ = delay;
+    plan_.push_back({PlanStep::Kind::Delay, failed});
+  } else {
+    plan_.push_back({PlanStep::Kind::Group, failed});
+  }
+}
+
+void SupervisorRules::start_group(ChildKey failed) {
+  mode_ = Mode::Restarting;
+  const AffectedRange range = strategy_.affected(index_of(failed), children_.size());
+  for (std::size_t i = range.first; i < range.last; ++i) {
+    // A member may have come up by itself meanwhile (a temporary of an earlier group never does).
+    if (children_[i].state == State::Undefined || children_[i].key == failed) {
+      plan_.push_back({PlanStep::Kind::Start, children_[i].key});
+    }
+  }
+}
+
+/// Everything is stopped, last to first; then the supervisor ends.
+void SupervisorRules::end(const ExitReason& reason) {
+  mode_ = Mode::Ending;
+  end_reason_ = reason;
+  plan_.clear();
+  for (auto it = children_.rbegin(); it != children_.rend(); ++it) plan_.push_back({PlanStep::Kind::Stop, it->key});
+}
+
+Duration SupervisorRules::delay_for(Child& child) {
+  if (!backoff_.is_on()) return Duration::zero();
+  if (child.running_since != TimePoint{} &&
+      saturating_between(child.running_since, now_) >= backoff_.exponential().reset_after) {
+    child.attempts = 0;
+  }
+  child.running_since = TimePoint{};
+  const std::uint32_t attempt = child.attempts;
+  if (child.attempts != ~std::uint32_t{0}) ++child.attempts;
+  return backoff_.delay(attempt, random_);
+}
+
+void SupervisorRules::wait_for_retry(Child& child, bool counted, Duration delay) {
+  child.state = State::Waiting;
+  child.counted = counted;
+  emit({.kind = RuleEffect::Kind::Arm, .child = child.key, .delay = delay});
+}
+
+// ---- the plan ----
+
+/// Goes on with the plan until a step has to be waited for.
+void SupervisorRules::advance() {
+  while (!awaited_ && mode_ != Mode::Ended) {
+    if (plan_.empty()) {
+      if (mode_ == Mode::Running && deferred_.empty()) return;
+      finish_plan();
+      continue;
+    }
+    const PlanStep next = plan_.front();
+    plan_.pop_front();
+    take_step(next);
+  }
+}
+
+void SupervisorRules::take_step(const PlanStep& step) {
+  Child* const child = find(step.child);
+  if (child == nullptr) return;
+  switch (step.kind) {
+    case PlanStep::Kind::Start:
+      child->state = State::Starting;
+      child->open = true;
+      awaited_ = child->key;
+      emit({.kind = RuleEffect::Kind::Start, .child = child->key});
+      return;
+    case PlanStep::Kind::Delay: wait_for_retry(*child, true, pending_delay_); return;
+    case PlanStep::Kind::Group: start_group(child->key); return;
+    case PlanStep::Kind::Stop: break;
+  }
+  const bool group = mode_ == Mode::Restarting;
+  const bool keep = group && child->restart != Restart::Temporary;
+  switch (child->state) {
+    case State::Running:
+    case State::Starting:
+      child->state = State::Stopping;
+      awaited_ = child->key;
+      if (!keep) child->open = false;
+      emit({.kind = RuleEffect::Kind::Stop, .child = child->key, .keep = keep});
+      return;
+    case State::Exited:
+      consume_deferred(child->key);
+      child->state = State::Undefined;
+      if (keep) {
+        emit({.kind = RuleEffect::Kind::Retain, .child = child->key});
+      } else {
+        close(*child);
+      }
+      break;
+    case State::Waiting:
+      emit({.kind = RuleEffect::Kind::Disarm, .child = child->key});
+      child->state = State::Undefined;
+      break;
+    case State::Undefined:
+    case State::Stopping: break;
+  }
+  if (group && child->restart == Restart::Temporary) remove(child->key);
+}
+
+/// The plan is done: report it, and turn to what came meanwhile.
+void SupervisorRules::finish_plan() {
+  switch (mode_) {
+    case Mode::Starting: emit({.kind = RuleEffect::Kind::Up}); break;
+    case Mode::RollingBack:
+      close_all();
+      emit({.kind = RuleEffect::Kind::StartAborted, .child = failed_, .reason = end_reason_});
+      mode_ = Mode::Ended;
+      return;
+    case Mode::Ending:
+      close_all();
+      emit({.kind = RuleEffect::Kind::Down, .reason = end_reason_});
+      mode_ = Mode::Ended;
+      return;
+    default: break;
+  }
+  mode_ = Mode::Running;
+  if (deferred_.empty()) return;
+  const RuleEvent event = deferred_.front();
+  deferred_.pop_front();
+  Child* const child = find(event.child);
+  if (child == nullptr) return;
+  if (event.kind == RuleEvent::Kind::Exited && child->state == State::Exited) {
+    child->state = State::Undefined;
+    handle_exit(*child, event);
+  } else if (event.kind == RuleEvent::Kind::RetryDue && child->state == State::Waiting) {
+    if (child->counted) {
+      start_group(child->key);
+    } else {
+      restart(*child, event.reason, true);
+    }
+  }
+}
+
+void SupervisorRules::consume_deferred(ChildKey key) {
+  std::erase_if(deferred_, [&](const RuleEvent& event) { return event.child == key; });
+}
+
+void SupervisorRules::close(Child& child) {
+  if (!std::exchange(child.open, false)) return;
+  emit({.kind = RuleEffect::Kind::Close, .child = child.key});
+}
+
+void SupervisorRules::close_all() {
+  for (Child& child : children_) {
+    if (child.state == State::Waiting) {
+      emit({.kind = RuleEffect::Kind::Disarm, .child = child.key});
+      child.state = State::Undefined;
+    }
+    close(child);
+  }
+}
+
+SupervisorRules::Child* SupervisorRules::find(ChildKey key) noexcept {
+  const auto found = std::find_if(children_.begin(), children_.end(), [&](const Child& child) { return child.key == key; });
+  return found == children_.end() ? nullptr : &*found;
+}
+
+std::size_t SupervisorRules::index_of(ChildKey key) const noexcept {
+  const auto found = std::find_if(children_.begin(), children_.end(), [&](const Child& child) { return child.key == key; });
+  return static_cast<std::size_t>(found - children_.begin());
+}
+
+void SupervisorRules::remove(ChildKey key) {
+  consume_deferred(key);
+  std::erase_if(children_, [&](const Child& child) { return child.key == key; });
+  emit({.kind = RuleEffect::Kind::Remove, .child = key});
+}
+
+}  // namespace coppice::detail

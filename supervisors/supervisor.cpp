@@ -1,0 +1,240 @@
+#include "coppice/supervisors/supervisor.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "coppice/actor/signals.hpp"
+#include "supervisor_factory.hpp"
+
+namespace coppice {
+
+using detail::Cell;
+using detail::CellSignal;
+using detail::ChildEvent;
+using detail::IntrusivePtr;
+using detail::RuleEffect;
+using detail::RuleEvent;
+using detail::Timer;
+
+/// One delay of one child; comes back to the supervisor in its system lane.
+struct Supervisor::DueTimer final : Timer {
+  DueTimer(Cell& s, std::uint32_t c) noexcept
+      : Timer{&DueTimer::fire_due, [](Timer& t) noexcept { delete static_cast<DueTimer*>(&t); }},
+        supervisor{IntrusivePtr<Cell>::share(&s)},
+        code{c} {}
+  static void fire_due(Timer& timer) noexcept {
+    auto& self = static_cast<DueTimer&>(timer);
+    CellSignal* const poke = detail::make_signal(CellSignal::Kind::Poke);
+    poke->incarnation = self.code;
+    self.supervisor->signal(poke);
+  }
+  IntrusivePtr<Cell> supervisor;
+  std::uint32_t code;  // key * 4 + what is due
+};
+
+/// One child, from the supervisor's side.
+struct Supervisor::Child {
+  detail::ChildKey key = 0;  // its spec's index: places are kept by it
+  const ChildSpec* spec = nullptr;
+  IntrusivePtr<Cell> cell;
+  IntrusivePtr<Timer> due[4];
+  bool stopping = false;
+};
+
+Supervisor::Supervisor(detail::SupervisorFactory& places)
+    : places_{&places},
+      rules_{places.spec->options().strategy, places.spec->options().intensity, places.spec->options().backoff} {
+  const auto& specs = places.spec->children();
+  children_.reserve(specs.size());
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    Child child;
+    child.key = static_cast<detail::ChildKey>(i);
+    child.spec = &specs[i];
+    child.cell = places.get(i);
+    children_.push_back(std::move(child));
+    rules_.add(static_cast<detail::ChildKey>(i), specs[i].options().restart);
+  }
+}
+
+Supervisor::~Supervisor() {
+  for (Child& child : children_) {
+    for (const Due due : {Due::Retry, Due::StopLimit, Due::Kill, Due::StartLimit}) disarm(child, due);
+  }
+}
+
+void Supervisor::on_start() { apply({.kind = RuleEvent::Kind::Begin}); }
+
+void Supervisor::begin_stop(const ExitReason& reason) {
+  if (reason.kind() == ExitReason::Kind::Killed && !killing_) {
+    killing_ = true;  // no child may take its time any more
+    for (Child& child : children_) {
+      if (child.stopping) kill_child(child);
+    }
+  }
+  apply({.kind = RuleEvent::Kind::Stop, .reason = reason});
+}
+
+/// What a child, or a timer of ours, has to say.
+void Supervisor::child_event(const ChildEvent& event) {
+  if (event.kind == ChildEvent::Kind::Poke) {
+    if (Child* const child = find(event.incarnation / 4)) on_due(static_cast<Due>(event.incarnation % 4), *child);
+    return;
+  }
+  Child* const child = find(event.child);
+  if (child == nullptr) return;  // a place that was given up
+  RuleEvent rule{.kind = RuleEvent::Kind::Exited, .child = child->key, .reason = event.reason, .verdict = event.verdict};
+  switch (event.kind) {
+    case ChildEvent::Kind::Started:
+      rule.kind = RuleEvent::Kind::Started;
+      report(event.incarnation > 1 ? EventKind::ChildRestarted : EventKind::ChildStarted, *child, {});
+      break;
+    case ChildEvent::Kind::StartFailed:
+      rule.kind = RuleEvent::Kind::StartFailed;
+      report(EventKind::ChildStartFailed, *child, event.reason.to_string());
+      break;
+    default:
+      report(event.reason.is_normal() ? EventKind::ChildStopped : EventKind::ChildFailed, *child, event.reason.to_string());
+      break;
+  }
+  disarm(*child, Due::StartLimit);
+  disarm(*child, Due::StopLimit);
+  disarm(*child, Due::Kill);
+  child->stopping = false;
+  apply(rule);
+}
+
+/// The shell around the rules: the step decides, this carries out.
+void Supervisor::apply(const RuleEvent& event) {
+  for (const RuleEffect& effect : rules_.step(event, now(), cell().runtime()->random())) perform(effect);
+}
+
+void Supervisor::perform(const RuleEffect& effect) {
+  switch (effect.kind) {
+    case RuleEffect::Kind::Up: return cell().finish_start(nullptr);
+    case RuleEffect::Kind::StartAborted: {
+      const Child* const failed = find(effect.child);
+      const ExitReason reason =
+          ExitReason::shutdown(std::string{detail::kFailedToStart} + (failed == nullptr ? std::string{} : failed->spec->id()), effect.reason);
+      return cell().finish_start(&reason);
+    }
+    case RuleEffect::Kind::Down: return cell().finish_stop(effect.reason);
+    default: break;
+  }
+  Child* const child = find(effect.child);
+  if (child == nullptr) return;
+  switch (effect.kind) {
+    case RuleEffect::Kind::Start: start_child(*child); break;
+    case RuleEffect::Kind::Stop: stop_child(*child, effect.keep); break;
+    case RuleEffect::Kind::Retain: child->cell->signal(detail::make_signal(CellSignal::Kind::Retain)); break;
+    case RuleEffect::Kind::Close: child->cell->signal(detail::make_signal(CellSignal::Kind::Close)); break;
+    case RuleEffect::Kind::Remove: remove_child(*child); break;
+    case RuleEffect::Kind::Arm:
+      if (effect.delay > Duration::zero()) {
+        report(EventKind::BackoffScheduled, *child,
+               std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(effect.delay).count()) + " ms");
+      }
+      arm(*child, Due::Retry, effect.delay);
+      break;
+    case RuleEffect::Kind::Disarm: disarm(*child, Due::Retry); break;
+    case RuleEffect::Kind::LimitReached: report(EventKind::RestartLimitExceeded, *child, effect.reason.to_string()); break;
+    case RuleEffect::Kind::Escalated: report(EventKind::Escalated, *child, effect.reason.to_string()); break;
+    default: break;
+  }
+}
+
+void Supervisor::start_child(Child& child) {
+  const ChildOptions& options = child.spec->options();
+  detail::Runtime& runtime = *cell().runtime();
+  if (options.start_within != kForever) arm(child, Due::StartLimit, options.start_within);
+  const bool reusable = child.cell && child.cell->parent() == &cell() && !child.cell->has_ended();
+  if (reusable) {
+    child.cell->signal(detail::make_signal(CellSignal::Kind::Restart));
+    return;
+  }
+  if (!runtime.admit()) {
+    disarm(child, Due::StartLimit);
+    return apply({.kind = RuleEvent::Kind::StartFailed,
+                  .child = child.key,
+                  .reason = ExitReason::error("the system is full or shutting down")});
+  }
+  const auto factory = child.spec->factory();
+  auto made = IntrusivePtr<Cell>::adopt(Cell::make(runtime, *runtime.default_scheduler, child.spec->ops(), factory.get(), &cell()));
+  made->set_supervised();
+  made->set_name(options.id, false);
+  made->set_mailbox(options.mailbox ? *options.mailbox : runtime.mailbox_default);
+  // A place that was killed, or whose supervisor was: its refs go on to the new cell.
+  if (child.cell) child.cell->set_successor(*made);
+  child.cell = made;
+  places_->set(child.key, made);
+  runtime.default_scheduler->submit_back(*made);
+}
+
+void Supervisor::stop_child(Child& child, bool keep) {
+  const Shutdown shutdown = child.spec->options().shutdown;
+  child.stopping = true;
+  if (shutdown.is_brutal() || killing_) return kill_child(child);
+  CellSignal* const stop = detail::make_signal(CellSignal::Kind::Stop);
+  stop->reason = ExitReason::shutdown();
+  stop->keep_place = stop->told_to_keep = keep;
+  child.cell->signal(stop);
+  if (!shutdown.is_infinite()) arm(child, Due::StopLimit, shutdown.within());
+}
+
+/// Until the child's end arrives; it may stand between two handlers when we look, so look again.
+void Supervisor::kill_child(Child& child) {
+  if (!detail::try_kill(*child.cell)) arm(child, Due::Kill, std::chrono::milliseconds{1});
+}
+
+void Supervisor::on_due(Due due, Child& child) {
+  child.due[static_cast<std::size_t>(due)] = {};
+  switch (due) {
+    case Due::Retry: return apply({.kind = RuleEvent::Kind::RetryDue, .child = child.key});
+    case Due::StartLimit:
+    case Due::StopLimit:
+    case Due::Kill: return kill_child(child);
+  }
+}
+
+void Supervisor::arm(Child& child, Due due, Duration after) {
+  disarm(child, due);
+  auto timer = IntrusivePtr<Timer>::adopt(new DueTimer{cell(), child.key * 4 + static_cast<std::uint32_t>(due)});
+  cell().scheduler().arm(*timer, detail::saturating_add(now(), after));
+  child.due[static_cast<std::size_t>(due)] = std::move(timer);
+}
+
+void Supervisor::disarm(Child& child, Due due) noexcept {
+  if (const auto timer = std::exchange(child.due[static_cast<std::size_t>(due)], {})) cell().scheduler().disarm(*timer);
+}
+
+void Supervisor::remove_child(Child& child) {
+  for (const Due due : {Due::Retry, Due::StopLimit, Due::Kill, Due::StartLimit}) disarm(child, due);
+  if (child.cell) child.cell->signal(detail::make_signal(CellSignal::Kind::Bury));
+  places_->set(child.key, {});
+  std::erase_if(children_, [key = child.key](const Child& other) { return other.key == key; });
+}
+
+void Supervisor::report(EventKind kind, const Child& child, std::string_view text) {
+  detail::EventSink* const events = cell().runtime()->events;
+  if (events == nullptr) return;
+  const std::string path = cell().path();
+  events->record(Event{.kind = kind,
+                       .actor = child.cell ? child.cell->id() : 0,
+                       .incarnation = child.cell ? child.cell->incarnation() : 0,
+                       .path = path,
+                       .subject = child.spec->id(),
+                       .text = text,
+                       .time = now()});
+}
+
+Supervisor::Child* Supervisor::find(detail::ChildKey key) noexcept {
+  const auto found = std::find_if(children_.begin(), children_.end(), [&](const Child& child) { return child.key == key; });
+  return found == children_.end() ? nullptr : &*found;
+}
+
+Supervisor::Child* Supervisor::find(const Cell* place) noexcept {
+  const auto found = std::find_if(children_.begin(), children_.end(), [&](const Child& child) { return child.cell.get() == place; });
+  return found == children_.end() ? nullptr : &*found;
+}
+
+}  // namespace coppice

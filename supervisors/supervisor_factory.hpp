@@ -1,0 +1,38 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/mutex.hpp"
+#include "coppice/supervisors/supervisor.hpp"
+
+namespace coppice::detail {
+
+/// How the reason of a failed start begins; the child's id follows, its own reason is the cause.
+inline constexpr std::string_view kFailedToStart = "failed to start child ";
+
+/// Makes a supervisor's lives, and keeps the places of its children between them: refs of children survive their supervisor's restart.
+///
+/// Threads    places: under the mutex, any. construct(): the supervisor's turn.
+class SupervisorFactory final : public Factory {
+ public:
+  explicit SupervisorFactory(std::shared_ptr<const SupervisorSpec> s) : spec{std::move(s)}, places_(spec->children().size()) {}
+  /// The supervisor's place is over: so are its children's. (They hold their parent, and it holds this: the circle ends here.)
+  void retire() noexcept override;
+  void visit_places(void (*visit)(void* context, Cell& place), void* context) const override;
+  void construct(void* where) override { ::new (where) Supervisor(*this); }
+
+  [[nodiscard]] Result<AnyRef, LookupError> find(std::string_view id) const;
+  void set(std::size_t index, IntrusivePtr<Cell> cell);
+  [[nodiscard]] IntrusivePtr<Cell> get(std::size_t index) const;
+
+  const std::shared_ptr<const SupervisorSpec> spec;
+
+ private:
+  mutable Mutex mutex_;
+  std::vector<IntrusivePtr<Cell>> places_;  // by the index of the child's spec
+};
+
+}  // namespace coppice::detail

@@ -1,0 +1,243 @@
+#include <atomic>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "catch.hpp"
+#include "coppice/coppice.hpp"
+#include "support/ending.hpp"
+#include "support/exclusive.hpp"
+#include "support/gate.hpp"
+#include "support/quiet.hpp"
+#include "support/scale.hpp"
+
+namespace coppice {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct Increment {};
+struct Read {};
+
+struct Total : Actor<Total> {
+  testing::Exclusive exclusive;
+  int total = 0;
+  void handle(Increment) {
+    const auto turn = exclusive.enter();
+    ++total;
+  }
+  std::pair<int, bool> handle(Read) { return {total, exclusive.held()}; }
+};
+
+TEST_CASE("an actor handles one message at a time whoever sends") {  // F4
+  SystemOptions options;
+  options.workers = 4;
+  ActorSystem system{std::move(options)};
+  const auto total = system.spawn<Total>();
+  const std::size_t each = testing::scaled(100'000);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&] {
+      for (std::size_t i = 0; i < each; ++i) total.send(Increment{});
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  const auto read = total.ask(Read{}, testing::kPatience).get();
+  REQUIRE(read);
+  CHECK(read.value().first == static_cast<int>(8 * each));
+  CHECK(read.value().second);
+  testing::check_end(system);
+}
+
+struct Number {
+  std::uint64_t value;
+};
+struct Receiver : Actor<Receiver> {
+  explicit Receiver(std::atomic<std::uint64_t>* wrong) : out_of_order{wrong} {}
+  std::uint64_t next = 0;
+  std::atomic<std::uint64_t>* out_of_order;
+  void handle(Number number) {
+    if (number.value != next++) ++*out_of_order;
+  }
+};
+struct Step {};
+
+/// Sends a few numbers a turn and calls itself again from the back of the queue, so that other workers come to run it.
+struct Migrant : Actor<Migrant> {
+  Migrant(ActorRef<Receiver> r, std::uint64_t n, std::atomic<int>* t) : receiver{std::move(r)}, count{n}, threads{t} {
+    self().send(Step{});
+  }
+  ActorRef<Receiver> receiver;
+  std::uint64_t count;
+  std::uint64_t sent = 0;
+  std::set<std::thread::id> seen;
+  std::atomic<int>* threads;
+  void handle(Step) {
+    seen.insert(std::this_thread::get_id());
+    *threads = static_cast<int>(seen.size());
+    for (int i = 0; i < 10 && sent < count; ++i) receiver.send(Number{sent++});
+    if (sent < count) self().send(Step{});
+  }
+};
+
+TEST_CASE("a sender that migrates between threads keeps its order") {  // F5
+  SystemOptions options;
+  options.workers = 4;
+  options.batch = 1;
+  ActorSystem system{std::move(options)};
+  constexpr int kSenders = 3;
+  const std::uint64_t each = testing::scaled(300'000);
+  std::atomic<std::uint64_t> out_of_order{0};
+  std::atomic<int> threads[kSenders] = {};
+  std::vector<ActorRef<Receiver>> receivers;
+  for (auto& t : threads) {
+    receivers.push_back(system.spawn<Receiver>(&out_of_order));
+    system.spawn<Migrant>(receivers.back(), each, &t);
+  }
+  for (const auto& receiver : receivers) {
+    CHECK(testing::eventually([&] { return receiver.message_count() == each; }, 60s));
+  }
+  CHECK(out_of_order == 0);
+  int most = 0;
+  for (const auto& t : threads) most = std::max(most, t.load());
+  CHECK(most > 1);  // otherwise the test has not tested anything
+  testing::check_end(system);
+}
+
+struct FromActor {
+  std::uint64_t value;
+};
+struct Mixed : Actor<Mixed> {
+  explicit Mixed(std::vector<int>* s) : seen{s} {}
+  std::vector<int>* seen;
+  void handle(int number) { seen->push_back(number); }
+  int handle(long number) { return seen->push_back(static_cast<int>(number)), 0; }
+};
+
+TEST_CASE("all kinds of sends of one sender keep their order") {  // P3
+  ActorSystem system;
+  std::vector<int> seen;
+  const auto mixed = system.spawn<Mixed>(&seen);
+  std::vector<AskFuture<int>> answers;
+  for (int i = 0; i < 3'000; i += 3) {
+    mixed.send(i);
+    answers.push_back(mixed.ask(static_cast<long>(i + 1), testing::kPatience));
+    int last = i + 2;
+    REQUIRE(mixed.try_send(last) == Delivery::Accepted);
+  }
+  for (auto& answer : answers) CHECK(answer.get().has_value());
+  REQUIRE(testing::at_rest(system));
+  testing::check_end(system);
+  REQUIRE(seen.size() == 3'000);
+  for (int i = 0; i < 3'000; ++i) REQUIRE(seen[static_cast<std::size_t>(i)] == i);
+}
+
+struct Told {
+  int round;
+};
+struct Passed {
+  int round;
+};
+struct Corner : Actor<Corner> {
+  explicit Corner(std::atomic<int>* w) : wrong{w} {}
+  std::atomic<int>* wrong;
+  int told = -1;
+  void handle(Told t) { told = t.round; }
+  void handle(Passed p) {
+    if (told < p.round) ++*wrong;
+  }
+};
+struct Middle : Actor<Middle> {
+  explicit Middle(ActorRef<Corner> c) : corner{std::move(c)} {}
+  ActorRef<Corner> corner;
+  void handle(Passed p) { corner.send(p); }
+};
+
+TEST_CASE("what was sent first arrives before what it caused") {  // P3, the triangle
+  ActorSystem system{testing::two_workers()};
+  std::atomic<int> wrong{0};
+  const auto corner = system.spawn<Corner>(&wrong);
+  const auto middle = system.spawn<Middle>(corner);
+  const int rounds = static_cast<int>(testing::scaled(200'000));
+  for (int i = 0; i < rounds; ++i) {
+    corner.send(Told{i});
+    middle.send(Passed{i});
+  }
+  REQUIRE(testing::at_rest(system));
+  CHECK(wrong == 0);
+  testing::check_end(system);
+}
+
+struct Go {
+  testing::Gate* gate;
+};
+struct Busy : Actor<Busy> {
+  Busy(char n, std::string* l) : name{n}, log{l} {}
+  char name;
+  std::string* log;  // one worker: no lock
+  void handle(Go go) { go.gate->pass(); }
+  void handle(Increment) { log->push_back(name); }
+};
+
+TEST_CASE("a busy actor gives way after its batch") {  // F7
+  for (const unsigned batch : {1U, 16U}) {
+    CAPTURE(batch);
+    SystemOptions options;
+    options.workers = 1;
+    options.batch = batch;
+    ActorSystem system{std::move(options)};
+    std::string log;
+    testing::Gate gate;
+    const auto blocker = system.spawn<Busy>('-', &log);
+    const auto a = system.spawn<Busy>('a', &log);
+    const auto b = system.spawn<Busy>('b', &log);
+    blocker.send(Go{&gate});
+    REQUIRE(gate.wait_for_arrivals());
+    for (int i = 0; i < 1'000; ++i) {
+      a.send(Increment{});
+      b.send(Increment{});
+    }
+    gate.open();
+    REQUIRE(testing::at_rest(system));
+    testing::check_end(system);
+    REQUIRE(log.size() == 2'000);
+    // Where both have work, nobody runs longer than its batch.
+    std::size_t run = 0;
+    std::size_t longest = 0;
+    for (std::size_t i = 0; i < log.size(); ++i) {
+      run = i > 0 && log[i] == log[i - 1] ? run + 1 : 1;
+      const bool other_has_work = log.find(log[i] == 'a' ? 'b' : 'a', i) != std::string::npos;
+      if (other_has_work) longest = std::max(longest, run);
+    }
+    CHECK(longest <= batch);
+  }
+}
+
+struct Forever : Actor<Forever> {
+  std::atomic<bool>* on;
+  explicit Forever(std::atomic<bool>* o) : on{o} { self().send(Step{}); }
+  void handle(Step) {
+    if (*on) self().send(Step{});
+  }
+};
+
+TEST_CASE("an actor that keeps itself busy does not keep others from running") {
+  SystemOptions options;
+  options.workers = 1;
+  ActorSystem system{std::move(options)};
+  std::atomic<bool> on{true};
+  for (int i = 0; i < 3; ++i) system.spawn<Forever>(&on);
+  const auto total = system.spawn<Total>();
+  for (int i = 0; i < 100; ++i) {
+    total.send(Increment{});
+    const auto read = total.ask(Read{}, testing::kPatience).get();
+    REQUIRE(read);
+    CHECK(read.value().first == i + 1);
+  }
+  on = false;
+  REQUIRE(testing::at_rest(system));
+  testing::check_end(system);
+}
+
+}  // namespace
+}  // namespace coppice

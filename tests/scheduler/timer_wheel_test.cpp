@@ -1,0 +1,293 @@
+#include "scheduler/timer_wheel.hpp"
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "catch.hpp"
+#include "coppice/base/intrusive_ptr.hpp"
+#include "support/scale.hpp"
+
+namespace coppice::detail {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr TimePoint kStart{std::chrono::hours{1}};
+
+struct Alarm : Timer {
+  Alarm(int n, std::vector<int>& f)
+      : Timer{[](Timer& t) noexcept {
+                auto& self = static_cast<Alarm&>(t);
+                self.fired->push_back(self.number);
+              },
+              [](Timer& t) noexcept { delete static_cast<Alarm*>(&t); }},
+        number{n},
+        fired{&f} {}
+  int number;
+  std::vector<int>* fired;
+};
+using AlarmPtr = IntrusivePtr<Alarm>;
+
+AlarmPtr make_alarm(int number, std::vector<int>& fired) { return AlarmPtr::adopt(new Alarm{number, fired}); }
+
+void arm(TimerWheel& wheel, Alarm& alarm, TimePoint deadline) {
+  wheel.prepare(alarm, deadline);
+  wheel.add(alarm);
+}
+
+/// As the scheduler's disarm() on the wheel's own thread.
+bool cancel(TimerWheel& wheel, Alarm& alarm) {
+  auto armed = Timer::State::Armed;
+  if (!alarm.state.compare_exchange_strong(armed, Timer::State::Cancelled)) return false;
+  wheel.drop(alarm);
+  return true;
+}
+
+TEST_CASE("a timer fires at its deadline and not before") {  // [T1]
+  std::vector<int> fired;
+  TimerWheel wheel{kStart};
+  const AlarmPtr alarm = make_alarm(1, fired);
+  arm(wheel, *alarm, kStart + 5ms);
+  CHECK(wheel.size() == 1);
+  wheel.advance(kStart + 5ms - 1ns);
+  CHECK(fired.empty());
+  CHECK(wheel.next() <= kStart + 5ms);
+  wheel.advance(kStart + 5ms);
+  CHECK(fired == std::vector<int>{1});
+  CHECK(wheel.empty());
+  wheel.advance(kStart + 1h);
+  CHECK(fired.size() == 1);
+}
+
+TEST_CASE("a deadline that has passed fires at the next look") {
+  std::vector<int> fired;
+  TimerWheel wheel{kStart};
+  const AlarmPtr past = make_alarm(1, fired);
+  const AlarmPtr before_time = make_alarm(2, fired);
+  arm(wheel, *past, kStart - 1s);
+  arm(wheel, *before_time, TimePoint::min());
+  wheel.advance(kStart);
+  CHECK(fired.size() == 2);
+}
+
+TEST_CASE("timers with one deadline fire in the order in which they were armed") {  // [T2]
+  for (const Duration away : {Duration{1ns}, Duration{63ns}, Duration{1ms}, Duration{1s}, Duration{100h}}) {
+    std::vector<int> fired;
+    std::vector<int> expected;
+    std::vector<AlarmPtr> alarms;
+    TimerWheel wheel{kStart};
+    for (int i = 0; i < 50; ++i) {
+      alarms.push_back(make_alarm(i, fired));
+      arm(wheel, *alarms.back(), kStart + away);
+      expected.push_back(i);
+      wheel.advance(kStart + away / 100 * i);  // some are armed when the others have moved down already
+    }
+    wheel.advance(kStart + away);
+    CHECK(fired == expected);
+  }
+}
+
+TEST_CASE("a cancelled timer does not fire and leaves the wheel") {
+  std::vector<int> fired;
+  TimerWheel wheel{kStart};
+  const AlarmPtr alarm = make_alarm(1, fired);
+  arm(wheel, *alarm, kStart + 5ms);
+  CHECK(cancel(wheel, *alarm));
+  CHECK_FALSE(cancel(wheel, *alarm));
+  CHECK(wheel.empty());
+  CHECK(alarm->refs.value() == 1);
+  wheel.advance(kStart + 1h);
+  CHECK(fired.empty());
+}
+
+TEST_CASE("a timer may be armed again after it fired or was cancelled") {
+  std::vector<int> fired;
+  TimerWheel wheel{kStart};
+  const AlarmPtr alarm = make_alarm(1, fired);
+  arm(wheel, *alarm, kStart + 1ms);
+  wheel.advance(kStart + 1ms);
+  arm(wheel, *alarm, kStart + 2ms);
+  CHECK(cancel(wheel, *alarm));
+  arm(wheel, *alarm, kStart + 3ms);
+  wheel.advance(kStart + 2ms);
+  CHECK(fired.size() == 1);
+  wheel.advance(kStart + 3ms);
+  CHECK(fired.size() == 2);
+}
+
+TEST_CASE("deadlines at the far end of time wait and are cleaned up with the wheel") {
+  std::vector<int> fired;
+  const AlarmPtr far = make_alarm(1, fired);
+  const AlarmPtr years = make_alarm(2, fired);
+  {
+    TimerWheel wheel{kStart};
+    arm(wheel, *far, TimePoint::max());
+    arm(wheel, *years, kStart + std::chrono::years{100});
+    wheel.advance(kStart + std::chrono::years{99});
+    CHECK(fired.empty());
+    CHECK(wheel.next() <= kStart + std::chrono::years{100});
+    wheel.advance(kStart + std::chrono::years{100});
+    CHECK(fired == std::vector<int>{2});
+  }
+  CHECK(far->refs.value() == 1);
+  CHECK(fired.size() == 1);
+}
+
+TEST_CASE("a timer that was posted by another thread fires once the owner has looked") {
+  std::vector<int> fired;
+  TimerWheel wheel{kStart};
+  std::vector<AlarmPtr> alarms;
+  std::vector<int> expected;
+  for (int i = 0; i < 100; ++i) {
+    alarms.push_back(make_alarm(i, fired));
+    expected.push_back(i);
+  }
+  int wakes = 0;
+  std::thread{[&] {
+    for (const AlarmPtr& alarm : alarms) {
+      wheel.prepare(*alarm, kStart + 1ms);
+      if (wheel.post(*alarm)) ++wakes;
+    }
+  }}.join();
+  CHECK(wakes == 1);
+  CHECK(wheel.has_inbox());
+  wheel.take_inbox();
+  CHECK_FALSE(wheel.has_inbox());
+  wheel.advance(kStart + 1ms);
+  CHECK(fired == expected);
+}
+
+TEST_CASE("a timer cancelled before the owner has looked at its inbox does not fire") {
+  std::vector<int> fired;
+  TimerWheel wheel{kStart};
+  const AlarmPtr alarm = make_alarm(1, fired);
+  wheel.prepare(*alarm, kStart + 1ms);
+  static_cast<void>(wheel.post(*alarm));
+  auto armed = Timer::State::Armed;
+  REQUIRE(alarm->state.compare_exchange_strong(armed, Timer::State::Cancelled));
+  static_cast<void>(wheel.post(*alarm));
+  wheel.take_inbox();
+  wheel.advance(kStart + 1h);
+  CHECK(fired.empty());
+  CHECK(wheel.empty());
+  CHECK(alarm->refs.value() == 1);
+}
+
+/// The wheel and std::multimap, which keeps equal keys in the order of insertion, side by side.
+class Model {
+ public:
+  explicit Model(std::uint64_t seed) : random_{seed} {}
+
+  /// Returns false when the wheel does something else than the map.
+  bool step() {
+    switch (random_() % 8) {
+      case 0:
+      case 1:
+      case 2:
+      case 3: arm_one(); return true;
+      case 4: return cancel_one();
+      default: return move_time();
+    }
+  }
+  bool finish() {
+    while (!waiting_.empty()) {
+      if (!advance_to(waiting_.begin()->first)) return false;
+    }
+    return wheel_.empty();
+  }
+
+ private:
+  Duration some_duration() {
+    const unsigned bits = static_cast<unsigned>(random_() % 50);
+    return Duration{static_cast<std::int64_t>(random_() & ((std::uint64_t{1} << bits) - 1))};
+  }
+  void arm_one() {
+    // Often a deadline that is taken already.
+    TimePoint deadline = now_ + some_duration();
+    if (!waiting_.empty() && random_() % 3 == 0) deadline = waiting_.rbegin()->first;
+    alarms_.push_back(make_alarm(static_cast<int>(alarms_.size()), fired_));
+    arm(wheel_, *alarms_.back(), deadline);
+    waiting_.emplace(deadline, alarms_.back()->number);
+  }
+  bool cancel_one() {
+    if (alarms_.empty()) return true;
+    const std::size_t which = random_() % alarms_.size();
+    for (auto i = waiting_.begin(); i != waiting_.end(); ++i) {
+      if (i->second != static_cast<int>(which)) continue;
+      waiting_.erase(i);
+      return cancel(wheel_, *alarms_[which]);
+    }
+    return !cancel(wheel_, *alarms_[which]);  // it has fired or was cancelled before
+  }
+  bool move_time() {
+    if (!waiting_.empty() && random_() % 2 == 0) {
+      if (wheel_.next() > waiting_.begin()->first) return false;  // it would come too late
+      return advance_to(random_() % 2 == 0 ? waiting_.begin()->first : waiting_.begin()->first - 1ns);
+    }
+    return advance_to(now_ + some_duration());
+  }
+  bool advance_to(TimePoint to) {
+    now_ = std::max(now_, to);
+    std::vector<int> expected;
+    while (!waiting_.empty() && waiting_.begin()->first <= now_) {
+      expected.push_back(waiting_.begin()->second);
+      waiting_.erase(waiting_.begin());
+    }
+    fired_.clear();
+    wheel_.advance(now_);
+    return fired_ == expected && wheel_.size() == waiting_.size();
+  }
+
+  std::mt19937_64 random_;
+  TimePoint now_ = kStart;
+  std::vector<int> fired_;
+  std::vector<AlarmPtr> alarms_;
+  std::multimap<TimePoint, int> waiting_;
+  TimerWheel wheel_{kStart};
+};
+
+TEST_CASE("the wheel does what a multimap does") {
+  const std::size_t seeds = testing::scaled(200);
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    CAPTURE(seed);
+    Model model{seed};
+    for (int i = 0; i < 500; ++i) REQUIRE(model.step());
+    REQUIRE(model.finish());
+  }
+}
+
+struct Rearming : Timer {
+  Rearming(TimerWheel& w, Duration p)
+      : Timer{[](Timer& t) noexcept {
+                auto& self = static_cast<Rearming&>(t);
+                ++self.count;
+                self.on->prepare(self, self.deadline + self.period);
+                self.on->add(self);
+              },
+              [](Timer& t) noexcept { delete static_cast<Rearming*>(&t); }},
+        on{&w},
+        period{p} {}
+  TimerWheel* on;
+  Duration period;
+  int count = 0;
+};
+
+TEST_CASE("a timer that arms itself again while it fires comes once a period") {
+  TimerWheel wheel{kStart};
+  const auto timer = IntrusivePtr<Rearming>::adopt(new Rearming{wheel, 1ms});
+  wheel.prepare(*timer, kStart + 1ms);
+  wheel.add(*timer);
+  for (int i = 1; i <= 100; ++i) {
+    wheel.advance(kStart + i * 1ms);
+    REQUIRE(timer->count == i);
+  }
+  wheel.advance(kStart + 150ms);
+  CHECK(timer->count == 150);
+}
+
+}  // namespace
+}  // namespace coppice::detail

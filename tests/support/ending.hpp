@@ -1,0 +1,34 @@
+#pragma once
+
+#include "catch.hpp"
+#include "coppice/system/system.hpp"
+#include "support/eventually.hpp"
+
+namespace coppice::testing {
+
+/// Whether everything that was sent has come to its end: nothing waits, nothing is in hand. For a system that is left alone.
+[[nodiscard]] inline bool at_rest(const System& system) {
+  return eventually([&] { return system.ledger().queued == 0; });
+}
+
+/// The ledger of a system that is at rest.
+inline void check_ledger(const System& system) {
+  const Ledger ledger = system.ledger();
+  CAPTURE(ledger.sent, ledger.handled, ledger.dead(), ledger.handed_back, ledger.queued);
+  CHECK(ledger.balances());
+  CHECK(ledger.queued == 0);
+}
+
+/// How every test of the runtime ends: the system shuts down in time, nothing of it is left, and every message is accounted for.
+inline void check_end(System& system) {
+  const ShutdownReport report = system.shutdown({.within = kPatience});
+  CHECK(report.complete);
+  CHECK(report.late.empty());
+  check_ledger(system);
+  const SystemStats stats = system.stats();
+  CHECK(stats.actors == 0);
+  CHECK(stats.timers == 0);
+  CHECK(stats.zombies == 0);
+}
+
+}  // namespace coppice::testing
