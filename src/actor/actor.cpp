@@ -55,6 +55,7 @@ class NullRuntime final : public Runtime {
   bool adopt_top_level(Cell&) override { return false; }
   void unadmit() noexcept override {}
   bool is_closing() const noexcept override { return true; }
+  void* io_context() override { return nullptr; }
 
  protected:
   void count_shared(Count, std::uint64_t) noexcept override {}
@@ -350,6 +351,7 @@ Result<IntrusivePtr<Cell>, SpawnError> spawn_cell(Runtime& runtime, Cell* parent
     runtime.unadmit();
     return Error{error};
   };
+  if (options.on.is_foreign()) cell->own_scheduler();
   cell->set_mailbox(mailbox);
   if (!options.name.empty()) {
     if (!runtime.register_name(options.name, *cell)) return give_up(SpawnError::DuplicateName);

@@ -1,6 +1,6 @@
 #include "coppice/actor/cell.hpp"
 
-#include <thread>
+#include <cstddef>
 #include <utility>
 
 #include "cell_extras.hpp"
@@ -11,7 +11,10 @@ namespace coppice::detail {
 static_assert(sizeof(Cell) == 144, "an idle actor without state must fit into 160 bytes");
 
 Cell::Cell(Runtime& runtime, Scheduler& scheduler, const ActorOps& ops, Factory* factory, Cell* parent) noexcept
-    : Runnable{runtime}, mailbox_{Mailbox::Busy{}}, scheduler_{&scheduler}, ops_{&ops}, parent_{parent}, factory_{factory}, id_{runtime.new_id()} {
+    : Runnable{runtime}, scheduler_{&scheduler}, ops_{&ops}, parent_{parent}, factory_{factory}, id_{runtime.new_id()} {
+  COPPICE_ASSERT(reinterpret_cast<std::byte*>(&outlet_) - reinterpret_cast<std::byte*>(&bound_ + 1) >= std::ptrdiff_t{kCacheLine},
+                 "senders and owner must not share a cache line");
+  mailbox().open(true);
   runtime.add_ref();
   refs_.add();  // the place's own
   if (factory_ != nullptr) factory_->add_ref();
@@ -24,6 +27,7 @@ Cell::~Cell() {
     delete more;
   }
   delete bound_;
+  if (owns_scheduler_) delete scheduler_;
   if (factory_ != nullptr) factory_->release();
   if (parent_ != nullptr) parent_->release();
 }
@@ -99,7 +103,7 @@ void Cell::set_mailbox(const MailboxOptions& options) {
 }
 
 void Cell::signal(CellSignal* signal) noexcept {
-  switch (mailbox_.push_signal(*signal)) {
+  switch (mailbox().push_signal(*signal)) {
     case Pushed::Activate:
       // A manager never waits in a worker's slot, where a handler that does not return would hold it up.
       if (ops_->child_event != nullptr) return scheduler_->submit_back(*this);
@@ -114,9 +118,9 @@ void Cell::yield_back() noexcept { scheduler_->submit_back(*this); }
 
 Cell::Next Cell::rest() noexcept {
   for (int tries = 0;; ++tries) {
-    if (draining_ && mailbox_.is_drained()) return CellLife{*this}.drained() ? Next::GoOn : Next::Over;
+    if (draining_ && mailbox().is_drained()) return CellLife{*this}.drained() ? Next::GoOn : Next::Over;
     Link* freed = nullptr;
-    switch (mailbox_.try_rest(held_, freed)) {
+    switch (mailbox().try_rest(held_, freed)) {
       case Rest::Idle:
         // From here the cell may run elsewhere, or be gone.
         if (freed != nullptr) free_block(freed, static_cast<Envelope*>(freed)->ops->bytes);
@@ -135,7 +139,9 @@ Cell::Next Cell::rest() noexcept {
 
 Cell::Next Cell::attend() noexcept { return CellLife{*this}.attend() ? Next::GoOn : Next::Over; }
 
-void Cell::failed_in_hand(Envelope& envelope, bool was_handled) noexcept { CellLife{*this}.failed_in_hand(envelope, was_handled); }
+void Cell::failed_in_hand(Envelope& envelope, bool was_handled, const std::exception* known) noexcept {
+  CellLife{*this}.failed_in_hand(envelope, was_handled, known);
+}
 
 void Cell::stale_in_hand(Envelope& envelope) noexcept {
   runtime()->count(Count::Taken);

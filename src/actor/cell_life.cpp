@@ -70,7 +70,7 @@ bool CellLife::attend() noexcept {
     start_life();
   }
   while (!over_ && !zombie_) {
-    auto* signal = static_cast<CellSignal*>(c.mailbox_.take_signals());
+    auto* signal = static_cast<CellSignal*>(c.mailbox().take_signals());
     if (signal == nullptr) break;
     while (signal != nullptr) {
       auto* const next = static_cast<CellSignal*>(signal->next_signal);
@@ -99,8 +99,8 @@ bool CellLife::settle_visit() noexcept {
     leave();
     return true;
   }
-  while (!c.mailbox_.end()) {
-    for (auto* signal = static_cast<CellSignal*>(c.mailbox_.take_signals()); signal != nullptr;) {
+  while (!c.mailbox().end()) {
+    for (auto* signal = static_cast<CellSignal*>(c.mailbox().take_signals()); signal != nullptr;) {
       auto* const next = static_cast<CellSignal*>(signal->next_signal);
       answer_for_ended(c, signal);
       signal = next;
@@ -181,7 +181,7 @@ void CellLife::start_life() noexcept {
 void CellLife::became_running() noexcept {
   set_phase(Phase::Running);
   c.held_ = false;
-  c.mailbox_.release_hold();
+  c.mailbox().release_hold();
   if (CellExtras* const x = c.extras_if_any()) {
     if (x->start_ticket) std::exchange(x->start_ticket, {})->complete(true, {});
   }
@@ -223,9 +223,9 @@ void CellLife::after_manager() noexcept {
 
 // ---- the end of a life ----
 
-void CellLife::failed_in_hand(Envelope& envelope, bool was_handled) noexcept {
+void CellLife::failed_in_hand(Envelope& envelope, bool was_handled, const std::exception* known) noexcept {
   Runtime& runtime = *c.runtime();
-  const ExitReason reason = ExitReason::from_exception(std::current_exception());
+  const ExitReason reason = ExitReason::from_exception(std::current_exception(), known);
   if (!was_handled) {
     runtime.count(Count::Taken);
     runtime.dead_letter(c, envelope, DeadReason::InHand);
@@ -262,7 +262,7 @@ void CellLife::begin_end(const ExitReason& reason, bool keep_place) noexcept {
   c.draining_ = false;
   const Phase to = reason.is_normal() ? Phase::Stopping : Phase::Failed;
   if (c.phase() != to) set_phase(to);
-  if (!keep_place) c.mailbox_.close();
+  if (!keep_place) c.mailbox().close();
   if (c.ops_->begin_stop == nullptr || !c.state_alive_) {
     stop_next_child();
     return;
@@ -384,8 +384,8 @@ void CellLife::send_downs(const ExitReason& reason) noexcept {
 void CellLife::close_place(const ExitReason& reason) noexcept {
   CellExtras& x = c.extras();
   Runtime& runtime = *c.runtime();
-  c.mailbox_.close();
-  drain_to_dead_letters(nullptr);
+  c.mailbox().close();
+  drain_to_dead_letters(x.pinned);
   if (x.registered) runtime.release_name(c);
   for (const auto& item : std::exchange(x.place_items, {})) item->place_ended();
   send_downs(reason);
@@ -402,8 +402,8 @@ void CellLife::drain_to_dead_letters(const Link* pinned) noexcept {
     if (link != nullptr && link != pinned) free_block(link, static_cast<Envelope*>(link)->ops->bytes);
   };
   for (;;) {
-    while (Link* const link = c.mailbox_.next()) {
-      free_link(c.mailbox_.take(link));
+    while (Link* const link = c.mailbox().next()) {
+      free_link(c.mailbox().take(link));
       auto& envelope = *static_cast<Envelope*>(link);
       if (c.bound_ != nullptr && envelope.ops->bounded) c.bound_->leave();
       runtime.count(Count::Taken);
@@ -414,10 +414,10 @@ void CellLife::drain_to_dead_letters(const Link* pinned) noexcept {
       } catch (...) {
       }
     }
-    if (c.mailbox_.is_drained()) break;
+    if (c.mailbox().is_drained()) break;
     std::this_thread::yield();  // a sender that was accepted before the close is about to link
   }
-  free_link(c.mailbox_.strip());
+  free_link(c.mailbox().strip());
 }
 
 void CellLife::tell_parent(ChildEvent::Kind kind, const ExitReason& reason) noexcept {

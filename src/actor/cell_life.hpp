@@ -18,11 +18,12 @@ struct CellLife {
   [[nodiscard]] bool attend() noexcept;
   /// All that was accepted before a draining stop is handled. As attend().
   [[nodiscard]] bool drained() noexcept;
-  void failed_in_hand(Envelope& envelope, bool was_handled) noexcept;
+  void failed_in_hand(Envelope& envelope, bool was_handled, const std::exception* known) noexcept;
   void finish_start(const ExitReason* failure) noexcept;
   void finish_stop(const ExitReason& reason) noexcept;
 
   static void answer_for_ended(Cell& cell, CellSignal* signal) noexcept;
+  static void answer_for_killed(Cell& cell, CellSignal* signal, const ExitReason& reason) noexcept;
   static bool take_over(Cell& cell) noexcept;
 
  private:

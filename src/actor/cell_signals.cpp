@@ -10,8 +10,8 @@ namespace coppice::detail {
 
 namespace {
 
-void send_no_proc(Cell& ended, WatchNode& watch) noexcept {
-  Down down{RefAccess::make<AnyRef>(IntrusivePtr<Cell>::share(&ended)), 0, ExitReason::no_proc()};
+void send_down_at_once(Cell& ended, WatchNode& watch, std::uint32_t incarnation, ExitReason reason) noexcept {
+  Down down{RefAccess::make<AnyRef>(IntrusivePtr<Cell>::share(&ended)), incarnation, std::move(reason)};
   Cell& watcher = *watch.watcher;
   deliver(watcher, make_envelope<DownEnvelope>(watch.down_ops, std::move(down), IntrusivePtr<WatchNode>::share(&watch)));
 }
@@ -67,7 +67,7 @@ void CellLife::on_stop_signal(CellSignal& signal) noexcept {
     if (c.draining_) return;
     x.reason = signal.reason;
     c.draining_ = true;
-    c.mailbox_.close();
+    c.mailbox().close();
     set_phase(Phase::Stopping);
     return;
   }
@@ -100,7 +100,7 @@ void CellLife::on_restart_signal() noexcept {
       return;
     }
     x.closed_place = false;
-    c.mailbox_.reopen();
+    c.mailbox().reopen();
   }
   set_phase(Phase::Restarting);
   start_life();
@@ -165,7 +165,7 @@ void CellLife::on_child_late() noexcept {
 
 void CellLife::on_watch(CellSignal& signal) noexcept {
   WatchNode& watch = *signal.watch;
-  if (is_over()) return send_no_proc(c, watch);
+  if (is_over()) return send_down_at_once(c, watch, 0, ExitReason::no_proc());
   CellExtras& x = c.extras();
   watch.add_ref();
   watch.at_target = true;
@@ -211,7 +211,7 @@ void CellLife::answer_for_ended(Cell& cell, CellSignal* signal) noexcept {
     if (signal->kind != Kind::ChildEvent && signal->kind != Kind::Unwatch && signal->kind != Kind::Bury) return next->signal(signal);
   }
   switch (signal->kind) {
-    case Kind::Watch: send_no_proc(cell, *signal->watch); break;
+    case Kind::Watch: send_down_at_once(cell, *signal->watch, 0, ExitReason::no_proc()); break;
     case Kind::Link: send_link_exit(cell, *signal->other, ExitReason::no_proc()); break;
     case Kind::Attach: signal->item->place_ended(); break;
     case Kind::ChildEvent:
@@ -222,6 +222,20 @@ void CellLife::answer_for_ended(Cell& cell, CellSignal* signal) noexcept {
       if (signal->ticket) signal->ticket->complete(false, ExitReason::no_proc());
       break;
     default: break;
+  }
+  delete signal;
+}
+
+/// What came while the handler did not return came before the kill: it is answered with the kill, not with "there is nobody".
+void CellLife::answer_for_killed(Cell& cell, CellSignal* signal, const ExitReason& reason) noexcept {
+  using Kind = CellSignal::Kind;
+  switch (signal->kind) {
+    case Kind::Stop:
+      if (signal->ticket) signal->ticket->complete(true, reason);
+      break;
+    case Kind::Watch: send_down_at_once(cell, *signal->watch, cell.incarnation(), reason); break;
+    case Kind::Link: send_link_exit(cell, *signal->other, reason); break;
+    default: return answer_for_ended(cell, signal);
   }
   delete signal;
 }
@@ -264,15 +278,15 @@ bool CellLife::take_over(Cell& cell) noexcept {
   CellExtras& x = cell.extras();
   const TypeInfo* const handling = in_hand->ops->message;
   const ExitReason reason = ExitReason::killed();
-  x.pinned = cell.mailbox_.last_taken();
+  x.pinned = cell.mailbox().last_taken();
   cell.phase_.store(Phase::Failed, kRelease);
   x.reason = reason;
   life.close_place(reason);
   cell.place_over_.store(true, kRelease);
   // In one step: the owner that comes back must find the lane marked, or it would go on with the mailbox.
-  for (auto* signal = static_cast<CellSignal*>(cell.mailbox_.end_now()); signal != nullptr;) {
+  for (auto* signal = static_cast<CellSignal*>(cell.mailbox().end_now()); signal != nullptr;) {
     auto* const next = static_cast<CellSignal*>(signal->next_signal);
-    answer_for_ended(cell, signal);
+    answer_for_killed(cell, signal, reason);
     signal = next;
   }
   if (cell.factory_ != nullptr) cell.factory_->retire();

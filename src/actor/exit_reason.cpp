@@ -13,6 +13,12 @@ struct ExitReason::Detail final : detail::Counted {
   std::exception_ptr exception;
   ExitReason cause;
   bool has_cause = false;
+
+  /// A loop, not recursion: a chain of causes may be long.
+  ~Detail() override {
+    detail::IntrusivePtr<detail::Counted> next = std::move(cause.detail_);
+    while (next && next->is_last_count()) next = std::move(static_cast<Detail&>(*next).cause.detail_);
+  }
 };
 
 ExitReason::ExitReason(Kind kind, std::string_view text, std::exception_ptr exception, const ExitReason* cause) : kind_{kind} {
@@ -48,17 +54,22 @@ std::string ExitReason::to_string() const {
 
 namespace {
 
+/// A hostile what() must not hurt.
+std::string describe(const std::exception& e) {
+  try {
+    const char* what = e.what();
+    return what == nullptr ? "an exception without a text" : what;
+  } catch (...) {
+    return "an exception whose what() throws";
+  }
+}
+
 /// Text of the exception that is being handled. What it throws itself is swallowed: a hostile what() must not hurt.
 std::string describe_current_exception() {
   try {
     throw;
   } catch (const std::exception& e) {
-    try {
-      const char* what = e.what();
-      return what == nullptr ? "an exception without a text" : what;
-    } catch (...) {
-      return "an exception whose what() throws";
-    }
+    return describe(e);
   } catch (const std::string& text) {
     return text;
   } catch (const char* text) {
@@ -79,13 +90,19 @@ std::string describe_current_exception() {
 
 }  // namespace
 
-ExitReason ExitReason::from_exception(const std::exception_ptr& exception) noexcept {
+ExitReason ExitReason::from_exception(const std::exception_ptr& exception, const std::exception* known) noexcept {
   try {
-    std::string text;
-    try {
-      std::rethrow_exception(exception);
-    } catch (...) {
+    std::string text = "an exception that is not there";
+    if (known != nullptr) {
+      text = describe(*known);
+    } else if (exception != nullptr && exception == std::current_exception()) {
       text = describe_current_exception();
+    } else if (exception != nullptr) {
+      try {
+        std::rethrow_exception(exception);
+      } catch (...) {
+        text = describe_current_exception();
+      }
     }
     return ExitReason{Kind::Error, text, exception, nullptr};
   } catch (...) {  // no memory for a description: the kind alone

@@ -1,8 +1,12 @@
 #pragma once
 
+// A standard header before the first of Asio's; see coppice/asio.hpp.
+#include <cstdlib>
+// clang-format off: the order matters
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
+// clang-format on
 
 #include "coppice/base/atomic.hpp"
 #include "coppice/base/clock.hpp"

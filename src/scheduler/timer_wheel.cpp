@@ -5,14 +5,14 @@
 
 namespace coppice::detail {
 
-TimerWheel::~TimerWheel() {
+void TimerWheel::clear() noexcept {
   take_inbox();
   for (auto& level : lists_) {
     for (List& list : level) {
       while (Timer* const timer = list.first) {
-        unlink(*timer);
-        timer->armed_count = false;
-        timer->release();
+        // Whoever disarms it later finds that it is not armed, and does not come to the inbox.
+        timer->state.store(Timer::State::Cancelled, kSeqCst);
+        drop(*timer);
       }
     }
   }

@@ -21,7 +21,7 @@ class TimerWheel {
   explicit TimerWheel(TimePoint start) noexcept : elapsed_{ticks(start)} {}
   TimerWheel(const TimerWheel&) = delete;
   TimerWheel& operator=(const TimerWheel&) = delete;
-  ~TimerWheel();
+  ~TimerWheel() { clear(); }
 
   /// Makes a timer ready for add() or post(). Its armer.
   void prepare(Timer& timer, TimePoint deadline) noexcept;
@@ -34,6 +34,9 @@ class TimerWheel {
   /// Owner: looks at what other threads posted.
   void take_inbox() noexcept;
   [[nodiscard]] bool has_inbox() const noexcept { return inbox_.load(kSeqCst) != nullptr; }
+
+  /// Cancels everything: nothing fires any more, and no timer is kept. Owner, or nobody else any more.
+  void clear() noexcept;
 
   /// Fires everything that is due.
   void advance(TimePoint now) noexcept;

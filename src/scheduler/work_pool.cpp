@@ -101,11 +101,14 @@ bool WorkPool::stop(TimePoint deadline) noexcept {
     if (!worker->thread.joinable()) continue;
     if (worker->gone.load(kAcquire)) {
       worker->thread.join();
+      worker->wheel.clear();  // what was posted since
     } else {
       worker->thread.detach();  // its handler never returned; it holds the runtime until it does
       all = false;
     }
   }
+  // What was cancelled with the last actors' sockets completes into closed mailboxes, and lets go of what it holds.
+  if (Reactor* const reactor = reactor_.load(kAcquire); all && reactor != nullptr) reactor->poll();
   return all;
 }
 
@@ -115,6 +118,7 @@ void WorkPool::thread_main(Worker& me) noexcept {
   this_thread.runtime = runtime();
   this_thread.ledger = &me.ledger;
   loop(me);
+  me.wheel.clear();  // what still waits there may keep the runtime, which keeps this pool
   this_thread = ThreadContext{};
   me.gone.store(true, kRelease);
   // The word lives in the pool, which the count below keeps until the wake-up is over.
@@ -318,6 +322,8 @@ void WorkPool::submit(Runnable& runnable) noexcept {
 void WorkPool::submit_back(Runnable& runnable) noexcept {
   WorkerSlot* const worker = this_thread.worker;
   if (worker == nullptr || worker->scheduler != this) return submit(runnable);
+  // "What waits already" includes what came from outside: a busy actor would run many batches before the worker looks there again.
+  if (Runnable* const waiting = from_injector()) push_to_ring(static_cast<Worker&>(*worker), *waiting);
   push_from_worker(*worker, runnable);
 }
 

@@ -94,6 +94,15 @@ std::vector<unsigned> thread_affinity() { return detail::affinity_of_this_thread
 
 namespace detail {
 
+// Declared in coppice/asio.hpp.
+[[nodiscard]] asio::io_context& io_context_of(Runtime& runtime);
+
+asio::io_context& io_context_of(Runtime& runtime) {
+  void* const context = runtime.io_context();
+  COPPICE_VERIFY(context != nullptr, "this system has no io_context: real I/O is not possible in a test system");
+  return *static_cast<asio::io_context*>(context);
+}
+
 IntrusivePtr<Runtime> make_pool_core(SystemOptions&& options, MonitorBinding binding) {
   auto core = IntrusivePtr<SystemCore>::adopt(new SystemCore{std::move(options), std::move(binding)});
   core->start_pool();

@@ -37,6 +37,7 @@ class SystemCore : public Runtime {
   bool register_name(std::string_view name, Cell& cell) override;
   bool adopt_top_level(Cell& cell) override;
   bool is_closing() const noexcept override { return closing_.load(kAcquire); }
+  void* io_context() override { return pool_ == nullptr ? nullptr : &pool_->reactor().context(); }
 
   // ---- System ----
   [[nodiscard]] AnyRef find(std::string_view name) const;

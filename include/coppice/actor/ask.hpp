@@ -50,7 +50,7 @@ struct AskState : AskCore {
   using Answer = Result<R, AskError>;
   AskState(Act fire_act, Act destroy_act) noexcept : AskCore{fire_act, destroy_act, &kTypeInfo<R>} {}
 
-  bool settle(Answer answer) noexcept {
+  bool settle(Answer&& answer) noexcept {
     if (!claim()) return false;
     try {
       outcome.emplace(std::move(answer));
@@ -191,7 +191,7 @@ struct AskEnvelope : Envelope {
 
 /// Answers, and counts the answer if nobody waits for it any more.
 template <class R>
-void settle_from(Cell& replier, AskState<R>& ask, Result<R, AskError> answer) noexcept {
+void settle_from(Cell& replier, AskState<R>& ask, Result<R, AskError>&& answer) noexcept {
   if (!ask.settle(std::move(answer))) replier.runtime()->count(Count::LateReply);
 }
 
@@ -255,7 +255,12 @@ class ReplyPromise {
     if constexpr (std::is_void_v<R>) {
       return ask->settle({});
     } else {
-      return ask->settle(R(std::forward<V>(value)...));
+      try {
+        return ask->settle(R(std::forward<V>(value)...));
+      } catch (...) {  // making the reply threw: the caller hears of it, and the asker too
+        ask->settle(Error{AskError::Crashed});
+        throw;
+      }
     }
   }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <new>
 #include <string>
 #include <string_view>
@@ -132,14 +133,14 @@ class Cell : public Runnable {
   [[nodiscard]] Phase phase() const noexcept { return phase_.load(kAcquire); }
   [[nodiscard]] std::uint32_t incarnation() const noexcept { return incarnation_.load(kRelaxed); }
   [[nodiscard]] std::uint64_t handled() const noexcept { return handled_.load(kRelaxed); }
-  [[nodiscard]] bool is_closed() const noexcept { return mailbox_.is_closed(); }
+  [[nodiscard]] bool is_closed() const noexcept { return mailbox().is_closed(); }
   [[nodiscard]] std::string name() const;  // the registered name or the child's id; empty if it has none
   [[nodiscard]] std::string path() const;  // "app/workers/worker-3", "#17" for the nameless
   void signal(CellSignal* signal) noexcept;  // takes it
   /// The cell that took this place over after a kill, or null.
   [[nodiscard]] Cell* successor() const noexcept;
   void set_successor(Cell& next) noexcept;
-  [[nodiscard]] std::uint64_t depth_at_rest() const noexcept { return mailbox_.depth(); }
+  [[nodiscard]] std::uint64_t depth_at_rest() const noexcept { return mailbox().depth(); }
   [[nodiscard]] Cell* newest_child_at_rest() const noexcept;
   [[nodiscard]] Cell* older_sibling() const noexcept { return older_; }
 
@@ -147,6 +148,7 @@ class Cell : public Runnable {
   void set_name(std::string_view name, bool registered);
   void set_mailbox(const MailboxOptions& options);
   void set_supervised() noexcept { supervised_ = true; }
+  void own_scheduler() noexcept { owns_scheduler_ = true; }
   void set_start_ticket(IntrusivePtr<Ticket> ticket);
 
   // ---- the owner ----
@@ -167,7 +169,7 @@ class Cell : public Runnable {
   static void run_with(Runnable& runnable) noexcept;
 
   // ---- sending; see send.hpp ----
-  [[nodiscard]] Mailbox& mailbox() noexcept { return mailbox_; }
+  [[nodiscard]] MailboxRef mailbox() const noexcept { return MailboxRef{inlet_, outlet_}; }
   [[nodiscard]] Bound* bound() const noexcept { return bound_; }
 
  private:
@@ -189,24 +191,24 @@ class Cell : public Runnable {
   void record_handled(const TypeInfo& message) noexcept;
   [[nodiscard]] Next attend() noexcept;  // signals, and what they set off
   [[nodiscard]] Next rest() noexcept;    // no message to run: rest, or find out why not
-  void failed_in_hand(Envelope& envelope, bool was_handled) noexcept;  // inside a catch block
+  void failed_in_hand(Envelope& envelope, bool was_handled, const std::exception* known) noexcept;  // inside a catch block
   void stale_in_hand(Envelope& envelope) noexcept;
   void yield_back() noexcept;
 
-  // One cache line for senders and the loop.
+  // What senders touch; the owner writes none of it per message.
   RefCount refs_;
   Atomic<std::uint32_t> incarnation_{0};
-  Mailbox mailbox_;
-  Atomic<Envelope*> current_{nullptr};  // in hand; a marker while a hook runs
+  mutable MailboxInlet inlet_;
   Scheduler* scheduler_;
   Bound* bound_ = nullptr;
+
+  // Cold: at least a cache line between the senders' side and the owner's, wherever the block lies.
   const ActorOps* ops_;
-  Cell* parent_;  // counted
+  Cell* parent_;           // counted
   Cell* older_ = nullptr;  // siblings, in the parent's list; the parent's (or the system's lock holder's)
   Cell* newer_ = nullptr;
   Atomic<CellExtras*> extras_{nullptr};
   Factory* factory_;  // counted; null for actors that are made by default
-  Atomic<std::uint64_t> handled_{0};
   std::uint64_t id_;
   Atomic<Phase> phase_{Phase::Starting};
   Atomic<Claim> claim_{Claim::Free};  // who may touch the life-cycle: settles a take-over against a returning handler
@@ -216,7 +218,13 @@ class Cell : public Runnable {
   bool held_ : 1 = true;
   bool supervised_ : 1 = false;
   bool draining_ : 1 = false;
+  bool owns_scheduler_ : 1 = false;  // a foreign executor's, made for this place
   bool started_ : 1 = false;     // the life that is on got through its start: its end runs on_stop
+
+  // What the owner writes for each message.
+  mutable MailboxOutlet outlet_;
+  Atomic<Envelope*> current_{nullptr};  // in hand; a marker while a hook runs
+  Atomic<std::uint64_t> handled_{0};
 };
 
 /// A parent's children, or (under a lock) the actors without a parent; newest first.
@@ -237,7 +245,7 @@ struct SiblingList {
 /// Runs one message's handler, catching whatever user code throws. The one place where handlers are called.
 template <class Monitor>
 void Cell::step(Link* link) noexcept {
-  if (Link* const before = mailbox_.take(link)) free_block(before, static_cast<Envelope*>(before)->ops->bytes);
+  if (Link* const before = mailbox().take(link)) free_block(before, static_cast<Envelope*>(before)->ops->bytes);
   auto& envelope = *static_cast<Envelope*>(link);
   if (bound_ != nullptr && envelope.ops->bounded) bound_->leave();
   current_.store(&envelope, kRelease);  // partner: CellLife::take_over
@@ -253,14 +261,18 @@ void Cell::step(Link* link) noexcept {
       runtime()->count(Count::Taken);
       runtime()->count(Count::Handled);
       handled_.store(handled_.load(kRelaxed) + 1, kRelaxed);
+#if !defined(COPPICE_BENCH_NO_HOOKS)  // benchmarks/callgrind_noop.py compares the loop with and without it
       if constexpr (Monitor::kRecords) record_handled<Monitor>(*envelope.ops->message);
+#endif
     } else {
       stale_in_hand(envelope);
       handled = true;
     }
     envelope.ops->destroy(envelope);
+  } catch (const std::exception& known) {  // told apart here, where it costs nothing: another throw would cost a microsecond
+    failed_in_hand(envelope, handled, &known);
   } catch (...) {
-    failed_in_hand(envelope, handled);
+    failed_in_hand(envelope, handled, nullptr);
   }
   current_.store(nullptr, kRelease);
   light_fence();  // partner: the heavy fence in CellLife::take_over, before it looks at current_
@@ -299,11 +311,11 @@ void Cell::run_with(Runnable& runnable) noexcept {
   bool attention = cell.attention_;
   bool first = true;
   for (;;) {
-    if (attention || cell.mailbox_.has_signals()) [[unlikely]] {
+    if (attention || cell.mailbox().has_signals()) [[unlikely]] {
       attention = false;
       if (cell.attend() == Next::Over) return;
     }
-    Link* const link = cell.held_ ? nullptr : cell.mailbox_.next();
+    Link* const link = cell.held_ ? nullptr : cell.mailbox().next();
     if (link == nullptr) {
       if (cell.rest() == Next::Over) return;
       continue;

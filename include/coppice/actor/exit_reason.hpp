@@ -36,7 +36,8 @@ class ExitReason {
     return ExitReason{Kind::Error, text, nullptr, &cause};
   }
   /// From what was thrown, whatever its type; the text is what() or the type's name. Never throws.
-  [[nodiscard]] static ExitReason from_exception(const std::exception_ptr& exception) noexcept;
+  /// `known`: the same object, for a caller that has it in hand; spares throwing it again to find out.
+  [[nodiscard]] static ExitReason from_exception(const std::exception_ptr& exception, const std::exception* known = nullptr) noexcept;
 
   [[nodiscard]] Kind kind() const noexcept { return kind_; }
   /// normal, shutdown: what a Transient child may end with and stay down.

@@ -72,6 +72,8 @@ class Runtime : public RunTable {
   /// Undoes admit() for an actor that was not spawned after all.
   virtual void unadmit() noexcept = 0;
   [[nodiscard]] virtual bool is_closing() const noexcept = 0;
+  /// The pool's asio::io_context; null where there is none.
+  [[nodiscard]] virtual void* io_context() = 0;
   /// Chance for tests to fail the n-th message or start; null in production.
   struct Faults {
     virtual ~Faults() = default;

@@ -49,7 +49,9 @@ class Placement {
     if (executor_ != nullptr) destroy_(executor_);
   }
 
-  /// The scheduler to use, or null for the system's own. A foreign executor's is made here and belongs to the runtime.
+  /// Whether resolve() makes a scheduler, which then belongs to the place.
+  [[nodiscard]] bool is_foreign() const noexcept { return executor_ != nullptr; }
+  /// The scheduler to use, or null for the system's own.
   [[nodiscard]] detail::Scheduler* resolve(detail::Runtime& runtime) const {
     if (executor_ != nullptr) return make_(executor_, runtime);
     return scheduler_;

@@ -59,6 +59,8 @@ class RefCount {
   /// True for the caller that took the last one and must destroy. acq_rel: all others' last uses happen before the destruction.
   [[nodiscard]] bool drop() noexcept { return count_.fetch_sub(1, kAcqRel) == 1; }
   [[nodiscard]] std::uint32_t value() const noexcept { return count_.load(kRelaxed); }
+  /// Nobody but the caller holds a count. acquire: all others' last uses have happened before.
+  [[nodiscard]] bool is_last() const noexcept { return count_.load(kAcquire) == 1; }
 
  private:
   Atomic<std::uint32_t> count_;
@@ -75,6 +77,7 @@ class Counted {
   void release() noexcept {
     if (refs_.drop()) delete this;
   }
+  [[nodiscard]] bool is_last_count() const noexcept { return refs_.is_last(); }
 
  private:
   RefCount refs_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -19,21 +20,26 @@ struct Intensity {
 /// Source: OTP's supervisor, add_restart, without its truncation to whole seconds.
 ///
 /// Threads    one.
-/// [R1] The list never holds more than `restarts` + 1 times.
+/// [R1] The list never holds more than twice `restarts` + 2 times.
 class RestartLimit {
  public:
   explicit RestartLimit(Intensity intensity) noexcept : intensity_{intensity} {}
 
   /// Notes a restart that is about to be tried. False: it is one too many.
   [[nodiscard]] bool add(TimePoint now) {
-    std::erase_if(times_, [&](TimePoint t) { return detail::saturating_between(t, now) > intensity_.within; });
+    while (oldest_ < times_.size() && detail::saturating_between(times_[oldest_], now) > intensity_.within) ++oldest_;
+    if (oldest_ > times_.size() / 2) {  // forget in bulk, so that each restart costs a constant time
+      times_.erase(times_.begin(), times_.begin() + static_cast<std::ptrdiff_t>(oldest_));
+      oldest_ = 0;
+    }
     times_.push_back(now);
-    return times_.size() <= intensity_.restarts;
+    return times_.size() - oldest_ <= intensity_.restarts;
   }
 
  private:
   Intensity intensity_;
-  std::vector<TimePoint> times_;
+  std::vector<TimePoint> times_;  // ascending
+  std::size_t oldest_ = 0;        // the first that still counts
 };
 
 }  // namespace coppice

@@ -1,0 +1,274 @@
+#pragma once
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "coppice/supervisors/rules.hpp"
+#include "support/log.hpp"
+
+namespace coppice::testing {
+
+struct RuleChild {
+  std::string id;
+  Restart restart = Restart::Permanent;
+};
+
+/// Plays children and clock to the pure rules: answers each Start by plan, each Stop with an exit, and notes what breaks the contract
+/// of RuleEffect. Nothing is answered before pump() or settle(), so a test may let other things happen first.
+class RulesDriver {
+ public:
+  using Event = detail::RuleEvent;
+  using Effect = detail::RuleEffect;
+  using Key = detail::ChildKey;
+
+  RulesDriver(AnyStrategy strategy, Intensity intensity, std::vector<RuleChild> children, Backoff backoff = {})
+      : rules_{strategy, intensity, backoff} {
+    for (auto& child : children) {
+      const auto key = static_cast<Key>(ids_.size() + 1);
+      rules_.add(key, child.restart);
+      ids_.push_back(child.id);
+      order_.push_back(key);
+    }
+  }
+
+  // ---- what happens ----
+  void begin() { queue_.push_back(Event{.kind = Event::Kind::Begin}); }
+  void plan(const std::string& id, const std::vector<bool>& outcomes) {
+    for (const bool ok : outcomes) plans_[key_of(id)].push_back(ok);
+  }
+  /// Every start of it fails from now on.
+  void fail_always(const std::string& id) { always_fail_.insert(key_of(id)); }
+  /// It has ended by itself; the rules have not heard of it yet.
+  void die(const std::string& id, const ExitReason& reason, OnError verdict = OnError::Supervise) {
+    const Key key = key_of(id);
+    alive_.erase(key);
+    full_.push_back("stop " + id + ' ' + word(reason));
+    queue_.push_back(Event{.kind = Event::Kind::Exited, .child = key, .reason = reason, .verdict = verdict});
+  }
+  void tell_stop(const ExitReason& reason = ExitReason::shutdown()) {
+    stop_told_ = true;
+    queue_.push_back(Event{.kind = Event::Kind::Stop, .reason = reason});
+  }
+  void crash(const std::string& id, const ExitReason& reason = ExitReason::error("boom"), OnError verdict = OnError::Supervise) {
+    die(id, reason, verdict);
+    settle();
+  }
+  void start() {
+    begin();
+    settle();
+  }
+  void stop() {
+    tell_stop();
+    settle();
+  }
+
+  // ---- time and turns ----
+  /// The rules hear of one thing; false when there is nothing to hear.
+  bool pump() {
+    if (queue_.empty()) return false;
+    const Event event = queue_.front();
+    queue_.pop_front();
+    if (event.kind == Event::Kind::RetryDue && armed_.erase(event.child) == 0) return true;  // disarmed meanwhile
+    if (is_step_answer(event)) awaited_ = false;
+    for (const Effect& effect : rules_.step(event, now, random++)) perform(effect);
+    return true;
+  }
+  void settle() {
+    for (int steps = 0; pump(); ++steps) {
+      if (steps > 100'000) {
+        blame("the rules do not come to rest");
+        return;
+      }
+    }
+  }
+  /// Moves time on, firing what is due on the way.
+  void advance(Duration by) {
+    const TimePoint until = now + by;
+    settle();
+    for (;;) {
+      auto next = std::min_element(armed_.begin(), armed_.end(), [](auto& a, auto& b) { return a.second < b.second; });
+      if (next == armed_.end() || next->second > until) break;
+      now = std::max(now, next->second);
+      queue_.push_back(Event{.kind = Event::Kind::RetryDue, .child = next->first});
+      settle();
+    }
+    now = until;
+  }
+
+  // ---- what came of it ----
+  /// "start b", "start c!" for a failed one, "stop d" for a stop that the rules asked for. Empties it.
+  Lines take() { return std::exchange(short_, {}); }
+  /// "start b ok", "start c error", "stop d shutdown": deaths by themselves too. Empties it.
+  Lines take_full() { return std::exchange(full_, {}); }
+  /// All effects by name, in order. Empties it.
+  Lines take_effects() { return std::exchange(effects_, {}); }
+  [[nodiscard]] const Lines& violations() const { return violations_; }
+  [[nodiscard]] bool is_alive(const std::string& id) const { return alive_.contains(key_of(id)); }
+  [[nodiscard]] bool knows(const std::string& id) const {
+    return std::find(order_.begin(), order_.end(), key_of(id)) != order_.end();
+  }
+  /// Newest first: "d up", "c undefined".
+  [[nodiscard]] Lines which() const {
+    Lines lines;
+    for (auto it = order_.rbegin(); it != order_.rend(); ++it) lines.push_back(id_of(*it) + (alive_.contains(*it) ? " up" : " undefined"));
+    return lines;
+  }
+  [[nodiscard]] std::vector<std::string> alive() const {
+    std::vector<std::string> ids;
+    for (const Key key : alive_) ids.push_back(id_of(key));
+    return ids;
+  }
+  [[nodiscard]] std::size_t armed() const { return armed_.size(); }
+  [[nodiscard]] bool is_resting() const { return queue_.empty(); }
+
+  bool up = false;
+  bool down = false;
+  bool aborted = false;
+  int limit_reports = 0;
+  int escalations = 0;
+  std::string aborted_by;
+  ExitReason reason;  // of Down, or of StartAborted
+  std::vector<Duration> delays;
+  TimePoint now{std::chrono::hours{1}};
+  std::uint64_t random = 0;
+
+  [[nodiscard]] static std::string word(const ExitReason& r) {
+    switch (r.kind()) {
+      case ExitReason::Kind::Normal: return "normal";
+      case ExitReason::Kind::Shutdown: return r.text() == "term" ? "shutdown_term" : "shutdown";
+      case ExitReason::Kind::Killed: return "killed";
+      case ExitReason::Kind::NoProc: return "noproc";
+      case ExitReason::Kind::Error: return "error";
+    }
+    return "?";
+  }
+
+ private:
+  [[nodiscard]] Key key_of(const std::string& id) const {
+    return static_cast<Key>(std::find(ids_.begin(), ids_.end(), id) - ids_.begin() + 1);
+  }
+  [[nodiscard]] std::string id_of(Key key) const { return key >= 1 && key <= ids_.size() ? ids_[key - 1] : "?"; }
+  [[nodiscard]] bool is_step_answer(const Event& event) const {
+    return awaited_ && event.child == awaited_key_ &&
+           (event.kind == Event::Kind::Started || event.kind == Event::Kind::StartFailed || event.kind == Event::Kind::Exited);
+  }
+  void blame(std::string text) { violations_.push_back(std::move(text)); }
+  void await(Key key, const std::string& what) {
+    if (awaited_) blame(what + " while " + id_of(awaited_key_) + " is awaited");  // [V1]
+    awaited_ = true;
+    awaited_key_ = key;
+  }
+
+  void perform(const Effect& effect) {
+    const std::string id = id_of(effect.child);
+    if (down || aborted) blame("an effect after the end");
+    switch (effect.kind) {
+      case Effect::Kind::Start: return start_child(effect.child, id);
+      case Effect::Kind::Stop: return stop_child(effect.child, id);
+      case Effect::Kind::Retain: return ended("retain", effect.child);
+      case Effect::Kind::Close: return ended("close", effect.child);
+      case Effect::Kind::Remove: {
+        ended("remove", effect.child);
+        const auto at = std::find(order_.begin(), order_.end(), effect.child);
+        if (at == order_.end()) return blame("removes " + id + " twice");
+        order_.erase(at);
+        return;
+      }
+      case Effect::Kind::Arm:
+        effects_.push_back("arm " + id);
+        if (armed_.contains(effect.child)) blame("arms " + id + " twice");
+        if (effect.delay < Duration::zero()) blame("a negative delay");
+        armed_[effect.child] = detail::saturating_add(now, effect.delay);
+        delays.push_back(effect.delay);
+        if (effect.delay == Duration::zero()) queue_.push_back(Event{.kind = Event::Kind::RetryDue, .child = effect.child});
+        return;
+      case Effect::Kind::Disarm:
+        effects_.push_back("disarm " + id);
+        armed_.erase(effect.child);
+        return;
+      case Effect::Kind::Up:
+        effects_.push_back("up");
+        if (up) blame("up twice");
+        up = true;
+        return;
+      case Effect::Kind::StartAborted:
+        effects_.push_back("aborted " + id);
+        aborted = true;
+        aborted_by = id;
+        reason = effect.reason;
+        if (!alive_.empty()) blame("aborted over living children");
+        return;
+      case Effect::Kind::LimitReached:
+        effects_.push_back("limit");
+        ++limit_reports;
+        return;
+      case Effect::Kind::Escalated:
+        effects_.push_back("escalated");
+        ++escalations;
+        return;
+      case Effect::Kind::Down:
+        effects_.push_back("down");
+        if (!alive_.empty()) blame("down over living children");
+        if (!armed_.empty()) blame("down with a retry armed");
+        down = true;
+        reason = effect.reason;
+        return;
+    }
+  }
+  void start_child(Key key, const std::string& id) {
+    effects_.push_back("start " + id);
+    await(key, "start " + id);
+    if (alive_.contains(key)) blame("starts " + id + " while it lives");
+    if (std::find(order_.begin(), order_.end(), key) == order_.end()) blame("starts " + id + ", which is forgotten");
+    if (armed_.contains(key)) blame("starts " + id + " while its retry is armed");
+    bool ok = !always_fail_.contains(key);
+    if (auto& plan = plans_[key]; !plan.empty()) {
+      ok = plan.front();
+      plan.pop_front();
+    }
+    if (ok) alive_.insert(key);
+    short_.push_back("start " + id + (ok ? "" : "!"));
+    full_.push_back("start " + id + (ok ? " ok" : " error"));
+    queue_.push_back(Event{.kind = ok ? Event::Kind::Started : Event::Kind::StartFailed,
+                           .child = key,
+                           .reason = ok ? ExitReason{} : ExitReason::error("cannot start " + id)});
+  }
+  void stop_child(Key key, const std::string& id) {
+    effects_.push_back("stop " + id);
+    await(key, "stop " + id);
+    short_.push_back("stop " + id);
+    if (alive_.erase(key) > 0) {
+      full_.push_back("stop " + id + " shutdown");
+      queue_.push_back(Event{.kind = Event::Kind::Exited, .child = key, .reason = ExitReason::shutdown()});
+    } else if (std::none_of(queue_.begin(), queue_.end(), [&](const Event& e) { return e.kind == Event::Kind::Exited && e.child == key; })) {
+      blame("stops " + id + ", which does not live");
+    }
+  }
+  void ended(const char* what, Key key) {
+    effects_.push_back(std::string{what} + ' ' + id_of(key));
+    if (alive_.contains(key)) blame(std::string{what} + "s " + id_of(key) + " while it lives");
+  }
+
+  detail::SupervisorRules rules_;
+  std::vector<std::string> ids_;
+  std::vector<Key> order_;  // as far as the driver was told
+  std::map<Key, std::deque<bool>> plans_;
+  std::set<Key> always_fail_;
+  std::set<Key> alive_;
+  std::map<Key, TimePoint> armed_;
+  std::deque<Event> queue_;
+  bool awaited_ = false;
+  Key awaited_key_ = 0;
+  bool stop_told_ = false;
+  Lines short_;
+  Lines full_;
+  Lines effects_;
+  Lines violations_;
+};
+
+}  // namespace coppice::testing
