@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 
-FEW, MANY = 20_000, 120_000
+FEW, MANY = 20_000, 520_000
 SHIPPED, STRIPPED = "bench_noop_monitor", "bench_noop_monitor_no_hooks"
 # Which instruction a thread's start or a wait's retry falls on is not the same in any two runs; per message that is this much.
 TOLERANCE = 0.05

@@ -54,7 +54,7 @@ def library_table(report: Report, program: pathlib.Path, min_time: float) -> Non
     report.say(f"\n### {program.name.removeprefix('bench_')}\n\n| benchmark / workers | ns an operation | M operations/s |\n|---|---|---|")
     for row in json.loads(output)["benchmarks"] if output else []:
         name = row["name"].removesuffix("/manual_time").replace("_", " ")
-        ns = row["ns"] * 1e9 if "ns" in row else row["real_time"]
+        ns = row["ns"] if "ns" in row else row["real_time"]
         report.say(f"| {name} | {ns:.1f} | {1e3 / ns:.2f} |")
 
 

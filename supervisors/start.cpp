@@ -95,7 +95,7 @@ Result<IntrusivePtr<Cell>, StartError> start_root(System& system, const Supervis
     return Error{closing};
   }
   runtime.default_scheduler->submit(*cell);
-  while (ticket->state.load(kAcquire) != Ticket::kDone) runtime.wait(ticket->state, Ticket::kOpen, TimePoint::max());
+  while (ticket->progress.load(kAcquire) != Ticket::kDone) runtime.wait(ticket->progress, Ticket::kOpen, TimePoint::max());
   if (ticket->ok) return cell;
   return Error{StartError{Kind::ChildFailed, failed_child(ticket->reason), ticket->reason.to_string(), ticket->reason}};
 }

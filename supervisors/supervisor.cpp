@@ -25,12 +25,14 @@ struct Supervisor::DueTimer final : Timer {
         code{c} {}
   static void fire_due(Timer& timer) noexcept {
     auto& self = static_cast<DueTimer&>(timer);
+    self.fired.store(true, detail::kRelease);  // partner: on_due
     CellSignal* const poke = detail::make_signal(CellSignal::Kind::Poke);
     poke->incarnation = self.code;
     self.supervisor->signal(poke);
   }
   IntrusivePtr<Cell> supervisor;
   std::uint32_t code;  // key * 4 + what is due
+  detail::Atomic<bool> fired{false};
 };
 
 /// One child, from the supervisor's side.
@@ -187,7 +189,10 @@ void Supervisor::kill_child(Child& child) {
 }
 
 void Supervisor::on_due(Due due, Child& child) {
-  child.due[static_cast<std::size_t>(due)] = {};
+  // Disarmed, and perhaps armed anew, while its signal was on the way: the child's end and its time limit may race.
+  IntrusivePtr<Timer>& armed = child.due[static_cast<std::size_t>(due)];
+  if (!armed || !static_cast<DueTimer&>(*armed).fired.load(detail::kAcquire)) return;
+  armed = {};
   switch (due) {
     case Due::Retry: return apply({.kind = RuleEvent::Kind::RetryDue, .child = child.key});
     case Due::StartLimit:
@@ -199,8 +204,10 @@ void Supervisor::on_due(Due due, Child& child) {
 void Supervisor::arm(Child& child, Due due, Duration after) {
   disarm(child, due);
   auto timer = IntrusivePtr<Timer>::adopt(new DueTimer{cell(), child.key * 4 + static_cast<std::uint32_t>(due)});
+  child.due[static_cast<std::size_t>(due)] = timer;
+  // Without a delay it is a message to ourselves, behind what waits there: OTP's try_again_restart.
+  if (after <= Duration::zero()) return DueTimer::fire_due(*timer);
   cell().scheduler().arm(*timer, detail::saturating_add(now(), after));
-  child.due[static_cast<std::size_t>(due)] = std::move(timer);
 }
 
 void Supervisor::disarm(Child& child, Due due) noexcept {

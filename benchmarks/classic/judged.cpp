@@ -2,8 +2,8 @@
 //
 //   bench_judged [--rounds N] [--strict]
 //
-// Prints a Markdown table. Exits with 1 if any message is missing or a ledger does not balance; with --strict also (3) if a
-// target is missed. Before: micro/, one mechanism each.
+// Prints a Markdown table. Exits with 1 if any message is missing or a ledger does not balance; with --strict also (3)
+// if a target is missed. Before: micro/, one mechanism each.
 
 #include <fmt/format.h>
 
@@ -13,9 +13,9 @@
 #include <string_view>
 #include <vector>
 
+#include "../support/crashes.hpp"
 #include "../support/peers.hpp"
 #include "../support/workloads.hpp"
-#include "../support/crashes.hpp"
 
 namespace coppice::bench {
 namespace {
@@ -113,11 +113,28 @@ std::vector<Workload> workloads() {
                    [=] { return around<StrandRing>(workers, kRing); }, fifth});
     all.push_back({"counting, actor to actor", workers, [=] { return actor_flood(workers, kFlood); }, queue, most_of});
     all.push_back({"counting, thread to actor", workers, [=] { return outside_flood(workers); }, queue, most_of});
-    all.push_back({"counting, bursts of 1000", workers, [=] { return actor_flood(workers, kBurst); }, queue, {Target::Kind::None}});
-    all.push_back({"ask, actor to actor", workers, [=] { return ask_back_and_forth(workers); }, nullptr, {Target::Kind::None}});
-    all.push_back({"spawn and stop, from a thread", workers, [=] { return spawn_and_stop(workers); }, nullptr, {Target::Kind::Time, 600}});
-    all.push_back({"spawn and stop, from an actor", workers, [=] { return spawn_and_stop_inside(workers); }, nullptr, {Target::Kind::Time, 600}});
-    all.push_back({"crash to first message", workers, [=] { return crash_to_first_message(workers, kCrashes); }, nullptr, {Target::Kind::Time, 5'000}});
+    all.push_back({"counting, bursts of 1000",
+                   workers,
+                   [=] { return actor_flood(workers, kBurst); },
+                   queue,
+                   {Target::Kind::None}});
+    all.push_back(
+        {"ask, actor to actor", workers, [=] { return ask_back_and_forth(workers); }, nullptr, {Target::Kind::None}});
+    all.push_back({"spawn and stop, from a thread",
+                   workers,
+                   [=] { return spawn_and_stop(workers); },
+                   nullptr,
+                   {Target::Kind::Time, 600}});
+    all.push_back({"spawn and stop, from an actor",
+                   workers,
+                   [=] { return spawn_and_stop_inside(workers); },
+                   nullptr,
+                   {Target::Kind::Time, 600}});
+    all.push_back({"crash to first message",
+                   workers,
+                   [=] { return crash_to_first_message(workers, kCrashes); },
+                   nullptr,
+                   {Target::Kind::Time, 5'000}});
   }
   return all;
 }
@@ -151,10 +168,11 @@ bool measure(const Workload& workload, int rounds) {
   }
   const Verdict verdict = judge(workload.target, median(ours), ratios.empty() ? 0 : median(ratios));
   const char* const word = workload.target.kind == Target::Kind::None ? "" : verdict.ok ? "ok" : "**missed**";
-  fmt::print("| {} | {} | {:.1f} ({:.1f}–{:.1f}) | {} | {} | {} | {} |\n", workload.name, workload.workers, median(ours), least(ours),
-             most(ours), peer.empty() ? "" : fmt::format("{:.1f} ({:.1f}–{:.1f})", median(peer), least(peer), most(peer)),
-             ratios.empty() ? "" : fmt::format("{:.3f} ({:.3f}–{:.3f})", median(ratios), least(ratios), most(ratios)), verdict.target,
-             word);
+  fmt::print("| {} | {} | {:.1f} ({:.1f}–{:.1f}) | {} | {} | {} | {} |\n", workload.name, workload.workers,
+             median(ours), least(ours), most(ours),
+             peer.empty() ? "" : fmt::format("{:.1f} ({:.1f}–{:.1f})", median(peer), least(peer), most(peer)),
+             ratios.empty() ? "" : fmt::format("{:.3f} ({:.3f}–{:.3f})", median(ratios), least(ratios), most(ratios)),
+             verdict.target, word);
   std::fflush(stdout);
   return verdict.ok;
 }
@@ -188,7 +206,9 @@ int main(int argc, char** argv) {
     if (workload.name.find(only) == std::string::npos) continue;
     all_met = measure(workload, rounds) && all_met;
   }
-  fmt::print("\nPeers: ping-pong and ring, a post per message to `asio::strand` on as many threads; counting, moodycamel's queue "
-             "between two threads (ratio: our speed over its).\n");
+  fmt::print(
+      "\nPeers: ping-pong and ring, a post per message to `asio::strand` on as many threads; counting, moodycamel's "
+      "queue "
+      "between two threads (ratio: our speed over its).\n");
   return strict && !all_met ? 3 : 0;
 }

@@ -1,4 +1,5 @@
-// Programs that actor libraries are compared by (Savina's names): ping-pong, ring, counting, fork-join throughput, big. Argument: workers.
+// Programs that actor libraries are compared by (Savina's names): ping-pong, ring, counting, fork-join throughput, big.
+// Argument: workers.
 
 #include <benchmark/benchmark.h>
 
@@ -116,7 +117,8 @@ void big(benchmark::State& state) {
   std::vector<coppice::ActorRef<Player>> players;
   coppice::ActorSystem system{default_options(static_cast<unsigned>(state.range(0)))};
   for (std::int64_t i = 0; i < kPlayers; ++i) {
-    players.push_back(system.spawn<Player>(&finish, &playing, 88'172'645'463'325'252ULL + static_cast<std::uint64_t>(i)));
+    players.push_back(
+        system.spawn<Player>(&finish, &playing, 88'172'645'463'325'252ULL + static_cast<std::uint64_t>(i)));
   }
   for (const auto& player : players) player.send(Everybody{&players});
   std::uint64_t sent = static_cast<std::uint64_t>(kPlayers);

@@ -7,23 +7,25 @@
 
 using namespace std::chrono_literals;
 
-struct Deposit { int amount; };
-struct Withdraw { int amount; };
-struct Audit { std::string reason; };
+struct Deposit {
+  int amount;
+};
+struct Withdraw {
+  int amount;
+};
+struct Audit {
+  std::string reason;
+};
 
 struct Account : coppice::Actor<Account> {
   explicit Account(int opening) : balance{opening} {}
-
   int handle(Deposit deposit) { return balance += deposit.amount; }
-
   bool handle(Withdraw withdraw) {
     if (withdraw.amount > balance) return false;
     balance -= withdraw.amount;
     return true;
   }
-
   void handle(const Audit& audit) { std::printf("%s: %d\n", audit.reason.c_str(), balance); }
-
   int balance;
 };
 
@@ -31,13 +33,11 @@ struct Tick {};
 
 struct Customer : coppice::Actor<Customer> {
   explicit Customer(coppice::ActorRef<Account> a) : account{std::move(a)} {}
-
   void handle(Tick) {
     ask(account, Withdraw{10}, 1s).then([this](coppice::Result<bool, coppice::AskError> paid) {
       if (!paid || !*paid) stop();
     });
   }
-
   coppice::ActorRef<Account> account;
 };
 

@@ -1,5 +1,5 @@
-// Allocations per message in steady state: every way to the system's memory is counted, none is timed. The C library's functions are
-// interposed by this program's own, so libraries that it loads are counted as well.
+// Allocations per message in steady state: every way to the system's memory is counted, none is timed. The C library's
+// functions are interposed by this program's own, so libraries that it loads are counted as well.
 
 #include <fmt/format.h>
 #include <sys/mman.h>
@@ -28,7 +28,8 @@ void count() { allocations.fetch_add(1, std::memory_order_relaxed); }
 
 }  // namespace
 
-// operator new ends in malloc; what malloc itself asks of the system is not counted twice, since the C library does not call these.
+// operator new ends in malloc; what malloc itself asks of the system is not counted twice, since the C library does not
+// call these.
 extern "C" {
 void* malloc(std::size_t bytes) {
   count();

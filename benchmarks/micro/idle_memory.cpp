@@ -1,5 +1,6 @@
-// What an idle actor without state costs in memory: a million actors each handle a message, then rest; the growth of the resident set
-// is divided by their number. Includes everything: cell, state, blocks that the pools keep. Prints one Markdown row.
+// What an idle actor without state costs in memory: a million actors each handle a message, then rest; the growth of
+// the resident set is divided by their number. Includes everything: cell, state, blocks that the pools keep. Prints one
+// Markdown row.
 
 #include <fmt/format.h>
 #include <unistd.h>

@@ -1,5 +1,6 @@
-// Ping-pong on one worker, to be counted by callgrind: ./bench_noop_monitor [noop|recording] HOPS. Built twice, the second time as
-// bench_noop_monitor_no_hooks, whose run loop has no monitor's hook because a macro took it out. callgrind_noop.py runs both.
+// Ping-pong on one worker, to be counted by callgrind: ./bench_noop_monitor [noop|recording] HOPS. Built twice, the
+// second time as bench_noop_monitor_no_hooks, whose run loop has no monitor's hook because a macro took it out.
+// callgrind_noop.py runs both.
 
 #include <cstdlib>
 #include <cstring>

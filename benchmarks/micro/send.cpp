@@ -1,4 +1,4 @@
-// One mechanism each, on an idle machine's one or two workers: a send that wakes, a send to itself, a refused send, an ask.
+// One mechanism each: a send to oneself, asks, a whole short life, a send to a place that has ended. Argument: workers.
 
 #include <benchmark/benchmark.h>
 

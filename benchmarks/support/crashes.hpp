@@ -65,8 +65,9 @@ inline double crash_to_first_message(unsigned workers, std::int64_t n) {
   CrashTimes times;
   ActorSystem system{default_options(workers)};
   const ActorRef<Saboteur> saboteur = system.spawn<Saboteur>(&finish);
-  const auto tree = supervisor({.id = "crashes", .intensity = {.restarts = 1'000'000, .within = std::chrono::seconds{1}}},
-                               child<Fragile>({.id = "fragile"}, &times, ActorRef<Protocol<void(NextCrash)>>{saboteur}));
+  const auto tree =
+      supervisor({.id = "crashes", .intensity = {.restarts = 1'000'000, .within = std::chrono::seconds{1}}},
+                 child<Fragile>({.id = "fragile"}, &times, ActorRef<Protocol<void(NextCrash)>>{saboteur}));
   const auto root = system.start(tree);
   require(root.has_value(), "the tree did not start");
   const ActorRef<Fragile> fragile = root.value().child<Fragile>("fragile").value();

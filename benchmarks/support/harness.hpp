@@ -22,7 +22,8 @@ namespace coppice::bench {
 using Nanoseconds = std::int64_t;
 
 inline Nanoseconds now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 /// A benchmark that lost a message has no figure: it ends here, at once.
@@ -45,7 +46,8 @@ class Finish {
   }
   [[nodiscard]] Nanoseconds wait() {
     std::unique_lock lock{mutex_};
-    require(reached_.wait_for(lock, std::chrono::seconds{60}, [this] { return at_ != 0; }), "the last message did not come within a minute");
+    require(reached_.wait_for(lock, std::chrono::seconds{60}, [this] { return at_ != 0; }),
+            "the last message did not come within a minute");
     return std::exchange(at_, 0);
   }
 
@@ -67,7 +69,8 @@ void keep(const T& value) {
   return options;
 }
 
-/// Waits until nothing is under way. A handler's message is counted when the handler has returned, a moment after Finish.
+/// Waits until nothing is under way. A handler's message is counted when the handler has returned, a moment after
+/// Finish.
 inline void come_to_rest(const System& system) {
   const Nanoseconds begun = now_ns();
   while (system.ledger().queued != 0) {
@@ -83,8 +86,8 @@ inline void expect_all_handled(System& system, std::uint64_t sent, std::uint64_t
   const Ledger ledger = system.ledger();
   const auto text = [&] {
     return "sent " + std::to_string(ledger.sent) + ", handled " + std::to_string(ledger.handled) + ", dead " +
-           std::to_string(ledger.dead()) + ", queued " + std::to_string(ledger.queued) + "; expected " + std::to_string(sent) +
-           " sent and " + std::to_string(dead) + " dead";
+           std::to_string(ledger.dead()) + ", queued " + std::to_string(ledger.queued) + "; expected " +
+           std::to_string(sent) + " sent and " + std::to_string(dead) + " dead";
   };
   require(ledger.balances(), "the ledger does not balance: " + text());
   const bool complete = ledger.queued == 0 && ledger.handed_back == 0 && ledger.sent == sent && ledger.dead() == dead;
@@ -97,7 +100,11 @@ inline void expect_all_handled(System& system, std::uint64_t sent, std::uint64_t
   std::nth_element(values.begin(), middle, values.end());
   return *middle;
 }
-[[nodiscard]] inline double least(const std::vector<double>& values) { return *std::min_element(values.begin(), values.end()); }
-[[nodiscard]] inline double most(const std::vector<double>& values) { return *std::max_element(values.begin(), values.end()); }
+[[nodiscard]] inline double least(const std::vector<double>& values) {
+  return *std::min_element(values.begin(), values.end());
+}
+[[nodiscard]] inline double most(const std::vector<double>& values) {
+  return *std::max_element(values.begin(), values.end());
+}
 
 }  // namespace coppice::bench

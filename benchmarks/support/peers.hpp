@@ -18,7 +18,8 @@ namespace coppice::bench {
 /// A token goes around strands of one io_context that `threads` threads run. Ping-pong is a ring of two.
 class StrandRing {
  public:
-  StrandRing(unsigned threads, std::size_t size) : context_{static_cast<int>(threads)}, work_{asio::make_work_guard(context_)} {
+  StrandRing(unsigned threads, std::size_t size)
+      : context_{static_cast<int>(threads)}, work_{asio::make_work_guard(context_)} {
     for (std::size_t i = 0; i < size; ++i) nodes_.push_back(std::make_unique<Node>(context_, *this));
     for (std::size_t i = 0; i < size; ++i) nodes_[i]->next = nodes_[(i + 1) % size].get();
     for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { context_.run(); });
@@ -62,7 +63,8 @@ class StrandRing {
 
 enum class Tokens : unsigned char { Without, With };
 
-/// One thread enqueues, another one dequeues as fast as it can, without ever sleeping. Neither writes next to what the other uses.
+/// One thread enqueues, another one dequeues as fast as it can, without ever sleeping. Neither writes next to what the
+/// other uses.
 inline Nanoseconds queue_between_threads(std::int64_t messages, Tokens tokens) {
   struct alignas(256) Shared {
     moodycamel::ConcurrentQueue<std::int64_t> queue;

@@ -1,7 +1,7 @@
 #pragma once
 
-/// The workloads that more than one benchmark runs. Each class is a system at work on one workload, warm after warm_up(); run(n)
-/// moves n messages and answers the nanoseconds that took; finish() demands that none is missing.
+/// The workloads that more than one benchmark runs. Each class is a system at work on one workload, warm after
+/// warm_up(); run(n) moves n messages and answers the nanoseconds that took; finish() demands that none is missing.
 
 #include <cstdint>
 #include <vector>
@@ -117,7 +117,8 @@ struct Producer : Actor<Producer> {
 /// The calling thread, which is no actor, floods an actor.
 class CountingFromOutside {
  public:
-  explicit CountingFromOutside(unsigned workers) : system_{default_options(workers)}, counter_{system_.spawn<Counter>(&finish_)} {}
+  explicit CountingFromOutside(unsigned workers)
+      : system_{default_options(workers)}, counter_{system_.spawn<Counter>(&finish_)} {}
   Nanoseconds run(std::int64_t messages) {
     counter_.send(Expect{messages, 0});
     come_to_rest(system_);
@@ -139,7 +140,9 @@ class CountingFromOutside {
 class Counting {
  public:
   explicit Counting(unsigned workers)
-      : system_{default_options(workers)}, counter_{system_.spawn<Counter>(&finish_)}, producer_{system_.spawn<Producer>(counter_)} {
+      : system_{default_options(workers)},
+        counter_{system_.spawn<Counter>(&finish_)},
+        producer_{system_.spawn<Producer>(counter_)} {
     counter_.send(ActorRef<Protocol<void(Acknowledge)>>{producer_});
     ++messages_;
   }
@@ -216,7 +219,8 @@ class Asking {
 /// The calling thread, which is no actor, asks and blocks.
 class AskingFromOutside {
  public:
-  explicit AskingFromOutside(unsigned workers) : system_{default_options(workers)}, answerer_{system_.spawn<Answerer>()} {}
+  explicit AskingFromOutside(unsigned workers)
+      : system_{default_options(workers)}, answerer_{system_.spawn<Answerer>()} {}
   Nanoseconds run(std::int64_t asks) {
     const Nanoseconds begun = now_ns();
     for (std::int64_t i = 0; i < asks; ++i) {
@@ -290,10 +294,12 @@ struct Brood : Actor<Brood> {
   std::int64_t left = 0;
 };
 
-/// An actor spawns a child, sends it a message on which it stops, and goes on when it hears of its end: the whole life of each, watched.
+/// An actor spawns a child, sends it a message on which it stops, and goes on when it hears of its end: the whole life
+/// of each, watched.
 class SpawningInside {
  public:
-  explicit SpawningInside(unsigned workers) : system_{default_options(workers)}, brood_{system_.spawn<Brood>(&finish_)} {}
+  explicit SpawningInside(unsigned workers)
+      : system_{default_options(workers)}, brood_{system_.spawn<Brood>(&finish_)} {}
   Nanoseconds run(std::int64_t n) {
     const Nanoseconds begun = now_ns();
     brood_.send(SpawnMany{n});

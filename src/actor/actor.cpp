@@ -329,8 +329,23 @@ void Ticket::complete(bool success, const ExitReason& why) noexcept {
   const auto keep = IntrusivePtr<Ticket>::share(this);
   ok = success;
   reason = why;
-  state.store(kDone, kRelease);
-  runtime->wake(state);
+  progress.store(kDone, kSeqCst);  // partner: fire_late() arms, then looks
+  if (late) late->scheduler().disarm(*this);
+  runtime->wake(progress);
+}
+
+void Ticket::kill_at(Cell& cell, TimePoint when) noexcept {
+  late = IntrusivePtr<Cell>::share(&cell);
+  cell.scheduler().arm(*this, when);
+}
+
+void Ticket::fire_late(Timer& timer) noexcept {
+  auto& self = static_cast<Ticket&>(timer);
+  if (self.progress.load(kSeqCst) == kDone || try_kill(*self.late)) return;
+  // It stands between two handlers, or is ending: once more in a moment.
+  Scheduler& scheduler = self.late->scheduler();
+  scheduler.arm(self, saturating_add(self.runtime->clock->now(), std::chrono::milliseconds{1}));
+  if (self.progress.load(kSeqCst) == kDone) scheduler.disarm(self);
 }
 
 // ---- spawn ----

@@ -45,6 +45,7 @@ class CellExtras : public PoolAllocated {
   OnError verdict = OnError::Supervise;
   ExitReason reason;           // of the end under way, then of the last life
   Timer* child_timer = nullptr;
+  CellSignal* taken_signals = nullptr;  // taken from the lane, not handled yet: here, since a hook may not return
   Link* pinned = nullptr;  // what a handler that was left behind has in hand
 
   Atomic<Cell*> successor{nullptr};  // counted

@@ -70,17 +70,19 @@ bool CellLife::attend() noexcept {
     start_life();
   }
   while (!over_ && !zombie_) {
-    auto* signal = static_cast<CellSignal*>(c.mailbox().take_signals());
-    if (signal == nullptr) break;
-    while (signal != nullptr) {
-      auto* const next = static_cast<CellSignal*>(signal->next_signal);
-      if (over_ || zombie_) {
-        answer_for_ended(c, signal);
+    auto* const taken = static_cast<CellSignal*>(c.mailbox().take_signals());
+    if (taken == nullptr) break;
+    CellExtras& x = c.extras();
+    x.taken_signals = taken;
+    while (!zombie_ && x.taken_signals != nullptr) {
+      CellSignal* const signal = x.taken_signals;
+      x.taken_signals = static_cast<CellSignal*>(signal->next_signal);
+      if (over_) {
+        answer_at_end(c, signal, x.reason);
       } else {
         handle(*signal);
         delete signal;
       }
-      signal = next;
     }
   }
   return settle_visit();
@@ -342,6 +344,8 @@ void CellLife::end_life() noexcept {
   }
   x.told_to_keep = false;
   x.was_killed = false;
+  // The place goes on; whoever waits for this actor's end waits for this life's.
+  for (const auto& ticket : std::exchange(x.end_tickets, {})) ticket->complete(true, reason);
   tell_parent(start_failed ? ChildEvent::Kind::StartFailed : ChildEvent::Kind::Exited, reason);
 }
 

@@ -23,7 +23,7 @@ struct CellLife {
   void finish_stop(const ExitReason& reason) noexcept;
 
   static void answer_for_ended(Cell& cell, CellSignal* signal) noexcept;
-  static void answer_for_killed(Cell& cell, CellSignal* signal, const ExitReason& reason) noexcept;
+  static void answer_at_end(Cell& cell, CellSignal* signal, const ExitReason& reason) noexcept;
   static bool take_over(Cell& cell) noexcept;
 
  private:

@@ -85,6 +85,15 @@ void CellLife::on_kill() noexcept {
     x.reason = ExitReason::killed();
     x.keep_place = false;
     if (x.newest_child != nullptr) x.newest_child->signal(make_signal(CellSignal::Kind::Kill));
+    if (c.ops_->begin_stop != nullptr && c.state_alive_) {
+      // A manager is waiting for its children: they get no more time.
+      try {
+        c.ops_->begin_stop(c.state(), x.reason);
+      } catch (...) {
+        x.manager_stopped = true;
+      }
+      after_manager();
+    }
     return;
   }
   begin_end(ExitReason::killed(), false);
@@ -226,8 +235,8 @@ void CellLife::answer_for_ended(Cell& cell, CellSignal* signal) noexcept {
   delete signal;
 }
 
-/// What came while the handler did not return came before the kill: it is answered with the kill, not with "there is nobody".
-void CellLife::answer_for_killed(Cell& cell, CellSignal* signal, const ExitReason& reason) noexcept {
+/// What came before the end is answered with the end, not with "there is nobody".
+void CellLife::answer_at_end(Cell& cell, CellSignal* signal, const ExitReason& reason) noexcept {
   using Kind = CellSignal::Kind;
   switch (signal->kind) {
     case Kind::Stop:
@@ -283,10 +292,14 @@ bool CellLife::take_over(Cell& cell) noexcept {
   x.reason = reason;
   life.close_place(reason);
   cell.place_over_.store(true, kRelease);
+  while (CellSignal* const signal = x.taken_signals) {  // those that the owner has in hand
+    x.taken_signals = static_cast<CellSignal*>(signal->next_signal);
+    answer_at_end(cell, signal, reason);
+  }
   // In one step: the owner that comes back must find the lane marked, or it would go on with the mailbox.
   for (auto* signal = static_cast<CellSignal*>(cell.mailbox().end_now()); signal != nullptr;) {
     auto* const next = static_cast<CellSignal*>(signal->next_signal);
-    answer_for_killed(cell, signal, reason);
+    answer_at_end(cell, signal, reason);
     signal = next;
   }
   if (cell.factory_ != nullptr) cell.factory_->retire();

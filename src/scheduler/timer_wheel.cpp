@@ -2,32 +2,97 @@
 
 #include <algorithm>
 #include <bit>
+#include <mutex>
 
 namespace coppice::detail {
 
+using Guard = std::lock_guard<BriefLock>;
+
+bool TimerWheel::arm(Timer& timer, TimePoint deadline) noexcept {
+  const Guard guard{lock_};
+  timer.add_ref();
+  timer.deadline = deadline;
+  timer.wheel = this;
+  link(timer);
+  // seq_cst: who re-arms looks for a withdrawal afterwards, who withdraws disarms afterwards; one of the two sees the other.
+  timer.state.store(Timer::State::Armed, kSeqCst);
+  const TimePoint::rep at = deadline.time_since_epoch().count();
+  if (at >= next_.load(kRelaxed)) return false;
+  next_.store(at, kSeqCst);
+  return true;
+}
+
+bool TimerWheel::disarm(Timer& timer) noexcept {
+  auto armed = Timer::State::Armed;
+  // Whoever changes Armed decides: this, or the one who fires. After it the timer is on nobody's mind but the wheel's.
+  if (!timer.state.compare_exchange_strong(armed, Timer::State::Cancelled, kSeqCst)) return false;
+  TimerWheel& wheel = *timer.wheel;
+  bool was_linked = false;
+  {
+    const Guard guard{wheel.lock_};
+    was_linked = timer.linked;
+    if (was_linked) wheel.unlink(timer);
+  }
+  if (was_linked) timer.release();  // otherwise somebody has taken it out to fire it, will find it cancelled, and releases it
+  return true;
+}
+
 void TimerWheel::clear() noexcept {
-  take_inbox();
-  for (auto& level : lists_) {
-    for (List& list : level) {
-      while (Timer* const timer = list.first) {
-        // Whoever disarms it later finds that it is not armed, and does not come to the inbox.
-        timer->state.store(Timer::State::Cancelled, kSeqCst);
-        drop(*timer);
-      }
+  for (;;) {
+    Timer* timer = nullptr;
+    {
+      const Guard guard{lock_};
+      Place place{};
+      if (!first_place(place)) return;
+      timer = lists_[place.level][place.slot].first;
+      unlink(*timer);
     }
+    timer->state.store(Timer::State::Cancelled, kSeqCst);
+    timer->release();
   }
 }
 
-void TimerWheel::prepare(Timer& timer, TimePoint deadline) noexcept {
-  timer.add_ref();
-  timer.armed_count = true;
-  timer.deadline = deadline;
-  timer.wheel = this;
-  // seq_cst: who re-arms looks for a withdrawal afterwards, who withdraws disarms afterwards; one of the two sees the other.
-  timer.state.store(Timer::State::Armed, kSeqCst);
+void TimerWheel::advance(TimePoint now) noexcept {
+  const std::uint64_t until = ticks(now);
+  for (;;) {
+    Timer* timer = nullptr;
+    {
+      const Guard guard{lock_};
+      timer = pop_due(until);
+      if (timer == nullptr) {
+        next_.store(first_deadline().time_since_epoch().count(), kSeqCst);
+        return;
+      }
+    }
+    auto armed = Timer::State::Armed;
+    if (timer->state.compare_exchange_strong(armed, Timer::State::Fired, kSeqCst)) timer->fire(*timer);
+    timer->release();
+  }
 }
 
-void TimerWheel::add(Timer& timer) noexcept {
+TimePoint TimerWheel::next() const noexcept {
+  const Guard guard{lock_};
+  return first_deadline();
+}
+
+Timer* TimerWheel::pop_due(std::uint64_t until) noexcept {
+  Place place{};
+  while (first_place(place) && place.start <= until) {
+    elapsed_ = std::max(elapsed_, place.start);
+    if (place.level > 0) {
+      cascade(place.level, place.slot);
+      continue;
+    }
+    Timer* const timer = lists_[0][place.slot].first;
+    unlink(*timer);
+    return timer;
+  }
+  // Never past a timer: everything up to `until` has been taken.
+  elapsed_ = std::max(elapsed_, until);
+  return nullptr;
+}
+
+void TimerWheel::link(Timer& timer) noexcept {
   const std::uint64_t when = std::max(ticks(timer.deadline), elapsed_);
   const std::uint64_t differing = when ^ elapsed_;
   const unsigned level = differing == 0 ? 0 : (63U - static_cast<unsigned>(std::countl_zero(differing))) / kBits;
@@ -53,45 +118,16 @@ void TimerWheel::unlink(Timer& timer) noexcept {
   count_.store(size() - 1, kRelaxed);
 }
 
-void TimerWheel::drop(Timer& timer) noexcept {
-  if (timer.linked) unlink(timer);
-  if (timer.armed_count) {
-    timer.armed_count = false;
-    timer.release();
-  }
-}
-
-bool TimerWheel::post(Timer& timer) noexcept {
-  // acq_rel: whoever finds it true leaves the timer to a look that comes after what it changed.
-  if (timer.in_inbox.exchange(true, kSeqCst)) return false;
-  timer.add_ref();
-  Timer* top = inbox_.load(kRelaxed);
-  do {
-    timer.next_in_inbox = top;
-  } while (!inbox_.compare_exchange_weak(top, &timer, kSeqCst, kRelaxed));
-  return top == nullptr;
-}
-
-void TimerWheel::take_inbox() noexcept {
-  Timer* newest = inbox_.exchange(nullptr, kAcquire);
-  Timer* oldest = nullptr;
-  while (newest != nullptr) {  // oldest first, to keep the order of arming
-    Timer* const next = newest->next_in_inbox;
-    newest->next_in_inbox = oldest;
-    oldest = newest;
-    newest = next;
-  }
-  while (oldest != nullptr) {
-    Timer& timer = *oldest;
-    oldest = timer.next_in_inbox;
-    // Cleared before the look: a change that comes later posts again.
-    timer.in_inbox.store(false, kSeqCst);
-    if (timer.state.load(kSeqCst) == Timer::State::Armed) {
-      if (!timer.linked && timer.armed_count) add(timer);
-    } else {
-      drop(timer);
-    }
-    timer.release();  // the inbox's count
+void TimerWheel::cascade(unsigned level, unsigned slot) noexcept {
+  List& list = lists_[level][slot];
+  Timer* timer = list.first;
+  list = List{};
+  occupied_[level] &= ~(std::uint64_t{1} << slot);
+  while (timer != nullptr) {
+    Timer* const next = timer->next;
+    count_.store(size() - 1, kRelaxed);
+    link(*timer);
+    timer = next;
   }
 }
 
@@ -108,7 +144,7 @@ bool TimerWheel::first_place(Place& place) const noexcept {
   return false;
 }
 
-TimePoint TimerWheel::next() const noexcept {
+TimePoint TimerWheel::first_deadline() const noexcept {
   Place place{};
   if (!first_place(place)) return TimePoint::max();
   std::uint64_t earliest = place.start;
@@ -122,45 +158,6 @@ TimePoint TimerWheel::next() const noexcept {
     if (timer == nullptr) earliest = std::max(earliest, least);
   }
   return TimePoint{Duration{static_cast<Duration::rep>(earliest)}};
-}
-
-void TimerWheel::fire_slot(unsigned slot) noexcept {
-  List& list = lists_[0][slot];
-  while (Timer* const timer = list.first) {
-    unlink(*timer);
-    timer->armed_count = false;
-    auto armed = Timer::State::Armed;
-    if (timer->state.compare_exchange_strong(armed, Timer::State::Fired, kSeqCst)) timer->fire(*timer);
-    timer->release();
-  }
-}
-
-void TimerWheel::cascade(unsigned level, unsigned slot) noexcept {
-  List& list = lists_[level][slot];
-  Timer* timer = list.first;
-  list = List{};
-  occupied_[level] &= ~(std::uint64_t{1} << slot);
-  while (timer != nullptr) {
-    Timer* const next = timer->next;
-    count_.store(size() - 1, kRelaxed);
-    add(*timer);
-    timer = next;
-  }
-}
-
-void TimerWheel::advance(TimePoint now) noexcept {
-  const std::uint64_t until = ticks(now);
-  Place place{};
-  while (first_place(place) && place.start <= until) {
-    elapsed_ = std::max(elapsed_, place.start);
-    if (place.level == 0) {
-      fire_slot(place.slot);
-    } else {
-      cascade(place.level, place.slot);
-    }
-  }
-  // Never past a timer: everything up to `until` has fired.
-  elapsed_ = std::max(elapsed_, until);
 }
 
 }  // namespace coppice::detail

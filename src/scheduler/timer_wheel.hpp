@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 
+#include "base/mutex.hpp"
 #include "coppice/base/clock.hpp"
 #include "coppice/scheduler/timer.hpp"
 
@@ -12,8 +13,11 @@ namespace coppice::detail {
 /// A timer lies on the level of the highest bit group in which its deadline differs from the wheel's time; when the wheel comes to
 /// a slot of an upper level, its timers move down. Arming and disarming touch one list.
 ///
-/// Threads    post(): any. Everything else: the owner.
-/// Ownership  one count of each armed timer, one more of each that waits in the inbox.
+/// Each worker has one, and arms there; whoever disarms comes to it, and when its worker does not return from a handler, others fire
+/// what is overdue. A lock that is hardly ever met guards it; timers fire outside of it.
+///
+/// Threads    any.
+/// Ownership  one count of each armed timer.
 /// Order      by deadline; with one deadline, by arming ([T2]).
 /// Failure    nothing throws or allocates.
 class TimerWheel {
@@ -23,27 +27,20 @@ class TimerWheel {
   TimerWheel& operator=(const TimerWheel&) = delete;
   ~TimerWheel() { clear(); }
 
-  /// Makes a timer ready for add() or post(). Its armer.
-  void prepare(Timer& timer, TimePoint deadline) noexcept;
-  /// Owner.
-  void add(Timer& timer) noexcept;
-  /// Hands a prepared or cancelled timer to the owner. True: the inbox was empty, so wake the owner.
-  bool post(Timer& timer) noexcept;
-  /// Owner: takes a cancelled timer out, if it is in.
-  void drop(Timer& timer) noexcept;
-  /// Owner: looks at what other threads posted.
-  void take_inbox() noexcept;
-  [[nodiscard]] bool has_inbox() const noexcept { return inbox_.load(kSeqCst) != nullptr; }
-
-  /// Cancels everything: nothing fires any more, and no timer is kept. Owner, or nobody else any more.
+  /// Takes a count of an idle or fired timer. True: no other is due before it.
+  bool arm(Timer& timer, TimePoint deadline) noexcept;
+  /// True: it will not fire. Wherever it is armed.
+  static bool disarm(Timer& timer) noexcept;
+  /// Cancels everything: nothing fires any more, and no timer is kept.
   void clear() noexcept;
 
   /// Fires everything that is due.
   void advance(TimePoint now) noexcept;
   /// When to call advance() next: never later than the first deadline, and exact unless very many share a far slot.
   [[nodiscard]] TimePoint next() const noexcept;
+  /// The same without the lock: never later than the first deadline, often earlier.
+  [[nodiscard]] TimePoint next_at_least() const noexcept { return TimePoint{Duration{next_.load(kAcquire)}}; }
   [[nodiscard]] bool empty() const noexcept { return size() == 0; }
-  /// Any thread.
   [[nodiscard]] std::uint64_t size() const noexcept { return count_.load(kRelaxed); }
 
  private:
@@ -64,16 +61,20 @@ class TimerWheel {
     const auto count = t.time_since_epoch().count();
     return count < 0 ? 0 : static_cast<std::uint64_t>(count);
   }
-  [[nodiscard]] bool first_place(Place& place) const noexcept;
+  // Under the lock, all of them.
+  void link(Timer& timer) noexcept;
   void unlink(Timer& timer) noexcept;
-  void fire_slot(unsigned slot) noexcept;
   void cascade(unsigned level, unsigned slot) noexcept;
+  [[nodiscard]] Timer* pop_due(std::uint64_t until) noexcept;
+  [[nodiscard]] bool first_place(Place& place) const noexcept;
+  [[nodiscard]] TimePoint first_deadline() const noexcept;
 
   std::array<std::array<List, kSlots>, kLevels> lists_{};
   std::array<std::uint64_t, kLevels> occupied_{};
   std::uint64_t elapsed_;
-  Atomic<std::uint64_t> count_{0};  // the owner's; a statistic for others
-  Atomic<Timer*> inbox_{nullptr};
+  Atomic<std::uint64_t> count_{0};
+  Atomic<TimePoint::rep> next_{TimePoint::max().time_since_epoch().count()};
+  mutable BriefLock lock_;
 };
 
 }  // namespace coppice::detail

@@ -16,6 +16,8 @@ inline void pause_cpu() noexcept {
 
 constexpr unsigned kLookAroundEvery = 61;  // activations between looks at the injector, the timers and the reactor; prime, as in Go
 constexpr unsigned kTimersEvery = 16;
+constexpr Duration kOverdue = std::chrono::milliseconds{1};  // from then on others fire a worker's timers
+constexpr Duration kLookAfterBusy = std::chrono::milliseconds{5};  // how long an idle worker sleeps while another is busy
 constexpr unsigned kSlotRunsMax = 64;  // a conversation in the slot may not starve the ring
 
 }  // namespace
@@ -40,7 +42,10 @@ struct alignas(kCacheLine) WorkPool::Worker : WorkerSlot {
 };
 
 WorkPool::WorkPool(Runtime& runtime, const Clock& clock, const WorkPoolOptions& options)
-    : Scheduler{&runtime}, clock_{&clock}, options_{options}, idle_((options.workers + 63) / 64) {
+    : Scheduler{&runtime},
+      clock_{&clock},
+      options_{options},
+      idle_((options.workers + 63) / 64) {
   workers_.reserve(options.workers);
   for (unsigned i = 0; i < options.workers; ++i) {
     workers_.push_back(std::make_unique<Worker>(*this, i, clock.now()));
@@ -101,7 +106,7 @@ bool WorkPool::stop(TimePoint deadline) noexcept {
     if (!worker->thread.joinable()) continue;
     if (worker->gone.load(kAcquire)) {
       worker->thread.join();
-      worker->wheel.clear();  // what was posted since
+      worker->wheel.clear();  // what was armed since
     } else {
       worker->thread.detach();  // its handler never returned; it holds the runtime until it does
       all = false;
@@ -168,6 +173,7 @@ Runnable* WorkPool::from_injector() noexcept {
 /// What a busy worker must not forget.
 void WorkPool::look_around(Worker& me) noexcept {
   run_timers(me);
+  if (workers_.size() > 1) help_overdue(me);
   if (Reactor* const reactor = reactor_.load(kAcquire); reactor != nullptr && reactor->try_take_role()) {
     reactor->poll();
     reactor->leave_role();
@@ -176,12 +182,22 @@ void WorkPool::look_around(Worker& me) noexcept {
 }
 
 void WorkPool::run_timers(Worker& me) noexcept {
-  if (me.wheel.has_inbox()) me.wheel.take_inbox();
-  if (!me.wheel.empty()) me.wheel.advance(clock_->now());
+  if (me.wheel.next_at_least() == TimePoint::max()) return;
+  const TimePoint now = clock_->now();
+  if (me.wheel.next_at_least() <= now) me.wheel.advance(now);
+}
+
+/// Fires what other workers should have fired: one of them may be in a handler that does not return.
+void WorkPool::help_overdue(const Worker& me) noexcept {
+  const TimePoint overdue = clock_->now() - kOverdue;
+  for (const auto& other : workers_) {
+    if (other.get() != &me && other->wheel.next_at_least() <= overdue) other->wheel.advance(overdue);
+  }
 }
 
 Runnable* WorkPool::find_work(Worker& me) noexcept {
   run_timers(me);
+  if (workers_.size() > 1) help_overdue(me);
   if (Runnable* const runnable = next_local(me)) return runnable;  // a timer woke somebody
   if (Runnable* const runnable = from_injector()) return runnable;
   if (Reactor* const reactor = reactor_.load(kAcquire); reactor != nullptr && reactor->try_take_role()) {
@@ -235,12 +251,19 @@ void WorkPool::found_work(Worker& me) noexcept {
   if (searching_.fetch_sub(1, kAcqRel) == 1) notify();
 }
 
-bool WorkPool::has_work(const Worker& me) const noexcept {
-  if (injector_.size_approx() != 0 || stopping_.load(kAcquire) || me.wheel.has_inbox()) return true;
+bool WorkPool::has_work() const noexcept {
+  if (injector_.size_approx() != 0 || stopping_.load(kAcquire)) return true;
   for (const auto& worker : workers_) {
     if (!worker->ring.is_empty()) return true;
   }
   return false;
+}
+
+/// Whether some worker is not parked, and might not look after its timers. The caller's own bit is set.
+bool WorkPool::anyone_busy() const noexcept {
+  std::size_t parked = 0;
+  for (const auto& word : idle_) parked += static_cast<std::size_t>(__builtin_popcountll(word.load(kRelaxed)));
+  return parked < workers_.size();
 }
 
 /// False: somebody has taken the bit and is waking us; it has counted us as searching.
@@ -258,8 +281,9 @@ void WorkPool::park(Worker& me) noexcept {
   idle_[me.index / 64].fetch_or(std::uint64_t{1} << (me.index % 64), kSeqCst);
   // Partner: the fence in notify(). Either the submitter sees our bit, or we see what it submitted.
   std::atomic_thread_fence(kSeqCst);
-  if (!has_work(me)) {
-    const TimePoint deadline = me.wheel.next();
+  if (!has_work()) {
+    TimePoint deadline = me.wheel.next();
+    if (anyone_busy()) deadline = std::min(deadline, saturating_add(clock_->now(), kLookAfterBusy));
     Reactor* const reactor = reactor_.load(kAcquire);
     if (reactor != nullptr && reactor->try_take_role()) {
       me.in_reactor.store(true, kSeqCst);
@@ -330,28 +354,14 @@ void WorkPool::submit_back(Runnable& runnable) noexcept {
 void WorkPool::arm(Timer& timer, TimePoint deadline) noexcept {
   WorkerSlot* const slot = this_thread.worker;
   if (slot != nullptr && slot->scheduler == this) {
-    TimerWheel& wheel = static_cast<Worker*>(slot)->wheel;
-    wheel.prepare(timer, deadline);
-    wheel.add(timer);
+    static_cast<Worker*>(slot)->wheel.arm(timer, deadline);
     return;
   }
   Worker& worker = *workers_[next_wheel_.fetch_add(1, kRelaxed) % workers_.size()];
-  worker.wheel.prepare(timer, deadline);
-  if (worker.wheel.post(timer)) unpark(worker);
+  if (worker.wheel.arm(timer, deadline)) unpark(worker);  // it may sleep for longer
 }
 
-bool WorkPool::disarm(Timer& timer) noexcept {
-  auto armed = Timer::State::Armed;
-  if (!timer.state.compare_exchange_strong(armed, Timer::State::Cancelled, kSeqCst)) return false;
-  WorkerSlot* const slot = this_thread.worker;
-  if (slot != nullptr && slot->scheduler == this && &static_cast<Worker*>(slot)->wheel == timer.wheel) {
-    timer.wheel->drop(timer);
-  } else {
-    // Its own worker takes it out when it next looks; nobody is woken for that.
-    static_cast<void>(timer.wheel->post(timer));
-  }
-  return true;
-}
+bool WorkPool::disarm(Timer& timer) noexcept { return TimerWheel::disarm(timer); }
 
 Reactor& WorkPool::reactor() {
   if (Reactor* const reactor = reactor_.load(kAcquire)) return *reactor;

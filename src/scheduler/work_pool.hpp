@@ -66,11 +66,13 @@ class WorkPool final : public Scheduler {
   [[nodiscard]] Runnable* from_injector() noexcept;
   void look_around(Worker& me) noexcept;
   void run_timers(Worker& me) noexcept;
+  void help_overdue(const Worker& me) noexcept;
   void park(Worker& me) noexcept;
-  [[nodiscard]] bool has_work(const Worker& me) const noexcept;
+  [[nodiscard]] bool has_work() const noexcept;
   void found_work(Worker& me) noexcept;
   void notify() noexcept;
   void unpark(Worker& worker) noexcept;
+  [[nodiscard]] bool anyone_busy() const noexcept;
   [[nodiscard]] bool withdraw_idle(Worker& me) noexcept;
   void push_to_ring(Worker& me, Runnable& runnable) noexcept;
 

@@ -25,15 +25,19 @@ void SystemCore::arm_drive(TimePoint when) noexcept {
   default_scheduler->arm(*timer, when);
 }
 
-void SystemCore::begin_shutdown(Duration within) noexcept {
-  emit(EventKind::ShutdownBegun, {});
+/// True for the one that begins it. In one step for all who look under the lock: state, deadline and the refusal of new work.
+bool SystemCore::begin_shutdown(Duration within) noexcept {
   {
     const Lock lock{mutex_};
-    closing_.store(true, kSeqCst);
+    if (shutdown_state_.load(kAcquire) != kOpen) return false;
     begun_ = clock->now();
     deadline_ = saturating_add(begun_, within < Duration::zero() ? Duration::zero() : within);
+    closing_.store(true, kSeqCst);
+    shutdown_state_.store(kEnding, kSeqCst);
   }
+  emit(EventKind::ShutdownBegun, {});
   ask_next();
+  return true;
 }
 
 /// Tells the newest actor at the top to stop; when there is none, the actors are done.
@@ -73,14 +77,11 @@ void SystemCore::drive(TimePoint now) noexcept {
     awaited_until_ = saturating_add(now, std::chrono::milliseconds{1});
   }
   const bool was_taken = try_kill(*late);
-  note_late(*late, nullptr);
   if (!was_taken && now < deadline_) arm_drive(saturating_add(now, std::chrono::milliseconds{1}));
 }
 
 ShutdownReport SystemCore::shutdown(Duration within) noexcept {
-  std::uint32_t open = kOpen;
-  const bool first = shutdown_state_.compare_exchange_strong(open, kEnding, kAcqRel);
-  if (first) begin_shutdown(within);
+  static_cast<void>(begin_shutdown(within));
   if (this_thread.cell != nullptr) {
     ShutdownReport report;
     report.asynchronous = true;
@@ -103,7 +104,6 @@ ShutdownReport SystemCore::shutdown(Duration within) noexcept {
   finish_threads();
   const Lock lock{mutex_};
   report_.late = late_;
-  if (first) report_.took = saturating_between(begun_, clock->now());
   return report_;
 }
 
@@ -111,8 +111,13 @@ ShutdownReport SystemCore::shutdown(Duration within) noexcept {
 void SystemCore::finish_threads() noexcept {
   std::vector<WorkPool*> pools;
   {
-    const Lock lock{mutex_};
-    if (threads_done_) return;
+    Lock lock{mutex_};
+    if (threads_done_) {
+      lock.unlock();
+      // Somebody else is at it: what there is to report is known when it is done. On an actor's turn nobody may wait for that.
+      while (this_thread.cell == nullptr && threads_gone_.load(kAcquire) == 0) wait(threads_gone_, 0, TimePoint::max());
+      return;
+    }
     threads_done_ = true;
     pools = pools_;
   }
@@ -128,21 +133,23 @@ void SystemCore::finish_threads() noexcept {
                                                                                                  : Duration{std::chrono::milliseconds{50}});
   for (WorkPool* const pool : pools) all_back = pool->stop(until) && all_back;
   emit(EventKind::SystemStopped, {});
-  const Lock lock{mutex_};
-  report_.complete = actors_done && all_back;
+  {
+    const Lock lock{mutex_};
+    report_.complete = actors_done && all_back;
+    report_.took = saturating_between(begun_, clock->now());
+  }
+  threads_gone_.store(1, kRelease);  // partner: the acquire above
+  wake(threads_gone_);
 }
 
 void SystemCore::destroy_system() noexcept {
   shutdown(options_.shutdown_within);
-  {
-    const Lock lock{mutex_};
-    if (threads_done_) {
-      system = nullptr;
-      return;
-    }
-  }
-  // Destroyed on an actor's own turn: its thread cannot wait for itself. The threads leave when the actors have ended.
-  finish_threads();
+  // Destroyed on an actor's own turn, shutdown() did not wait: a thread cannot wait for itself. The threads leave when they can.
+  if (this_thread.cell != nullptr) finish_threads();
+  std::vector<DeadLetter> letters;
+  const Lock lock{mutex_};
+  keeps_dead_letters_ = false;
+  letters.swap(dead_ring_);
   system = nullptr;
 }
 

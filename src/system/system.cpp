@@ -60,16 +60,17 @@ StopFuture System::stop(const AnyRef& actor, StopOptions options) {
   signal->keep_place = cell.is_supervised();
   signal->ticket = ticket;
   const TimePoint deadline = detail::saturating_add(now(), options.within);
+  if (deadline != TimePoint::max() && !cell.is_closed()) ticket->kill_at(cell, deadline);
   cell.signal(signal);
   return StopFuture{detail::IntrusivePtr<detail::Cell>::share(&cell), std::move(ticket), deadline};
 }
 
-bool StopFuture::is_ready() const noexcept { return ticket_->state.load(detail::kAcquire) == detail::Ticket::kDone; }
+bool StopFuture::is_ready() const noexcept { return ticket_->progress.load(detail::kAcquire) == detail::Ticket::kDone; }
 
 Result<ExitReason, StopError> StopFuture::get() {
   if (!is_ready() && detail::this_thread.cell != nullptr) return Error{StopError::Blocking};
   while (!is_ready()) {
-    if (ticket_->runtime->wait(ticket_->state, detail::Ticket::kOpen, deadline_)) continue;
+    if (ticket_->runtime->wait(ticket_->progress, detail::Ticket::kOpen, deadline_)) continue;
     if (detail::try_kill(*cell_)) continue;
     // Between two handlers, or ending: once more in a moment.
     deadline_ = detail::saturating_add(ticket_->runtime->clock->now(), std::chrono::milliseconds{1});

@@ -165,6 +165,7 @@ void SystemCore::dead_letter(Cell& target, const Envelope& envelope, DeadReason 
   }
   DeadLetter letter{reason, RefAccess::make<AnyRef>(IntrusivePtr<Cell>::share(&target)), type};
   const Lock lock{mutex_};
+  if (!keeps_dead_letters_) return;
   try {
     if (dead_ring_.size() < options_.dead_letters_max) {
       dead_ring_.push_back(std::move(letter));
@@ -181,7 +182,7 @@ std::vector<DeadLetter> SystemCore::dead_letters() const {
   const Lock lock{mutex_};
   std::vector<DeadLetter> letters;
   const std::size_t size = dead_ring_.size();
-  const std::size_t first = size < options_.dead_letters_max ? 0 : dead_next_ % size;
+  const std::size_t first = size == 0 || size < options_.dead_letters_max ? 0 : dead_next_ % size;
   for (std::size_t i = 0; i < size; ++i) letters.push_back(dead_ring_[(first + i) % size]);
   return letters;
 }
@@ -224,8 +225,9 @@ bool SystemCore::adopt_top_level(Cell& cell) {
   return true;
 }
 
-void SystemCore::place_ended(Cell& cell, const ExitReason&) noexcept {
+void SystemCore::place_ended(Cell& cell, const ExitReason& reason) noexcept {
   live_.fetch_sub(1, kAcqRel);
+  if (closing_.load(kAcquire) && reason.kind() == ExitReason::Kind::Killed) note_late(cell, nullptr);
   if (cell.parent() != nullptr) return;
   bool was_awaited = false;
   {
@@ -290,8 +292,13 @@ void SystemCore::note_late(Cell& cell, const TypeInfo* handling) noexcept {
     LateActor late{cell.path(), handling == nullptr ? std::string{} : std::string{handling->name}};
     if (events != nullptr) emit(EventKind::ShutdownLate, late.path);
     const Lock lock{mutex_};
-    for (const LateActor& known : late_) {
-      if (known.path == late.path) return;
+    for (LateActor& known : late_) {
+      if (known.path == late.path) {
+        if (known.handling.empty()) known.handling = late.handling;
+        return;
+      }
+      // A supervisor that was killed because of a child is not late itself.
+      if (known.path.starts_with(late.path + "/")) return;
     }
     late_.push_back(std::move(late));
   } catch (...) {

@@ -67,7 +67,7 @@ class SystemCore : public Runtime {
   struct DriveTimer;
   enum : std::uint32_t { kOpen = 0, kEnding = 1, kEnded = 2 };
 
-  void begin_shutdown(Duration within) noexcept;
+  bool begin_shutdown(Duration within) noexcept;
   void drive(TimePoint now) noexcept;
   void ask_next() noexcept;
   void arm_drive(TimePoint when) noexcept;
@@ -84,6 +84,7 @@ class SystemCore : public Runtime {
   Atomic<std::uint64_t> random_;
   Atomic<bool> closing_{false};
   Atomic<std::uint32_t> shutdown_state_{kOpen};
+  Atomic<std::uint32_t> threads_gone_{0};  // 1: finish_threads() is through
 
   mutable Mutex mutex_;  // guards all below
   std::map<std::string, Cell*, std::less<>> names_;
@@ -92,6 +93,7 @@ class SystemCore : public Runtime {
   std::vector<WorkPool*> pools_;
   std::vector<DeadLetter> dead_ring_;
   std::uint64_t dead_next_ = 0;
+  bool keeps_dead_letters_ = true;  // until the System object goes: each holds its target, which holds this
   IntrusivePtr<Cell> awaited_;    // told to stop by the shutdown, not ended yet
   TimePoint awaited_until_{};     // then it is killed
   TimePoint deadline_{};

@@ -51,16 +51,8 @@ class SeededScheduler final : public Scheduler {
 
   void submit(Runnable& runnable) noexcept override { ready_.push_back(&runnable); }
   void submit_back(Runnable& runnable) noexcept override { ready_.push_back(&runnable); }
-  void arm(Timer& timer, TimePoint deadline) noexcept override {
-    wheel_.prepare(timer, deadline);
-    wheel_.add(timer);
-  }
-  bool disarm(Timer& timer) noexcept override {
-    auto armed = Timer::State::Armed;
-    if (!timer.state.compare_exchange_strong(armed, Timer::State::Cancelled, kSeqCst)) return false;
-    timer.wheel->drop(timer);
-    return true;
-  }
+  void arm(Timer& timer, TimePoint deadline) noexcept override { wheel_.arm(timer, deadline); }
+  bool disarm(Timer& timer) noexcept override { return TimerWheel::disarm(timer); }
 
   bool step() {
     if (ready_.empty()) return false;

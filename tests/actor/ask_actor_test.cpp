@@ -198,14 +198,17 @@ TEST_CASE("an asker that ends takes its asks along and what they captured") {
 
 TEST_CASE("an answer that waits when the asker ends runs nothing") {
   Scene scene;
+  Gate before;
   Gate gate;
+  scene.run([&](Asker&) { before.pass(); });
+  REQUIRE(before.wait_for_arrivals());
   scene.run([&](Asker& asker) { asker.ask(scene.oracle, Double{1}, kForever).then(asker.noting()); });
   scene.run([&](Asker& asker) {
     gate.pass();
     asker.stop();
   });
+  before.open();  // the three are handled one after the other, and the answer comes behind them
   REQUIRE(gate.wait_for_arrivals());
-  // With one worker in the gate, the other lets the oracle answer (unless it did before, and the answer was handled).
   REQUIRE(testing::eventually([&] { return scene.oracle.message_count() == 1; }));
   gate.open();
   REQUIRE(testing::eventually([&] { return scene.asker.is_closed(); }));

@@ -34,18 +34,8 @@ using AlarmPtr = IntrusivePtr<Alarm>;
 
 AlarmPtr make_alarm(int number, std::vector<int>& fired) { return AlarmPtr::adopt(new Alarm{number, fired}); }
 
-void arm(TimerWheel& wheel, Alarm& alarm, TimePoint deadline) {
-  wheel.prepare(alarm, deadline);
-  wheel.add(alarm);
-}
-
-/// As the scheduler's disarm() on the wheel's own thread.
-bool cancel(TimerWheel& wheel, Alarm& alarm) {
-  auto armed = Timer::State::Armed;
-  if (!alarm.state.compare_exchange_strong(armed, Timer::State::Cancelled)) return false;
-  wheel.drop(alarm);
-  return true;
-}
+void arm(TimerWheel& wheel, Alarm& alarm, TimePoint deadline) { static_cast<void>(wheel.arm(alarm, deadline)); }
+bool cancel(TimerWheel&, Alarm& alarm) { return TimerWheel::disarm(alarm); }
 
 TEST_CASE("a timer fires at its deadline and not before") {  // [T1]
   std::vector<int> fired;
@@ -137,44 +127,43 @@ TEST_CASE("deadlines at the far end of time wait and are cleaned up with the whe
   CHECK(fired.size() == 1);
 }
 
-TEST_CASE("a timer that was posted by another thread fires once the owner has looked") {
+TEST_CASE("arming tells whether the timer is the first to come") {
   std::vector<int> fired;
   TimerWheel wheel{kStart};
-  std::vector<AlarmPtr> alarms;
-  std::vector<int> expected;
-  for (int i = 0; i < 100; ++i) {
-    alarms.push_back(make_alarm(i, fired));
-    expected.push_back(i);
-  }
-  int wakes = 0;
-  std::thread{[&] {
-    for (const AlarmPtr& alarm : alarms) {
-      wheel.prepare(*alarm, kStart + 1ms);
-      if (wheel.post(*alarm)) ++wakes;
-    }
-  }}.join();
-  CHECK(wakes == 1);
-  CHECK(wheel.has_inbox());
-  wheel.take_inbox();
-  CHECK_FALSE(wheel.has_inbox());
-  wheel.advance(kStart + 1ms);
-  CHECK(fired == expected);
+  const AlarmPtr late = make_alarm(1, fired);
+  const AlarmPtr early = make_alarm(2, fired);
+  const AlarmPtr latest = make_alarm(3, fired);
+  CHECK(wheel.arm(*late, kStart + 5ms));
+  CHECK(wheel.arm(*early, kStart + 2ms));
+  CHECK_FALSE(wheel.arm(*latest, kStart + 9ms));
+  CHECK(wheel.next_at_least() == kStart + 2ms);
+  wheel.advance(kStart + 2ms);
+  CHECK(wheel.next_at_least() <= kStart + 5ms);
 }
 
-TEST_CASE("a timer cancelled before the owner has looked at its inbox does not fire") {
-  std::vector<int> fired;
+TEST_CASE("of threads that disarm and one that fires, exactly one gets each timer") {
+  constexpr int kTimers = 2'000;
+  std::vector<int> fired;  // by the firing thread only
   TimerWheel wheel{kStart};
-  const AlarmPtr alarm = make_alarm(1, fired);
-  wheel.prepare(*alarm, kStart + 1ms);
-  static_cast<void>(wheel.post(*alarm));
-  auto armed = Timer::State::Armed;
-  REQUIRE(alarm->state.compare_exchange_strong(armed, Timer::State::Cancelled));
-  static_cast<void>(wheel.post(*alarm));
-  wheel.take_inbox();
-  wheel.advance(kStart + 1h);
-  CHECK(fired.empty());
+  std::vector<AlarmPtr> alarms;
+  for (int i = 0; i < kTimers; ++i) {
+    alarms.push_back(make_alarm(i, fired));
+    arm(wheel, *alarms.back(), kStart + i * 1us);
+  }
+  std::atomic<int> disarmed{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 3; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = t; i < kTimers; i += 2) {  // two of them meet at every timer
+        if (TimerWheel::disarm(*alarms[static_cast<std::size_t>(i)])) disarmed.fetch_add(1);
+      }
+    });
+  }
+  for (int i = 0; i < kTimers; ++i) wheel.advance(kStart + i * 1us);
+  for (std::thread& thread : threads) thread.join();
+  CHECK(static_cast<int>(fired.size()) + disarmed.load() == kTimers);
   CHECK(wheel.empty());
-  CHECK(alarm->refs.value() == 1);
+  for (const AlarmPtr& alarm : alarms) REQUIRE(alarm->refs.value() == 1);
 }
 
 /// The wheel and std::multimap, which keeps equal keys in the order of insertion, side by side.
@@ -265,8 +254,7 @@ struct Rearming : Timer {
       : Timer{[](Timer& t) noexcept {
                 auto& self = static_cast<Rearming&>(t);
                 ++self.count;
-                self.on->prepare(self, self.deadline + self.period);
-                self.on->add(self);
+                static_cast<void>(self.on->arm(self, self.deadline + self.period));
               },
               [](Timer& t) noexcept { delete static_cast<Rearming*>(&t); }},
         on{&w},
@@ -279,8 +267,7 @@ struct Rearming : Timer {
 TEST_CASE("a timer that arms itself again while it fires comes once a period") {
   TimerWheel wheel{kStart};
   const auto timer = IntrusivePtr<Rearming>::adopt(new Rearming{wheel, 1ms});
-  wheel.prepare(*timer, kStart + 1ms);
-  wheel.add(*timer);
+  static_cast<void>(wheel.arm(*timer, kStart + 1ms));
   for (int i = 1; i <= 100; ++i) {
     wheel.advance(kStart + i * 1ms);
     REQUIRE(timer->count == i);

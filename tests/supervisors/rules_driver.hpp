@@ -44,18 +44,17 @@ class RulesDriver {
   /// Every start of it fails from now on.
   void fail_always(const std::string& id) { always_fail_.insert(key_of(id)); }
   /// It has ended by itself; the rules have not heard of it yet.
-  void die(const std::string& id, const ExitReason& reason, OnError verdict = OnError::Supervise) {
+  void die(const std::string& id, const ExitReason& why, OnError verdict = OnError::Supervise) {
     const Key key = key_of(id);
     alive_.erase(key);
-    full_.push_back("stop " + id + ' ' + word(reason));
-    queue_.push_back(Event{.kind = Event::Kind::Exited, .child = key, .reason = reason, .verdict = verdict});
+    full_.push_back("stop " + id + ' ' + word(why));
+    queue_.push_back(Event{.kind = Event::Kind::Exited, .child = key, .reason = why, .verdict = verdict});
   }
-  void tell_stop(const ExitReason& reason = ExitReason::shutdown()) {
-    stop_told_ = true;
-    queue_.push_back(Event{.kind = Event::Kind::Stop, .reason = reason});
+  void tell_stop(const ExitReason& why = ExitReason::shutdown()) {
+    queue_.push_back(Event{.kind = Event::Kind::Stop, .reason = why});
   }
-  void crash(const std::string& id, const ExitReason& reason = ExitReason::error("boom"), OnError verdict = OnError::Supervise) {
-    die(id, reason, verdict);
+  void crash(const std::string& id, const ExitReason& why = ExitReason::error("boom"), OnError verdict = OnError::Supervise) {
+    die(id, why, verdict);
     settle();
   }
   void start() {
@@ -264,7 +263,6 @@ class RulesDriver {
   std::deque<Event> queue_;
   bool awaited_ = false;
   Key awaited_key_ = 0;
-  bool stop_told_ = false;
   Lines short_;
   Lines full_;
   Lines effects_;

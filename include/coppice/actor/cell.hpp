@@ -92,8 +92,9 @@ struct Bound : PoolAllocated {
   [[nodiscard]] bool try_enter() noexcept {
     std::uint64_t in = entered.load(kRelaxed);
     do {
-      // acquire: what `left` counts has left the mailbox. Signed: an `in` that is older than `left` fails the exchange, not the test.
-      if (static_cast<std::int64_t>(in - left.load(kAcquire)) >= static_cast<std::int64_t>(capacity)) return false;
+      // acquire: what `left` counts has left the mailbox. An `in` that is older than `left` fails the exchange, not the test.
+      const std::uint64_t out = left.load(kAcquire);
+      if (in >= out && in - out >= capacity) return false;
     } while (!entered.compare_exchange_weak(in, in + 1, kAcqRel, kRelaxed));
     return true;
   }

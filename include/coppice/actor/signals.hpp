@@ -8,25 +8,28 @@
 
 namespace coppice::detail {
 
-/// Somebody outside waits for a start or an end.
+/// Somebody outside waits for a start or an end. Also the timer that kills an actor which does not end in time.
 ///
 /// Threads    complete(): whoever ends it, once; the rest: the waiter.
-struct Ticket : PoolAllocated {
+struct Ticket : Timer {
   enum : std::uint32_t { kOpen = 0, kDone = 1 };
-  explicit Ticket(Runtime& r) noexcept : runtime{IntrusivePtr<Runtime>::share(&r)} {}
-  void add_ref() noexcept { refs.add(); }
-  void release() noexcept {
-    if (refs.drop()) delete this;
-  }
+  explicit Ticket(Runtime& r) noexcept
+      : Timer{&Ticket::fire_late, [](Timer& t) noexcept { delete static_cast<Ticket*>(&t); }},
+        runtime{IntrusivePtr<Runtime>::share(&r)} {}
   /// The first completion counts; later ones are ignored.
   void complete(bool success, const ExitReason& why) noexcept;
+  /// Kills `cell` at the deadline, unless completed before. Once, before the ticket is handed on.
+  void kill_at(Cell& cell, TimePoint when) noexcept;
 
-  RefCount refs;
   Atomic<std::uint32_t> claimed{0};
-  Atomic<std::uint32_t> state{kOpen};
+  Atomic<std::uint32_t> progress{kOpen};
   bool ok = false;
   ExitReason reason;
   IntrusivePtr<Runtime> runtime;
+  IntrusivePtr<Cell> late;  // whom to kill
+
+ private:
+  static void fire_late(Timer& timer) noexcept;
 };
 
 /// Something made from outside that belongs to a place and ends with it: a subscription.

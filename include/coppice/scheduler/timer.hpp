@@ -13,7 +13,7 @@ class TimerWheel;
 
 /// One deadline and what to do then. Counts itself: its maker holds one count, the scheduler one more while it is armed.
 ///
-/// Threads    arming: its maker, once at a time. disarm(): any thread. fire: the thread that runs the wheel, never under a lock.
+/// Threads    arming: its maker, once at a time. Disarming: any thread. fire: whoever runs the wheel, never under a lock.
 /// [T1] fire runs at most once an arming, never before the deadline, and not after disarm() answered true.
 /// [T2] Timers with one deadline fire in the order in which they were armed.
 struct Timer : PoolAllocated {
@@ -31,16 +31,13 @@ struct Timer : PoolAllocated {
   Act destroy;
   RefCount refs;
   Atomic<State> state{State::Idle};
-  Atomic<bool> in_inbox{false};  // the wheel's owner will look at it
-  bool armed_count = false;      // the wheel holds a count; set by the armer, then the owner's
-  bool linked = false;           // in a slot; owner only, as all that follows
+  bool linked = false;  // in a slot; under the wheel's lock, as all that follows
   std::uint8_t level = 0;
   std::uint8_t slot = 0;
   TimePoint deadline{};
   TimerWheel* wheel = nullptr;  // where it was armed last
   Timer* previous = nullptr;
   Timer* next = nullptr;
-  Timer* next_in_inbox = nullptr;
 };
 
 }  // namespace coppice::detail

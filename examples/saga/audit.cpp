@@ -1,0 +1,48 @@
+#include "audit.hpp"
+
+#include <fmt/format.h>
+
+namespace {
+
+/// Compares what each name has with what it must have.
+void compare(std::vector<std::string>& wrong, const char* unit, const std::map<std::string, std::int64_t>& is,
+             const std::map<std::string, std::int64_t>& must) {
+  for (const auto& [name, amount] : must) {
+    const auto found = is.find(name);
+    const std::int64_t has = found == is.end() ? 0 : found->second;
+    if (has != amount) wrong.push_back(fmt::format("{} has {} {} instead of {}", name, has, unit, amount));
+  }
+  if (is.size() != must.size()) wrong.push_back(fmt::format("{} names have {}, not {}", is.size(), unit, must.size()));
+}
+
+}  // namespace
+
+std::vector<std::string> audit(const Books& books) {
+  std::vector<std::string> wrong;
+  std::map<std::string, std::int64_t> units;
+  std::map<std::string, std::int64_t> cents;
+  for (const OrderPtr& order : books.orders) {
+    units.emplace(order->item, books.beginning.units);
+    cents.emplace(order->customer, books.beginning.cents);
+  }
+  std::int64_t shipped = 0;
+  std::int64_t taken = 0;
+  for (const OrderPtr& order : books.orders) {
+    const Step step = books.journal.entries[order->number].step;
+    if (!is_over(step)) wrong.push_back(fmt::format("order {} is neither done nor undone", order->id));
+    if (step != Step::Done) continue;
+    units[order->item] -= order->quantity;
+    cents[order->customer] -= order->amount();
+    shipped += order->quantity;
+    taken += order->amount();
+  }
+  compare(wrong, "units", books.stock.units, units);
+  compare(wrong, "cents", books.accounts.cents, cents);
+  if (books.parcels.units != shipped) {
+    wrong.push_back(fmt::format("{} units were shipped instead of {}", books.parcels.units, shipped));
+  }
+  if (books.accounts.taken != taken) {
+    wrong.push_back(fmt::format("{} cents were taken instead of {}", books.accounts.taken, taken));
+  }
+  return wrong;
+}

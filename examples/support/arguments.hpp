@@ -1,0 +1,35 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <fmt/format.h>
+
+namespace examples {
+
+/// Accepts a whole number from `low` to `high`, and says so of anything else.
+[[nodiscard]] inline CLI::Validator whole_number(std::uint64_t low, std::uint64_t high) {
+  const auto check = [low, high](std::string& text) -> std::string {
+    std::uint64_t number = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stopped, error] = std::from_chars(text.data(), end, number);
+    if (error == std::errc{} && stopped == end && number >= low && number <= high) return {};
+    return fmt::format("\"{}\" is not a whole number from {} to {}", text, low, high);
+  };
+  return CLI::Validator{check, fmt::format("[{} to {}]", low, high)};
+}
+
+/// Reads the command line. The code to exit with when that is all: 0 after --help, 1 after a mistake, which it has explained.
+[[nodiscard]] inline std::optional<int> parse(CLI::App& app, int argc, char** argv) {
+  try {
+    app.parse(argc, argv);
+    return std::nullopt;
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 1;
+  }
+}
+
+}  // namespace examples

@@ -1,0 +1,264 @@
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "catch.hpp"
+#include "coppice/coppice.hpp"
+#include "support/ending.hpp"
+#include "support/gate.hpp"
+#include "support/log.hpp"
+#include "support/quiet.hpp"
+#include "support/scale.hpp"
+
+namespace coppice {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::Gate;
+using testing::kPatience;
+using testing::Lines;
+using testing::Log;
+
+struct Hang {
+  Gate* gate;
+};
+struct End {};
+
+struct Named : Actor<Named> {
+  Named(Log* l, std::string n) : log{l}, name{std::move(n)} {}
+  void on_stop(const ExitReason& why) { log->add(name + " " + why.to_string()); }
+  void handle(Hang hang) { hang.gate->pass(); }
+  ShutdownReport handle(End) { return system().shutdown(); }
+  void handle(int) {}
+  Log* log;
+  std::string name;
+};
+
+auto seconds_since(std::chrono::steady_clock::time_point begun) { return std::chrono::steady_clock::now() - begun; }
+
+TEST_CASE("a system without actors shuts down at once") {
+  ActorSystem system;
+  const ShutdownReport report = system.shutdown();
+  CHECK(report.complete);
+  CHECK_FALSE(report.asynchronous);
+  CHECK(report.late.empty());
+  CHECK(report.took < 2s);
+  testing::check_end(system);
+}
+
+TEST_CASE("actors stop in the reverse order of their start") {  // F72
+  Log log;
+  ActorSystem system{testing::two_workers()};
+  for (const char* name : {"a", "b", "c", "d"}) system.spawn<Named>(&log, name);
+  testing::check_end(system);
+  CHECK(log.lines() == Lines{"d shutdown", "c shutdown", "b shutdown", "a shutdown"});
+}
+
+TEST_CASE("a thousand live actors shut down in milliseconds") {  // F72
+  Log log;
+  ActorSystem system;
+  for (int i = 0; i < 1'000; ++i) system.spawn<Named>(&log, "x").send(i);
+  REQUIRE(testing::at_rest(system));
+  const ShutdownReport report = system.shutdown();
+  CHECK(report.complete);
+  CHECK(report.took < 2s);  // milliseconds, but not on every machine
+  CHECK(log.size() == 1'000);
+  testing::check_end(system);
+}
+
+TEST_CASE("a shutdown asked for twice answers the same report") {
+  Log log;
+  ActorSystem system;
+  system.spawn<Named>(&log, "x");
+  const ShutdownReport first = system.shutdown();
+  const ShutdownReport second = system.shutdown({.within = 0s});
+  CHECK(first.complete);
+  CHECK(second.complete);
+  CHECK(second.took == first.took);
+  CHECK(log.size() == 1);
+  testing::check_end(system);
+}
+
+TEST_CASE("all threads that shut a system down wait for its end and get the whole report") {
+  for (std::size_t round = 0; round < testing::scaled(50); ++round) {
+    Log log;
+    ActorSystem system{testing::two_workers()};
+    for (int i = 0; i < 20; ++i) system.spawn<Named>(&log, "x").send(i);
+    std::atomic<int> complete{0};
+    std::atomic<int> gone{0};
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 4; ++t) {
+      threads.emplace_back([&] {
+        const ShutdownReport report = system.shutdown();
+        complete += report.complete ? 1 : 0;
+        gone += system.stats().actors == 0 ? 1 : 0;
+      });
+    }
+    for (auto& thread : threads) thread.join();
+    REQUIRE(complete == 4);
+    REQUIRE(gone == 4);
+    testing::check_end(system);
+  }
+}
+
+TEST_CASE("a shutdown from a handler goes on behind it") {  // F72
+  Log log;
+  ActorSystem system{testing::two_workers()};
+  for (int i = 0; i < 10; ++i) system.spawn<Named>(&log, "x");
+  const auto ender = system.spawn<Named>(&log, "ender");
+  const auto report = ender.ask(End{}, kPatience).get();
+  if (report) {  // unless the answer came after its end
+    CHECK(report.value().asynchronous);
+    CHECK_FALSE(report.value().complete);
+  }
+  CHECK(system.is_shutting_down());
+  REQUIRE(testing::eventually([&] { return system.stats().actors == 0; }));
+  CHECK(system.shutdown().complete);
+  CHECK(log.size() == 11);
+  testing::check_end(system);
+}
+
+TEST_CASE("a shutdown from a handler needs nobody to finish it") {
+  Log log;
+  {
+    ActorSystem system;
+    for (int i = 0; i < 10; ++i) system.spawn<Named>(&log, "x");
+    system.spawn<Named>(&log, "ender").send(End{});
+  }
+  CHECK(log.size() == 11);
+}
+
+TEST_CASE("a shutdown names who was late and returns within its deadline") {  // F72, P13
+  Log log;
+  ActorSystem system{testing::two_workers()};
+  system.spawn<Named>({.name = "early"}, &log, "early");
+  const auto late = system.spawn<Named>({.name = "late"}, &log, "late");
+  system.spawn<Named>({.name = "young"}, &log, "young");
+  Gate gate;
+  late.send(Hang{&gate});
+  REQUIRE(gate.wait_for_arrivals());
+  const auto begun = std::chrono::steady_clock::now();
+  const ShutdownReport report = system.shutdown({.within = 200ms});
+  CHECK(seconds_since(begun) < 2s);
+  CHECK_FALSE(report.complete);
+  REQUIRE(report.late.size() == 1);
+  CHECK(report.late[0].path == "late");
+  CHECK_THAT(report.late[0].handling, testing::has_text("Hang"));
+  CHECK(system.stats().actors == 0);
+  CHECK(system.stats().zombies == 1);
+  CHECK(log.lines() == Lines{"young shutdown", "early shutdown"});  // the others had their turn
+  const ShutdownReport again = system.shutdown();
+  CHECK(again.late.size() == 1);
+  gate.open();
+  REQUIRE(testing::eventually([&] { return system.stats().zombies == 0; }));
+  REQUIRE(testing::at_rest(system));
+  testing::check_ledger(system);
+}
+
+TEST_CASE("several that hang together do not add up their time") {  // mutant 54
+  Log log;
+  SystemOptions options;
+  options.workers = 4;
+  ActorSystem system{std::move(options)};
+  Gate gate;
+  for (int i = 0; i < 4; ++i) system.spawn<Named>(&log, "hung").send(Hang{&gate});
+  REQUIRE(gate.wait_for_arrivals(4));
+  const auto begun = std::chrono::steady_clock::now();
+  const ShutdownReport report = system.shutdown({.within = 300ms});
+  CHECK(seconds_since(begun) < 2s);
+  CHECK_FALSE(report.complete);
+  CHECK(report.late.size() == 4);
+  gate.open();
+  REQUIRE(testing::eventually([&] { return system.stats().zombies == 0; }));
+  REQUIRE(testing::at_rest(system));
+  testing::check_ledger(system);
+}
+
+TEST_CASE("a shutdown without any time still returns") {
+  for (const Duration within : {Duration{0}, Duration{-1}, Duration::min()}) {
+    Log log;
+    ActorSystem system;
+    Gate gate;
+    const auto hung = system.spawn<Named>(&log, "hung");
+    hung.send(Hang{&gate});
+    REQUIRE(gate.wait_for_arrivals());
+    const auto begun = std::chrono::steady_clock::now();
+    const ShutdownReport report = system.shutdown({.within = within});
+    CHECK(seconds_since(begun) < 2s);
+    CHECK(report.late.size() == 1);
+    gate.open();
+    REQUIRE(testing::at_rest(system));
+    testing::check_ledger(system);
+  }
+}
+
+TEST_CASE("an actor that keeps itself busy can not prolong a shutdown") {  // F72
+  struct Restless : Actor<Restless> {
+    Restless() { self().send(1); }
+    void handle(int n) {
+      self().send(n);
+      static_cast<void>(system().try_spawn<Restless>({}));  // refused once the shutdown has begun
+    }
+  };
+  SystemOptions options = testing::two_workers();
+  options.actors_max = 200;
+  ActorSystem system{std::move(options)};
+  static_cast<void>(system.try_spawn<Restless>({}));
+  REQUIRE(testing::eventually([&] { return system.stats().handled > 1'000; }));
+  const ShutdownReport report = system.shutdown();
+  CHECK(report.complete);
+  CHECK(report.took < 4s);
+  testing::check_end(system);
+}
+
+TEST_CASE("a shutdown in the middle of a flood loses nothing") {  // P13
+  for (std::size_t round = 0; round < testing::scaled(30); ++round) {
+    Log log;
+    ActorSystem system{testing::two_workers()};
+    std::vector<ActorRef<Named>> actors;
+    for (int i = 0; i < 8; ++i) actors.push_back(system.spawn<Named>(&log, "x"));
+    std::atomic<bool> on{true};
+    std::atomic<std::uint64_t> sent{0};
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 2; ++t) {
+      threads.emplace_back([&] {
+        while (on) {
+          for (const auto& actor : actors) actor.send(1);
+          sent += actors.size();
+        }
+      });
+    }
+    REQUIRE(testing::eventually([&] { return sent > 100; }));
+    REQUIRE(system.shutdown({.within = kPatience}).complete);
+    on = false;
+    for (auto& thread : threads) thread.join();
+    CHECK(system.ledger().sent == sent);
+    testing::check_end(system);
+  }
+}
+
+TEST_CASE("what pends when a system shuts down is answered") {
+  Log log;
+  ActorSystem system{testing::two_workers()};
+  struct Keeper : Actor<Keeper> {
+    Later<int> handle(End) {
+      auto [promise, later] = reply_later<int>();
+      kept.push_back(std::move(promise));
+      return std::move(later);
+    }
+    std::vector<ReplyPromise<int>> kept;
+  };
+  const auto keeper = system.spawn<Keeper>();
+  auto answer = keeper.ask(End{}, kForever);
+  REQUIRE(testing::at_rest(system));
+  REQUIRE(system.shutdown().complete);
+  CHECK(answer.get() == Result<int, AskError>{Error{AskError::NoReply}});
+  CHECK(keeper.ask(End{}, kForever).get() == Result<int, AskError>{Error{AskError::Closed}});
+  testing::check_end(system);
+}
+
+}  // namespace
+}  // namespace coppice
