@@ -58,6 +58,7 @@ void SupervisorRules::on_start_failed(Child& child, const ExitReason& reason) {
   } else if (mode_ == Mode::Restarting) {
     // Those before it stay up, those after it stay down; it is tried again, as a restart of its own.
     plan_.clear();
+    child.failure = reason;
     wait_for_retry(child, false, delay_for(child));
   }
   if (was_awaited) advance();
@@ -68,7 +69,13 @@ void SupervisorRules::on_exited(Child& child, const RuleEvent& event) {
     if (child.state == State::Starting) return on_start_failed(child, event.reason);  // killed while it started
     awaited_.reset();
     child.state = State::Undefined;
-    if (mode_ == Mode::Restarting && child.restart == Restart::Temporary) remove(child.key);
+    if (mode_ != Mode::Restarting) {
+      close(child);
+    } else if (child.restart == Restart::Temporary) {
+      const ChildKey key = child.key;
+      close(child);
+      remove(key);
+    }
     advance();
     return;
   }
@@ -92,7 +99,7 @@ void SupervisorRules::on_retry_due(Child& child, const RuleEvent& event) {
   if (child.counted) {
     start_group(child.key);
   } else {
-    restart(child, event.reason, true);
+    restart(child, child.failure, true);
   }
   advance();
 }
@@ -277,7 +284,7 @@ void SupervisorRules::finish_plan() {
     if (child->counted) {
       start_group(child->key);
     } else {
-      restart(*child, event.reason, true);
+      restart(*child, child->failure, true);
     }
   }
 }

@@ -22,12 +22,17 @@ const char* to_string(StartError::Kind kind) noexcept {
 namespace detail {
 namespace {
 
+[[nodiscard]] bool is_negative(const Shutdown& shutdown) noexcept {
+  return !shutdown.is_brutal() && shutdown.within() < Duration::zero();
+}
+
 /// What is wrong with one supervisor's own options and ids; empty: nothing.
 std::string fault_of(const SupervisorSpec& spec) {
   const SupervisorOptions& options = spec.options();
   if (options.id.empty()) return "a supervisor has an empty id";
   if (options.id.find('/') != std::string::npos) return "the id \"" + options.id + "\" contains a '/'";
   if (options.intensity.within <= Duration::zero()) return "supervisor \"" + options.id + "\": intensity.within must be longer than zero";
+  if (is_negative(options.shutdown)) return "supervisor \"" + options.id + "\": shutdown must not be negative";
   if (options.backoff.is_on()) {
     const Exponential& e = options.backoff.exponential();
     if (e.first < Duration::zero() || e.cap < e.first || !(e.factor >= 1.0) || !(e.jitter >= 0.0 && e.jitter <= 0.5) ||
@@ -42,6 +47,7 @@ std::string fault_of(const SupervisorSpec& spec) {
     if (!ids.insert(child.id()).second) return "supervisor \"" + options.id + "\" has two children with the id \"" + child.id() + "\"";
     const ChildOptions& c = child.options();
     if (c.start_within <= Duration::zero()) return "child \"" + c.id + "\": start_within must be longer than zero";
+    if (is_negative(c.shutdown)) return "child \"" + c.id + "\": shutdown must not be negative";
     if (const auto* const bounded = c.mailbox ? std::get_if<Bounded>(&*c.mailbox) : nullptr; bounded != nullptr && bounded->capacity == 0) {
       return "child \"" + c.id + "\": a bounded mailbox needs a capacity of at least one";
     }

@@ -1,10 +1,12 @@
 #include "coppice/supervisors/supervisor.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "coppice/actor/signals.hpp"
+#include "coppice/supervisors/rules.hpp"
 #include "supervisor_factory.hpp"
 
 namespace coppice {
@@ -17,8 +19,10 @@ using detail::RuleEffect;
 using detail::RuleEvent;
 using detail::Timer;
 
+namespace {
+
 /// One delay of one child; comes back to the supervisor in its system lane.
-struct Supervisor::DueTimer final : Timer {
+struct DueTimer final : Timer {
   DueTimer(Cell& s, std::uint32_t c) noexcept
       : Timer{&DueTimer::fire_due, [](Timer& t) noexcept { delete static_cast<DueTimer*>(&t); }},
         supervisor{IntrusivePtr<Cell>::share(&s)},
@@ -35,8 +39,21 @@ struct Supervisor::DueTimer final : Timer {
   detail::Atomic<bool> fired{false};
 };
 
+/// How a place that was told to close says that it has: in the poke where a DueTimer's code stands.
+constexpr std::uint32_t kClosedCode = ~std::uint32_t{0};
+
+struct ClosedNotice final : detail::PlaceItem {
+  explicit ClosedNotice(Cell& s) noexcept : supervisor{IntrusivePtr<Cell>::share(&s)} {}
+  void place_ended() noexcept override {
+    CellSignal* const poke = detail::make_signal(CellSignal::Kind::Poke);
+    poke->incarnation = kClosedCode;
+    supervisor->signal(poke);
+  }
+  IntrusivePtr<Cell> supervisor;
+};
+
 /// One child, from the supervisor's side.
-struct Supervisor::Child {
+struct SupervisedChild {
   detail::ChildKey key = 0;  // its spec's index: places are kept by it
   const ChildSpec* spec = nullptr;
   IntrusivePtr<Cell> cell;
@@ -44,8 +61,52 @@ struct Supervisor::Child {
   bool stopping = false;
 };
 
-Supervisor::Supervisor(detail::SupervisorFactory& places)
-    : places_{&places},
+}  // namespace
+
+/// What a supervisor is made of; the class itself is all that users compile.
+struct Supervisor::Body {
+  using Child = SupervisedChild;
+  enum class Due : std::uint32_t { Retry = 0, StopLimit = 1, Kill = 2, StartLimit = 3 };
+  struct End {
+    bool start_failed;
+    ExitReason reason;
+  };
+
+  Body(Cell& cell, detail::SupervisorFactory& places);
+  ~Body();
+
+  void begin_stop(const ExitReason& reason);
+  void child_event(const ChildEvent& event);
+  void apply(const RuleEvent& event);
+  void perform(const RuleEffect& effect);
+  void start_child(Child& child);
+  void stop_child(Child& child, bool keep);
+  void kill_child(Child& child);
+  void close_child(Child& child);
+  void on_closed();
+  void finish();
+  void on_due(Due due, Child& child);
+  void arm(Child& child, Due due, Duration after);
+  void disarm(Child& child, Due due) noexcept;
+  void remove_child(Child& child);
+  void report(EventKind kind, const Child& child, std::string_view text);
+  [[nodiscard]] Child* find(detail::ChildKey key) noexcept;
+  [[nodiscard]] Child* find(const Cell* cell) noexcept;
+
+  [[nodiscard]] TimePoint now() const noexcept { return detail::turn_now(*cell_.runtime()); }
+
+  Cell& cell_;
+  detail::SupervisorFactory* places_;
+  detail::SupervisorRules rules_;
+  std::vector<Child> children_;
+  std::size_t closing_ = 0;  // places that were told to close and have not yet
+  std::optional<End> end_;   // decided; waits for them
+  bool killing_ = false;
+};
+
+Supervisor::Body::Body(Cell& cell, detail::SupervisorFactory& places)
+    : cell_{cell},
+      places_{&places},
       rules_{places.spec->options().strategy, places.spec->options().intensity, places.spec->options().backoff} {
   const auto& specs = places.spec->children();
   children_.reserve(specs.size());
@@ -59,15 +120,13 @@ Supervisor::Supervisor(detail::SupervisorFactory& places)
   }
 }
 
-Supervisor::~Supervisor() {
+Supervisor::Body::~Body() {
   for (Child& child : children_) {
     for (const Due due : {Due::Retry, Due::StopLimit, Due::Kill, Due::StartLimit}) disarm(child, due);
   }
 }
 
-void Supervisor::on_start() { apply({.kind = RuleEvent::Kind::Begin}); }
-
-void Supervisor::begin_stop(const ExitReason& reason) {
+void Supervisor::Body::begin_stop(const ExitReason& reason) {
   if (reason.kind() == ExitReason::Kind::Killed && !killing_) {
     killing_ = true;  // no child may take its time any more
     for (Child& child : children_) {
@@ -78,8 +137,9 @@ void Supervisor::begin_stop(const ExitReason& reason) {
 }
 
 /// What a child, or a timer of ours, has to say.
-void Supervisor::child_event(const ChildEvent& event) {
+void Supervisor::Body::child_event(const ChildEvent& event) {
   if (event.kind == ChildEvent::Kind::Poke) {
+    if (event.incarnation == kClosedCode) return on_closed();
     if (Child* const child = find(event.incarnation / 4)) on_due(static_cast<Due>(event.incarnation % 4), *child);
     return;
   }
@@ -107,20 +167,23 @@ void Supervisor::child_event(const ChildEvent& event) {
 }
 
 /// The shell around the rules: the step decides, this carries out.
-void Supervisor::apply(const RuleEvent& event) {
-  for (const RuleEffect& effect : rules_.step(event, now(), cell().runtime()->random())) perform(effect);
+void Supervisor::Body::apply(const RuleEvent& event) {
+  for (const RuleEffect& effect : rules_.step(event, now(), cell_.runtime()->random())) perform(effect);
 }
 
-void Supervisor::perform(const RuleEffect& effect) {
+void Supervisor::Body::perform(const RuleEffect& effect) {
   switch (effect.kind) {
-    case RuleEffect::Kind::Up: return cell().finish_start(nullptr);
+    case RuleEffect::Kind::Up: return cell_.finish_start(nullptr);
     case RuleEffect::Kind::StartAborted: {
       const Child* const failed = find(effect.child);
       const ExitReason reason =
           ExitReason::shutdown(std::string{detail::kFailedToStart} + (failed == nullptr ? std::string{} : failed->spec->id()), effect.reason);
-      return cell().finish_start(&reason);
+      end_ = End{.start_failed = true, .reason = reason};
+      return finish();
     }
-    case RuleEffect::Kind::Down: return cell().finish_stop(effect.reason);
+    case RuleEffect::Kind::Down:
+      end_ = End{.start_failed = false, .reason = effect.reason};
+      return finish();
     default: break;
   }
   Child* const child = find(effect.child);
@@ -128,8 +191,13 @@ void Supervisor::perform(const RuleEffect& effect) {
   switch (effect.kind) {
     case RuleEffect::Kind::Start: start_child(*child); break;
     case RuleEffect::Kind::Stop: stop_child(*child, effect.keep); break;
-    case RuleEffect::Kind::Retain: child->cell->signal(detail::make_signal(CellSignal::Kind::Retain)); break;
-    case RuleEffect::Kind::Close: child->cell->signal(detail::make_signal(CellSignal::Kind::Close)); break;
+    // (No cell: its first start found the system full.)
+    case RuleEffect::Kind::Retain:
+      if (child->cell) child->cell->signal(detail::make_signal(CellSignal::Kind::Retain));
+      break;
+    case RuleEffect::Kind::Close:
+      if (child->cell) close_child(*child);
+      break;
     case RuleEffect::Kind::Remove: remove_child(*child); break;
     case RuleEffect::Kind::Arm:
       if (effect.delay > Duration::zero()) {
@@ -145,11 +213,11 @@ void Supervisor::perform(const RuleEffect& effect) {
   }
 }
 
-void Supervisor::start_child(Child& child) {
+void Supervisor::Body::start_child(Child& child) {
   const ChildOptions& options = child.spec->options();
-  detail::Runtime& runtime = *cell().runtime();
+  detail::Runtime& runtime = *cell_.runtime();
   if (options.start_within != kForever) arm(child, Due::StartLimit, options.start_within);
-  const bool reusable = child.cell && child.cell->parent() == &cell() && !child.cell->has_ended();
+  const bool reusable = child.cell && child.cell->parent() == &cell_ && !child.cell->has_ended();
   if (reusable) {
     child.cell->signal(detail::make_signal(CellSignal::Kind::Restart));
     return;
@@ -161,7 +229,7 @@ void Supervisor::start_child(Child& child) {
                   .reason = ExitReason::error("the system is full or shutting down")});
   }
   const auto factory = child.spec->factory();
-  auto made = IntrusivePtr<Cell>::adopt(Cell::make(runtime, *runtime.default_scheduler, child.spec->ops(), factory.get(), &cell()));
+  auto made = IntrusivePtr<Cell>::adopt(Cell::make(runtime, *runtime.default_scheduler, child.spec->ops(), factory.get(), &cell_));
   made->set_supervised();
   made->set_name(options.id, false);
   made->set_mailbox(options.mailbox ? *options.mailbox : runtime.mailbox_default);
@@ -172,7 +240,7 @@ void Supervisor::start_child(Child& child) {
   runtime.default_scheduler->submit_back(*made);
 }
 
-void Supervisor::stop_child(Child& child, bool keep) {
+void Supervisor::Body::stop_child(Child& child, bool keep) {
   const Shutdown shutdown = child.spec->options().shutdown;
   child.stopping = true;
   if (shutdown.is_brutal() || killing_) return kill_child(child);
@@ -183,12 +251,33 @@ void Supervisor::stop_child(Child& child, bool keep) {
   if (!shutdown.is_infinite()) arm(child, Due::StopLimit, shutdown.within());
 }
 
+/// Who was told to stop for good has closed its place by then, unless it ended by itself before it heard of it.
+void Supervisor::Body::close_child(Child& child) {
+  if (child.cell->is_closed()) return;
+  child.cell->signal(detail::make_signal(CellSignal::Kind::Close));
+  ++closing_;
+  detail::attach(*child.cell, IntrusivePtr<detail::PlaceItem>::adopt(new ClosedNotice{cell_}));
+}
+
+void Supervisor::Body::on_closed() {
+  if (closing_ > 0) --closing_;
+  finish();
+}
+
+/// Ends once every place below is closed: a supervisor is gone after its children, never before.
+void Supervisor::Body::finish() {
+  if (!end_ || closing_ > 0) return;
+  const End end = *std::exchange(end_, std::nullopt);
+  if (end.start_failed) return cell_.finish_start(&end.reason);
+  cell_.finish_stop(end.reason);
+}
+
 /// Until the child's end arrives; it may stand between two handlers when we look, so look again.
-void Supervisor::kill_child(Child& child) {
+void Supervisor::Body::kill_child(Child& child) {
   if (!detail::try_kill(*child.cell)) arm(child, Due::Kill, std::chrono::milliseconds{1});
 }
 
-void Supervisor::on_due(Due due, Child& child) {
+void Supervisor::Body::on_due(Due due, Child& child) {
   // Disarmed, and perhaps armed anew, while its signal was on the way: the child's end and its time limit may race.
   IntrusivePtr<Timer>& armed = child.due[static_cast<std::size_t>(due)];
   if (!armed || !static_cast<DueTimer&>(*armed).fired.load(detail::kAcquire)) return;
@@ -201,30 +290,33 @@ void Supervisor::on_due(Due due, Child& child) {
   }
 }
 
-void Supervisor::arm(Child& child, Due due, Duration after) {
+void Supervisor::Body::arm(Child& child, Due due, Duration after) {
   disarm(child, due);
-  auto timer = IntrusivePtr<Timer>::adopt(new DueTimer{cell(), child.key * 4 + static_cast<std::uint32_t>(due)});
+  auto timer = IntrusivePtr<Timer>::adopt(new DueTimer{cell_, child.key * 4 + static_cast<std::uint32_t>(due)});
   child.due[static_cast<std::size_t>(due)] = timer;
   // Without a delay it is a message to ourselves, behind what waits there: OTP's try_again_restart.
   if (after <= Duration::zero()) return DueTimer::fire_due(*timer);
-  cell().scheduler().arm(*timer, detail::saturating_add(now(), after));
+  cell_.scheduler().arm(*timer, detail::saturating_add(now(), after));
 }
 
-void Supervisor::disarm(Child& child, Due due) noexcept {
-  if (const auto timer = std::exchange(child.due[static_cast<std::size_t>(due)], {})) cell().scheduler().disarm(*timer);
+void Supervisor::Body::disarm(Child& child, Due due) noexcept {
+  if (const auto timer = std::exchange(child.due[static_cast<std::size_t>(due)], {})) cell_.scheduler().disarm(*timer);
 }
 
-void Supervisor::remove_child(Child& child) {
+void Supervisor::Body::remove_child(Child& child) {
   for (const Due due : {Due::Retry, Due::StopLimit, Due::Kill, Due::StartLimit}) disarm(child, due);
-  if (child.cell) child.cell->signal(detail::make_signal(CellSignal::Kind::Bury));
+  if (child.cell) {
+    close_child(child);
+    child.cell->signal(detail::make_signal(CellSignal::Kind::Bury));
+  }
   places_->set(child.key, {});
   std::erase_if(children_, [key = child.key](const Child& other) { return other.key == key; });
 }
 
-void Supervisor::report(EventKind kind, const Child& child, std::string_view text) {
-  detail::EventSink* const events = cell().runtime()->events;
+void Supervisor::Body::report(EventKind kind, const Child& child, std::string_view text) {
+  detail::EventSink* const events = cell_.runtime()->events;
   if (events == nullptr) return;
-  const std::string path = cell().path();
+  const std::string path = cell_.path();
   events->record(Event{.kind = kind,
                        .actor = child.cell ? child.cell->id() : 0,
                        .incarnation = child.cell ? child.cell->incarnation() : 0,
@@ -234,14 +326,20 @@ void Supervisor::report(EventKind kind, const Child& child, std::string_view tex
                        .time = now()});
 }
 
-Supervisor::Child* Supervisor::find(detail::ChildKey key) noexcept {
+SupervisedChild* Supervisor::Body::find(detail::ChildKey key) noexcept {
   const auto found = std::find_if(children_.begin(), children_.end(), [&](const Child& child) { return child.key == key; });
   return found == children_.end() ? nullptr : &*found;
 }
 
-Supervisor::Child* Supervisor::find(const Cell* place) noexcept {
+SupervisedChild* Supervisor::Body::find(const Cell* place) noexcept {
   const auto found = std::find_if(children_.begin(), children_.end(), [&](const Child& child) { return child.cell.get() == place; });
   return found == children_.end() ? nullptr : &*found;
 }
+
+Supervisor::Supervisor(detail::SupervisorFactory& places) : body_{std::make_unique<Body>(cell(), places)} {}
+Supervisor::~Supervisor() = default;
+void Supervisor::on_start() { body_->apply({.kind = RuleEvent::Kind::Begin}); }
+void Supervisor::child_event(const ChildEvent& event) { body_->child_event(event); }
+void Supervisor::begin_stop(const ExitReason& reason) { body_->begin_stop(reason); }
 
 }  // namespace coppice

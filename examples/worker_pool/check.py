@@ -269,7 +269,7 @@ class Terminal(Tree):
         """A file that takes longer than any test: of holes, so of no space."""
         big = self.top / "big"
         with big.open("wb") as file:
-            file.truncate(2**42)
+            file.truncate(2**40)
         return big
 
     def test_shows_a_bar_and_takes_it_away(self):

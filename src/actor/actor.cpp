@@ -35,6 +35,13 @@ namespace detail {
 
 constinit thread_local ThreadContext this_thread{};
 
+void number_this_thread() noexcept {
+  static constinit Atomic<unsigned> last{0};
+  do {
+    this_thread.shard = last.fetch_add(1, kRelaxed) + 1;
+  } while (this_thread.shard == 0);  // the count has gone round
+}
+
 namespace {
 
 /// The runtime of the place that was never there. Counts nothing: what is sent to no place was sent by no system.
@@ -56,9 +63,6 @@ class NullRuntime final : public Runtime {
   void unadmit() noexcept override {}
   bool is_closing() const noexcept override { return true; }
   void* io_context() override { return nullptr; }
-
- protected:
-  void count_shared(Count, std::uint64_t) noexcept override {}
 
  private:
   SteadyClock steady_;
@@ -334,9 +338,11 @@ void Ticket::complete(bool success, const ExitReason& why) noexcept {
   runtime->wake(progress);
 }
 
-void Ticket::kill_at(Cell& cell, TimePoint when) noexcept {
-  late = IntrusivePtr<Cell>::share(&cell);
-  cell.scheduler().arm(*this, when);
+void Ticket::kill_at(TimePoint when) noexcept {
+  if (progress.load(kSeqCst) == kDone) return;
+  Scheduler& scheduler = late->scheduler();
+  scheduler.arm(*this, when);
+  if (progress.load(kSeqCst) == kDone) scheduler.disarm(*this);  // complete() may have looked before it was armed
 }
 
 void Ticket::fire_late(Timer& timer) noexcept {
@@ -356,6 +362,7 @@ Result<IntrusivePtr<Cell>, SpawnError> spawn_cell(Runtime& runtime, Cell* parent
   if (const auto* const bounded = std::get_if<Bounded>(&mailbox); bounded != nullptr && bounded->capacity == 0) {
     return Error{SpawnError::BadOption};
   }
+  if (parent != nullptr && parent->is_ending()) return Error{SpawnError::Closing};  // in on_stop or the destructor: nobody would stop it
   if (!runtime.admit()) return Error{runtime.is_closing() ? SpawnError::Closing : SpawnError::LimitReached};
   Scheduler* scheduler = options.on.resolve(runtime);
   if (scheduler == nullptr) scheduler = runtime.default_scheduler;

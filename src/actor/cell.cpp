@@ -114,6 +114,11 @@ void Cell::signal(CellSignal* signal) noexcept {
   CellLife::answer_for_ended(*this, signal);
 }
 
+bool Cell::is_ending() const noexcept {
+  const CellExtras* const extras = extras_if_any();
+  return has_ended() || (extras != nullptr && extras->ending);
+}
+
 void Cell::yield_back() noexcept { scheduler_->submit_back(*this); }
 
 Cell::Next Cell::rest() noexcept {

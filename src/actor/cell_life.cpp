@@ -312,13 +312,15 @@ void CellLife::end_life() noexcept {
       if (!zombie_) emit(EventKind::ActorFailed, "the destructor threw");
     }
     if (zombie_) return;
+    withdraw_items();  // what the destructor made
+    fire_links(reason);
   }
   // A constructor or hook may have left children behind when it threw: they are gone by now (stop_next_child).
   x.ending = false;
   c.started_ = false;
   const bool start_failed = std::exchange(x.start_failed, false);
   if (c.phase() == Phase::Stopping) set_phase(Phase::Stopped);
-  if (x.start_ticket) std::exchange(x.start_ticket, {})->complete(false, reason);
+  const auto start_ticket = std::exchange(x.start_ticket, {});
   if (!reason.is_normal() && !x.was_killed) c.runtime()->count(Count::Failure);
   if (start_failed) {
     emit(EventKind::ActorStartFailed, reason.text());
@@ -328,9 +330,11 @@ void CellLife::end_life() noexcept {
     emit(reason.is_normal() ? EventKind::ActorStopped : EventKind::ActorFailed, reason.text());
   }
   if (!c.supervised_) {
-    // A tree's top that gave up ends with shutdown, as OTP's does; its cause tells it from an ordered end.
-    if (!reason.is_normal() || reason.cause() != nullptr) c.runtime()->unhandled_failure(c, reason);
+    // A tree's top that gave up ends with shutdown, as OTP's does; its cause tells it from an ordered end. Whoever waits for the start
+    // is told by that, and only when nothing of the place is left.
+    if (!start_ticket && (!reason.is_normal() || reason.cause() != nullptr)) c.runtime()->unhandled_failure(c, reason);
     close_place(reason);
+    if (start_ticket) start_ticket->complete(false, reason);
     over_ = true;
     return;
   }

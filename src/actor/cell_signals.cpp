@@ -328,6 +328,8 @@ bool CellLife::zombie_return() noexcept {
       c.ops_->destroy(c.state());
     } catch (...) {  // nobody is left to tell
     }
+    withdraw_items();  // what the destructor made
+    fire_links(ExitReason::killed());
   }
   if (x.pinned != nullptr) free_block(x.pinned, static_cast<Envelope*>(x.pinned)->ops->bytes);
   x.pinned = nullptr;

@@ -4,6 +4,7 @@
 #include <system_error>
 
 #include "base/platform.hpp"
+#include "coppice/message/block_pool.hpp"
 
 namespace coppice::detail {
 namespace {
@@ -122,6 +123,7 @@ void WorkPool::thread_main(Worker& me) noexcept {
   this_thread.worker = &me;
   this_thread.runtime = runtime();
   this_thread.ledger = &me.ledger;
+  free_block(allocate_block(1), 1);  // meets the pool now, so that no message pays for the thread's first time
   loop(me);
   me.wheel.clear();  // what still waits there may keep the runtime, which keeps this pool
   this_thread = ThreadContext{};

@@ -102,6 +102,10 @@ ShutdownReport SystemCore::shutdown(Duration within) noexcept {
     if (!wait(shutdown_state_, kEnding, next)) drive(clock->now());
   }
   finish_threads();
+  // Whoever came second waits for the one who looks after the threads.
+  for (std::uint32_t seen = shutdown_state_.load(kAcquire); seen != kDone; seen = shutdown_state_.load(kAcquire)) {
+    wait(shutdown_state_, seen, TimePoint::max());
+  }
   const Lock lock{mutex_};
   report_.late = late_;
   return report_;
@@ -111,13 +115,8 @@ ShutdownReport SystemCore::shutdown(Duration within) noexcept {
 void SystemCore::finish_threads() noexcept {
   std::vector<WorkPool*> pools;
   {
-    Lock lock{mutex_};
-    if (threads_done_) {
-      lock.unlock();
-      // Somebody else is at it: what there is to report is known when it is done. On an actor's turn nobody may wait for that.
-      while (this_thread.cell == nullptr && threads_gone_.load(kAcquire) == 0) wait(threads_gone_, 0, TimePoint::max());
-      return;
-    }
+    const Lock lock{mutex_};
+    if (threads_done_) return;
     threads_done_ = true;
     pools = pools_;
   }
@@ -129,8 +128,11 @@ void SystemCore::finish_threads() noexcept {
   bool all_back = true;
   const SteadyClock wall;
   // One quantum: a handler that has been told to end may take a moment to come back.
-  const TimePoint until = saturating_add(wall.now(), actors_done && zombies_.load(kAcquire) == 0 ? Duration{std::chrono::seconds{5}}
-                                                                                                 : Duration{std::chrono::milliseconds{50}});
+  TimePoint until = TimePoint::min();  // on an actor's turn: a thread cannot wait for itself
+  if (this_thread.cell == nullptr) {
+    const bool nobody_stuck = actors_done && zombies_.load(kAcquire) == 0;
+    until = saturating_add(wall.now(), nobody_stuck ? Duration{std::chrono::seconds{5}} : Duration{std::chrono::milliseconds{50}});
+  }
   for (WorkPool* const pool : pools) all_back = pool->stop(until) && all_back;
   emit(EventKind::SystemStopped, {});
   {
@@ -138,8 +140,8 @@ void SystemCore::finish_threads() noexcept {
     report_.complete = actors_done && all_back;
     report_.took = saturating_between(begun_, clock->now());
   }
-  threads_gone_.store(1, kRelease);  // partner: the acquire above
-  wake(threads_gone_);
+  shutdown_state_.store(kDone, kSeqCst);
+  wake(shutdown_state_);
 }
 
 void SystemCore::destroy_system() noexcept {

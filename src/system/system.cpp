@@ -60,8 +60,10 @@ StopFuture System::stop(const AnyRef& actor, StopOptions options) {
   signal->keep_place = cell.is_supervised();
   signal->ticket = ticket;
   const TimePoint deadline = detail::saturating_add(now(), options.within);
-  if (deadline != TimePoint::max() && !cell.is_closed()) ticket->kill_at(cell, deadline);
+  const bool may_be_late = deadline != TimePoint::max() && !cell.is_closed();
+  if (may_be_late) ticket->late = detail::IntrusivePtr<detail::Cell>::share(&cell);
   cell.signal(signal);
+  if (may_be_late) ticket->kill_at(deadline);
   return StopFuture{detail::IntrusivePtr<detail::Cell>::share(&cell), std::move(ticket), deadline};
 }
 

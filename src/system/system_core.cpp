@@ -29,13 +29,6 @@ Result<void, OptionError> SystemOptions::check() const {
 namespace detail {
 namespace {
 
-/// Which of the shared shards a thread without one of its own uses.
-unsigned shard_of_this_thread() noexcept {
-  static constinit Atomic<unsigned> next{0};
-  static thread_local const unsigned mine = next.fetch_add(1, kRelaxed);
-  return mine;
-}
-
 void print_failure(const FailureReport& report) {
   std::fprintf(stderr, "coppice: actor %s (%.*s) ended, life %u: %s\n", report.path.c_str(), static_cast<int>(report.type.size()),
                report.type.data(), report.incarnation, report.reason.to_string().c_str());
@@ -62,7 +55,8 @@ void SystemCore::fail_start(std::string text) {
   start_error_ = std::move(text);
   closing_.store(true, kRelease);
   report_.complete = true;
-  shutdown_state_.store(kEnded, kRelease);
+  threads_done_ = true;
+  shutdown_state_.store(kDone, kRelease);
 }
 
 std::unique_ptr<WorkPool> SystemCore::make_pool(const WorkPoolOptions& options) {
@@ -103,11 +97,8 @@ void SystemCore::emit(EventKind kind, std::string_view text) noexcept {
 
 // ---- the ledger ----
 
-void SystemCore::count_shared(Count what, std::uint64_t n) noexcept { shared_[shard_of_this_thread() % shared_.size()].add_shared(what, n); }
-
 std::uint64_t SystemCore::total(Count what) const noexcept {
-  std::uint64_t sum = 0;
-  for (const LedgerShard& shard : shared_) sum += shard.value(what);
+  std::uint64_t sum = total_shared(what);
   const Lock lock{mutex_};
   for (const WorkPool* pool : pools_) sum += pool->total(what);
   return sum;

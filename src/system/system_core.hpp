@@ -58,14 +58,13 @@ class SystemCore : public Runtime {
   [[nodiscard]] std::unique_ptr<WorkPool> make_pool(const WorkPoolOptions& options);
 
  protected:
-  void count_shared(Count what, std::uint64_t n) noexcept override;
   [[nodiscard]] std::uint64_t total(Count what) const noexcept;
   void fail_start(std::string text);
   SystemOptions options_;
 
  private:
   struct DriveTimer;
-  enum : std::uint32_t { kOpen = 0, kEnding = 1, kEnded = 2 };
+  enum : std::uint32_t { kOpen = 0, kEnding = 1, kEnded = 2, kDone = 3 };  // Ended: the actors; Done: the threads as well
 
   bool begin_shutdown(Duration within) noexcept;
   void drive(TimePoint now) noexcept;
@@ -78,13 +77,11 @@ class SystemCore : public Runtime {
   SteadyClock steady_;
   std::string start_error_;
   WorkPool* pool_ = nullptr;  // the first of the schedulers, where the system has workers
-  std::array<LedgerShard, 16> shared_;
   Atomic<std::uint64_t> live_{0};
   Atomic<std::uint64_t> zombies_{0};
   Atomic<std::uint64_t> random_;
   Atomic<bool> closing_{false};
   Atomic<std::uint32_t> shutdown_state_{kOpen};
-  Atomic<std::uint32_t> threads_gone_{0};  // 1: finish_threads() is through
 
   mutable Mutex mutex_;  // guards all below
   std::map<std::string, Cell*, std::less<>> names_;

@@ -27,9 +27,7 @@ class OtpModel {
     for (auto& [id, restart] : children) children_.push_back(Child{id, restart});
   }
 
-  void plan(const std::string& id, const std::vector<bool>& outcomes) {
-    for (const bool ok : outcomes) plans_[id].push_back(ok);
-  }
+  void plan(const std::string& id, const std::vector<bool>& outcomes) { plans_[id].assign(outcomes.begin(), outcomes.end()); }
   void start() {
     for (std::size_t i = 0; i < children_.size(); ++i) {
       if (try_start(children_[i])) continue;

@@ -22,9 +22,9 @@ struct RuleChild {
 /// of RuleEffect. Nothing is answered before pump() or settle(), so a test may let other things happen first.
 class RulesDriver {
  public:
-  using Event = detail::RuleEvent;
-  using Effect = detail::RuleEffect;
-  using Key = detail::ChildKey;
+  using Event = coppice::detail::RuleEvent;
+  using Effect = coppice::detail::RuleEffect;
+  using Key = coppice::detail::ChildKey;
 
   RulesDriver(AnyStrategy strategy, Intensity intensity, std::vector<RuleChild> children, Backoff backoff = {})
       : rules_{strategy, intensity, backoff} {
@@ -38,9 +38,8 @@ class RulesDriver {
 
   // ---- what happens ----
   void begin() { queue_.push_back(Event{.kind = Event::Kind::Begin}); }
-  void plan(const std::string& id, const std::vector<bool>& outcomes) {
-    for (const bool ok : outcomes) plans_[key_of(id)].push_back(ok);
-  }
+  /// What its next starts come to, in place of what was planned before; then they succeed.
+  void plan(const std::string& id, const std::vector<bool>& outcomes) { plans_[key_of(id)].assign(outcomes.begin(), outcomes.end()); }
   /// Every start of it fails from now on.
   void fail_always(const std::string& id) { always_fail_.insert(key_of(id)); }
   /// It has ended by itself; the rules have not heard of it yet.
@@ -182,7 +181,7 @@ class RulesDriver {
         effects_.push_back("arm " + id);
         if (armed_.contains(effect.child)) blame("arms " + id + " twice");
         if (effect.delay < Duration::zero()) blame("a negative delay");
-        armed_[effect.child] = detail::saturating_add(now, effect.delay);
+        armed_[effect.child] = coppice::detail::saturating_add(now, effect.delay);
         delays.push_back(effect.delay);
         if (effect.delay == Duration::zero()) queue_.push_back(Event{.kind = Event::Kind::RetryDue, .child = effect.child});
         return;
@@ -253,7 +252,7 @@ class RulesDriver {
     if (alive_.contains(key)) blame(std::string{what} + "s " + id_of(key) + " while it lives");
   }
 
-  detail::SupervisorRules rules_;
+  coppice::detail::SupervisorRules rules_;
   std::vector<std::string> ids_;
   std::vector<Key> order_;  // as far as the driver was told
   std::map<Key, std::deque<bool>> plans_;

@@ -119,6 +119,17 @@ TEST_CASE("a child that is killed at once runs no on_stop") {  // F57: brutal
   testing::check_end(system);
 }
 
+TEST_CASE("a child that is killed by its own rule is neither late nor a failure") {  // §1.10's log rule: brutal_kill: killed is expected
+  Family family;
+  TestSystem system;
+  REQUIRE(system.start(supervisor({.id = "app"}, testing::member(family, {.id = "a", .shutdown = Shutdown::brutal()}))));
+  const ShutdownReport report = system.shutdown();
+  CHECK(report.complete);
+  CHECK(report.late.empty());
+  CHECK(system.failures() == Lines{});
+  CHECK(system.stats().actors == 0);
+}
+
 /// Passes the gate when it is told to, and so stands still until the test opens it.
 struct Hang {};
 struct Hanger : Actor<Hanger> {

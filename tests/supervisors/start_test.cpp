@@ -49,12 +49,20 @@ TEST_CASE("the third of five throws and the first two are stopped again in rever
     CHECK_THAT(root.error().text, testing::has_text("cannot start 3"));
     // Nothing of it is left, and the same spec starts afterwards.
     CHECK(system.stats().actors == 0);
-    CHECK(system.failures().empty());  // the caller was told
     CHECK(system.start(spec).has_value());
     CHECK(family.take() == Lines{"start 1", "start 2", "start 3", "start 4", "start 5"});
     testing::check_end(system);
     CHECK(family.constructed["1"] == family.destroyed["1"]);
   }
+}
+
+TEST_CASE("a start that fails is reported to its caller and to nobody else") {
+  Family family;
+  TestSystem system;
+  family.plans["a"] = {false};
+  CHECK_FALSE(system.start(supervisor({.id = "app"}, testing::member(family, "a"))));
+  CHECK(system.failures() == Lines{});
+  testing::check_end(system);
 }
 
 TEST_CASE("a start that fails deep in the tree names the whole path") {  // F56
@@ -165,7 +173,9 @@ TEST_CASE("a negative time to stop is refused and brutal is not") {  // F57: no 
     testing::check_end(system);
   }
   TestSystem system;
-  CHECK(system.start(supervisor({.id = "app"}, testing::member(family, {.id = "a", .shutdown = Shutdown::brutal()}))).has_value());
+  const auto root = system.start(supervisor({.id = "app"}, testing::member(family, {.id = "a", .shutdown = Shutdown::brutal()})));
+  REQUIRE(root);
+  CHECK(system.stop(*root).get().has_value());
   testing::check_end(system);
 }
 

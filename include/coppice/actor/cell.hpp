@@ -125,7 +125,7 @@ class Cell : public Runnable {
   }
 
   // ---- any thread ----
-  [[nodiscard]] Runtime* runtime() const noexcept { return static_cast<Runtime*>(table); }
+  [[nodiscard]] Runtime* runtime() const noexcept { return &static_cast<Runtime&>(*table); }  // a reference is never null: no test
   [[nodiscard]] Scheduler& scheduler() const noexcept { return *scheduler_; }
   [[nodiscard]] const ActorOps& ops() const noexcept { return *ops_; }
   [[nodiscard]] Cell* parent() const noexcept { return parent_; }
@@ -158,6 +158,8 @@ class Cell : public Runnable {
   [[nodiscard]] CellExtras* extras_if_any() const noexcept { return extras_.load(kAcquire); }
   [[nodiscard]] Envelope* current() const noexcept { return current_.load(kRelaxed); }
   void adopt_child(Cell& child) noexcept;
+  /// Its children have been told to stop, or it has ended: it gets no more of them.
+  [[nodiscard]] bool is_ending() const noexcept;
   void stop_self(const ExitReason& reason) noexcept;
   void finish_start(const ExitReason* failure) noexcept;  // managers only
   void finish_stop(const ExitReason& reason) noexcept;    // managers only
@@ -259,8 +261,7 @@ void Cell::step(Link* link) noexcept {
     // [path 5 of 7] handle: from run; to the user's handler, or to fail when it throws
     if (envelope.ops->handle(*this, envelope) == Outcome::Handled) [[likely]] {
       handled = true;
-      runtime()->count(Count::Taken);
-      runtime()->count(Count::Handled);
+      runtime()->count_handled();
       handled_.store(handled_.load(kRelaxed) + 1, kRelaxed);
 #if !defined(COPPICE_BENCH_NO_HOOKS)  // benchmarks/callgrind_noop.py compares the loop with and without it
       if constexpr (Monitor::kRecords) record_handled<Monitor>(*envelope.ops->message);
@@ -318,6 +319,13 @@ void Cell::run_with(Runnable& runnable) noexcept {
     }
     Link* const link = cell.held_ ? nullptr : cell.mailbox().next();
     if (link == nullptr) {
+      if (!cell.held_ && !cell.draining_) [[likely]] {
+        if (Link* freed = nullptr; cell.mailbox().rest_quickly(freed)) {
+          // From here the cell may run elsewhere, or be gone.
+          if (freed != nullptr) free_block(freed, static_cast<Envelope*>(freed)->ops->bytes);
+          return;
+        }
+      }
       if (cell.rest() == Next::Over) return;
       continue;
     }

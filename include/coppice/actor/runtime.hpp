@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -40,7 +41,16 @@ class Runtime : public RunTable {
     if (this_thread.runtime == this) {
       this_thread.ledger->add_owned(what, n);
     } else {
-      count_shared(what, n);
+      shared_shard().add_shared(what, n);
+    }
+  }
+  void count_handled() noexcept {
+    if (this_thread.runtime == this) [[likely]] {
+      this_thread.ledger->add_owned(Count::Taken);
+      this_thread.ledger->add_owned(Count::Handled);
+    } else {
+      shared_shard().add_shared(Count::Taken);
+      shared_shard().add_shared(Count::Handled);
     }
   }
 
@@ -93,9 +103,23 @@ class Runtime : public RunTable {
 
  protected:
   virtual ~Runtime() = default;
-  virtual void count_shared(Count what, std::uint64_t n) noexcept = 0;
+  [[nodiscard]] std::uint64_t total_shared(Count what) const noexcept {
+    std::uint64_t sum = 0;
+    for (const LedgerShard& shard : shared_) sum += shard.value(what);
+    return sum;
+  }
 
  private:
+  static constexpr unsigned kShards = 16;
+  /// Of threads that are not this runtime's: sixteen places, so that they seldom meet.
+  [[nodiscard]] LedgerShard& shared_shard() noexcept {
+    if (this_thread.shard == 0) [[unlikely]] {
+      number_this_thread();
+    }
+    return shared_[this_thread.shard % kShards];
+  }
+
+  std::array<LedgerShard, kShards> shared_;
   RefCount refs_;
   Atomic<std::uint64_t> last_id_{0};
 };

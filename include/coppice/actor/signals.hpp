@@ -18,8 +18,9 @@ struct Ticket : Timer {
         runtime{IntrusivePtr<Runtime>::share(&r)} {}
   /// The first completion counts; later ones are ignored.
   void complete(bool success, const ExitReason& why) noexcept;
-  /// Kills `cell` at the deadline, unless completed before. Once, before the ticket is handed on.
-  void kill_at(Cell& cell, TimePoint when) noexcept;
+  /// Kills `late`, which was set before the ticket was handed on, at the deadline, unless completed before. Once, after that: a kill may
+  /// not come before the stop that it belongs to.
+  void kill_at(TimePoint when) noexcept;
 
   Atomic<std::uint32_t> claimed{0};
   Atomic<std::uint32_t> progress{kOpen};

@@ -21,7 +21,7 @@ struct SubmitTo;
 enum class SpawnError : unsigned char {
   DuplicateName,  ///< a live actor has that name
   LimitReached,   ///< as many live actors as SystemOptions::actors_max
-  Closing,        ///< the system is shutting down, or has
+  Closing,        ///< the system is shutting down, or has; or the parent is ending (on_stop, destructor)
   BadOption,      ///< a capacity of zero
 };
 [[nodiscard]] const char* to_string(SpawnError error) noexcept;

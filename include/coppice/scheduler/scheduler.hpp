@@ -56,8 +56,11 @@ struct ThreadContext {
   Construction* construction;  // the actor that is being constructed here
   TimePoint now;               // of the turn, when now_known
   bool now_known;
+  unsigned shard;  // which of the shared parts of a ledger it uses; 0: not numbered yet
 };
 extern constinit thread_local ThreadContext this_thread;
+/// Gives the calling thread its number, from 1.
+void number_this_thread() noexcept;
 
 /// The out-of-line half of submit(): the slot was taken, or the caller is not a worker of that scheduler.
 void submit_slow(Scheduler& scheduler, Runnable& runnable) noexcept;

@@ -28,11 +28,11 @@ class Shutdown {
   Shutdown(std::chrono::duration<Rep, Period> within) noexcept  // NOLINT(google-explicit-constructor)
       : within_{detail::saturating_cast(within)} {}
   /// Killed at once: no on_stop.
-  [[nodiscard]] static Shutdown brutal() noexcept { return Shutdown{Duration{-1}}; }
+  [[nodiscard]] static Shutdown brutal() noexcept { return Shutdown{Duration::min()}; }
   /// As long as it takes. What supervisors get by default: their children have deadlines of their own.
   [[nodiscard]] static Shutdown infinity() noexcept { return Shutdown{kForever}; }
 
-  [[nodiscard]] bool is_brutal() const noexcept { return within_ < Duration::zero(); }
+  [[nodiscard]] bool is_brutal() const noexcept { return within_ == Duration::min(); }
   [[nodiscard]] bool is_infinite() const noexcept { return within_ == kForever; }
   [[nodiscard]] Duration within() const noexcept { return within_; }
   friend bool operator==(const Shutdown&, const Shutdown&) = default;

@@ -96,6 +96,7 @@ class SupervisorRules {
     bool counted = false;         // the attempt it waits for has been counted
     std::uint32_t attempts = 0;   // start attempts since it last ran for long, for the backoff
     TimePoint running_since{};
+    ExitReason failure{};         // why it waits for another attempt
   };
   struct PlanStep {
     enum class Kind : unsigned char {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11,7 +12,6 @@
 #include "coppice/supervisors/one_for_all.hpp"
 #include "coppice/supervisors/one_for_one.hpp"
 #include "coppice/supervisors/rest_for_one.hpp"
-#include "coppice/supervisors/rules.hpp"
 #include "coppice/system/system.hpp"
 
 namespace coppice {
@@ -59,27 +59,8 @@ class Supervisor final : public Actor<Supervisor> {
   void begin_stop(const ExitReason& reason);
 
  private:
-  struct Child;
-  struct DueTimer;
-  enum class Due : std::uint32_t { Retry = 0, StopLimit = 1, Kill = 2, StartLimit = 3 };
-
-  void apply(const detail::RuleEvent& event);
-  void perform(const detail::RuleEffect& effect);
-  void start_child(Child& child);
-  void stop_child(Child& child, bool keep);
-  void kill_child(Child& child);
-  void on_due(Due due, Child& child);
-  void arm(Child& child, Due due, Duration after);
-  void disarm(Child& child, Due due) noexcept;
-  void remove_child(Child& child);
-  void report(EventKind kind, const Child& child, std::string_view text);
-  [[nodiscard]] Child* find(detail::ChildKey key) noexcept;
-  [[nodiscard]] Child* find(const detail::Cell* cell) noexcept;
-
-  detail::SupervisorFactory* places_;
-  detail::SupervisorRules rules_;
-  std::vector<Child> children_;
-  bool killing_ = false;
+  struct Body;  // in supervisor.cpp, so that users do not compile the rules
+  std::unique_ptr<Body> body_;
 };
 
 namespace detail {

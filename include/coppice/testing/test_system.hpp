@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,9 +17,10 @@ class TestCore;
 }
 
 /// What an injected fault throws.
-struct InjectedFault {
+struct InjectedFault final : std::exception {
+  explicit InjectedFault(std::string t) : text{std::move(t)} {}
+  [[nodiscard]] const char* what() const noexcept override { return text.c_str(); }
   std::string text;
-  [[nodiscard]] const char* what() const noexcept { return text.c_str(); }
 };
 
 struct TestOptions {

@@ -1,0 +1,294 @@
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <optional>
+#include <string>
+
+#include "catch.hpp"
+#include "conformance/recordings.hpp"
+#include "coppice/testing/test_system.hpp"
+#include "supervisors/family.hpp"
+#include "supervisors/otp_model.hpp"
+#include "supervisors/rules_driver.hpp"
+#include "support/test_end.hpp"
+
+namespace coppice {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::Family;
+using testing::Lines;
+using testing::Member;
+using testing::OtpModel;
+using testing::RecordedScenario;
+using testing::RecordedStep;
+using testing::RulesDriver;
+using testing::TestSystem;
+
+constexpr Duration kLong = 1'000h;  // the recordings' period is far longer than a scenario
+
+const testing::Recordings& recordings() {
+  static const testing::Recordings all = testing::load_recordings(
+      (std::filesystem::path{__FILE__}.parent_path() / "otp27_supervisor.jsonl.gz").string());
+  return all;
+}
+
+AnyStrategy strategy_of(const std::string& word) {
+  if (word == "one_for_one") return OneForOne{};
+  if (word == "one_for_all") return OneForAll{};
+  return RestForOne{};
+}
+ExitReason reason_of(const std::string& word) {
+  if (word == "normal") return ExitReason::normal();
+  if (word == "shutdown") return ExitReason::shutdown();
+  if (word == "shutdown_term") return ExitReason::shutdown("term");
+  if (word == "killed") return ExitReason::killed();
+  return ExitReason::error("boom");
+}
+
+/// What a supervisor answers to one step, in the recordings' terms.
+struct Seen {
+  Lines trace;
+  bool alive = true;
+  Lines which;
+  std::string exit;
+};
+
+std::string text_of(const Seen& seen) {
+  std::string text = "trace:";
+  for (const auto& line : seen.trace) text += " [" + line + ']';
+  text += seen.alive ? "\nalive, which:" : "\nended: " + seen.exit;
+  for (const auto& line : seen.which) text += " [" + line + ']';
+  return text;
+}
+
+struct Tally {
+  int scenarios = 0;
+  int steps = 0;
+  int divergences = 0;
+  std::string first;
+};
+
+/// Whether they agree; the first time that they do not is kept in full.
+bool compare(Tally& tally, const RecordedScenario& scenario, const std::string& where, const Seen& recorded, const Seen& seen) {
+  if (recorded.trace == seen.trace && recorded.alive == seen.alive && recorded.which == seen.which && recorded.exit == seen.exit) return true;
+  if (++tally.divergences == 1) {
+    tally.first = "scenario " + std::to_string(scenario.number) + ", " + where + "\nrecorded " + text_of(recorded) + "\nseen " + text_of(seen) +
+                  "\nin full: " + scenario.all.dump();
+  }
+  return false;
+}
+
+Seen recorded_start(const RecordedScenario& scenario) {
+  return {scenario.init_trace, scenario.failed_id.empty(), {}, scenario.failed_id.empty() ? "" : "failed: " + scenario.failed_id};
+}
+Seen recorded_of(const RecordedStep& step) { return {step.trace, step.alive, step.which, step.exit}; }
+
+void report(const char* what, const Tally& tally) {
+  std::cout << "conformance, " << what << ": " << tally.scenarios << " scenarios, " << tally.steps << " steps, " << tally.divergences
+            << " divergences\n";
+  INFO(tally.first);
+  CHECK(tally.divergences == 0);
+}
+
+/// Plays one scenario on a player: start() and play(step) answer what was seen.
+template <class Player>
+void play(Tally& tally, const RecordedScenario& scenario, Player& player) {
+  ++tally.scenarios;
+  for (const auto& [id, outcomes] : scenario.plans) player.plan(id, outcomes);
+  if (!compare(tally, scenario, "start", recorded_start(scenario), player.start())) return;
+  for (std::size_t i = 0; i < scenario.steps.size(); ++i) {
+    const RecordedStep& step = scenario.steps[i];
+    ++tally.steps;
+    if (step.op == "plan") {
+      player.plan(step.ids.front(), step.outcomes);
+      continue;
+    }
+    const Seen seen = step.op == "stop" ? player.stop() : player.crash(step.ids, step.reason);
+    if (!compare(tally, scenario, "step " + std::to_string(i), recorded_of(step), seen)) return;
+  }
+}
+
+struct RulesPlayer {
+  explicit RulesPlayer(const RecordedScenario& s)
+      : rules{strategy_of(s.strategy), {.restarts = s.intensity, .within = kLong}, [&] {
+                std::vector<testing::RuleChild> children;
+                for (const auto& [id, restart] : s.children) children.push_back({id, restart});
+                return children;
+              }()} {}
+  void plan(const std::string& id, const std::vector<bool>& outcomes) { rules.plan(id, outcomes); }
+  Seen start() {
+    rules.start();
+    return {rules.take_full(), !rules.aborted, {}, rules.aborted ? "failed: " + rules.aborted_by : ""};
+  }
+  Seen crash(const std::vector<std::string>& ids, const std::string& reason) {
+    for (const auto& id : ids) rules.die(id, reason_of(reason));
+    rules.settle();
+    return seen();
+  }
+  Seen stop() {
+    rules.stop();
+    return seen();
+  }
+  Seen seen() {
+    return {rules.take_full(), !rules.down, rules.down ? Lines{} : rules.which(), rules.down ? RulesDriver::word(rules.reason) : ""};
+  }
+  RulesDriver rules;
+};
+
+TEST_CASE("the pure rules answer as OTP 27 did") {
+  Tally tally;
+  for (const RecordedScenario& scenario : recordings().playable) {
+    RulesPlayer player{scenario};
+    play(tally, scenario, player);
+    REQUIRE(player.rules.violations() == Lines{});
+  }
+  report("pure rules", tally);
+  for (const auto& [what, count] : recordings().skipped) std::cout << "  not played: " << count << ' ' << what << '\n';
+  CHECK(tally.scenarios > 500);
+}
+
+struct ModelPlayer {
+  explicit ModelPlayer(const RecordedScenario& s)
+      : model{s.strategy == "one_for_one" ? OtpModel::Strategy::OneForOne
+              : s.strategy == "one_for_all" ? OtpModel::Strategy::OneForAll
+                                            : OtpModel::Strategy::RestForOne,
+              s.intensity, 1'000'000, s.children} {}
+  void plan(const std::string& id, const std::vector<bool>& outcomes) { model.plan(id, outcomes); }
+  Seen start() {
+    model.start();
+    return {std::exchange(model.trace, {}), model.alive, {}, model.alive ? "" : "failed: " + model.failed_to_start};
+  }
+  Seen crash(const std::vector<std::string>& ids, const std::string& reason) {
+    model.crash(ids, reason, 0);
+    return seen();
+  }
+  Seen stop() {
+    model.stop();
+    return seen();
+  }
+  Seen seen() { return {std::exchange(model.trace, {}), model.alive, model.alive ? model.which() : Lines{}, model.exit_reason}; }
+  OtpModel model;
+};
+
+TEST_CASE("the model that the rules are tested with answers as OTP 27 did") {
+  Tally tally;
+  for (const RecordedScenario& scenario : recordings().playable) {
+    ModelPlayer player{scenario};
+    play(tally, scenario, player);
+  }
+  report("model", tally);
+}
+
+/// Real supervisors, real children. `lost_order`: the seed drew another order of deaths than the recorded one; try the next.
+struct ActorPlayer {
+  ActorPlayer(const RecordedScenario& s, std::uint64_t seed) : scenario{s}, system{{.seed = seed}} { family.with_reasons = true; }
+
+  void plan(const std::string& id, const std::vector<bool>& outcomes) { family.plans[id] = outcomes; }
+  Seen start() {
+    SupervisorOptions options{.id = "app", .strategy = strategy_of(scenario.strategy), .intensity = {.restarts = scenario.intensity, .within = kLong}};
+    std::vector<ChildSpec> children;
+    for (const auto& [id, restart] : scenario.children) children.push_back(testing::member(family, id, restart));
+    auto started = system.start(SupervisorSpec{std::move(options), std::move(children)});
+    if (!started) return {family.take(), false, {}, "failed: " + started.error().child};
+    root = *started;
+    return {family.take(), true, {}, ""};
+  }
+  Seen crash(const std::vector<std::string>& ids, const std::string& reason) {
+    for (const auto& id : ids) {
+      const auto child = testing::at(*root, id);
+      if (reason == "error") {
+        child.send(testing::Bang{});
+      } else {
+        child.send(testing::End{reason_of(reason)});
+      }
+    }
+    system.run_until_idle();
+    Seen result = seen();
+    Lines deaths;
+    for (const auto& id : ids) deaths.push_back("stop " + id + ' ' + reason);
+    lost_order = ids.size() > 1 && (result.trace.size() < deaths.size() || !std::equal(deaths.begin(), deaths.end(), result.trace.begin()));
+    // All dead before the supervisor looked: it looks once the first is dead, so its first signals may have come in between.
+    lost_order = lost_order || (ids.size() > 1 && looked_early(ids));
+    if (lost_order) throw OrderLost{};
+    return result;
+  }
+  Seen stop() {
+    const auto reason = system.stop(*root, {.reason = ExitReason::shutdown()}).get();
+    Seen result = seen();
+    if (reason) result.exit = Family::word(*reason);
+    return result;
+  }
+  Seen seen() {
+    Seen result{family.take(), !system.has_stopped(*root), {}, ""};
+    if (!result.alive) {
+      result.exit = exit_of_root();
+      return result;
+    }
+    for (auto it = scenario.children.rbegin(); it != scenario.children.rend(); ++it) {
+      const auto child = root->child<Member>(it->first);
+      if (child) result.which.push_back(it->first + (child->is_closed() ? " undefined" : " up"));
+    }
+    return result;
+  }
+  /// A supervisor that gave up ends with shutdown: as its report says.
+  [[nodiscard]] std::string exit_of_root() {
+    return !system.failures().empty() && system.failures().front().find("): shutdown") != std::string::npos ? "shutdown" : "";
+  }
+  /// Whether the supervisor had heard of a death before the last of them: its events stand between theirs in the log.
+  [[nodiscard]] bool looked_early(const std::vector<std::string>& ids) {
+    std::size_t dead = 0;
+    const auto& log = system.event_log();
+    for (; looked < log.size(); ++looked) {
+      const std::string& line = log[looked];
+      const bool of_a_child = line.find(" app/") != std::string::npos;
+      const bool actor_end = of_a_child && (line.find("actor stopped") != std::string::npos || line.find("actor failed") != std::string::npos ||
+                                            line.find("actor killed") != std::string::npos);
+      if (actor_end && dead < ids.size()) ++dead;
+      const bool heard = line.find("child failed") != std::string::npos || line.find("child stopped") != std::string::npos;
+      if (heard && dead < ids.size()) {
+        looked = log.size();
+        return true;
+      }
+    }
+    return false;
+  }
+  struct OrderLost {};
+
+  const RecordedScenario& scenario;
+  Family family;
+  TestSystem system;
+  std::optional<ActorRef<Supervisor>> root;
+  bool lost_order = false;
+  std::size_t looked = 0;
+};
+
+TEST_CASE("real supervisors with real children answer as OTP 27 did") {
+  constexpr std::uint64_t kSeedsMax = 3'000;
+  Tally tally;
+  int without_order = 0;
+  for (const RecordedScenario& scenario : recordings().playable) {
+    bool played = false;
+    for (std::uint64_t seed = 1; seed <= kSeedsMax && !played; ++seed) {
+      Tally attempt;
+      ActorPlayer player{scenario, seed};
+      try {
+        play(attempt, scenario, player);
+      } catch (const ActorPlayer::OrderLost&) {
+        continue;
+      }
+      played = true;
+      tally.scenarios += attempt.scenarios;
+      tally.steps += attempt.steps;
+      if (attempt.divergences > 0 && tally.divergences++ == 0) tally.first = "seed " + std::to_string(seed) + ", " + attempt.first;
+      testing::check_end(player.system);
+    }
+    if (!played) ++without_order;
+  }
+  std::cout << "conformance, real supervisors: no seed drew the recorded order of deaths for " << without_order << " scenarios\n";
+  report("real supervisors", tally);
+  CHECK(without_order <= static_cast<int>(recordings().playable.size() / 100));
+}
+
+}  // namespace
+}  // namespace coppice
