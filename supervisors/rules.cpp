@@ -233,7 +233,6 @@ void SupervisorRules::take_step(const PlanStep& step) {
     case State::Starting:
       child->state = State::Stopping;
       awaited_ = child->key;
-      if (!keep) child->open = false;
       emit({.kind = RuleEffect::Kind::Stop, .child = child->key, .keep = keep});
       return;
     case State::Exited:

@@ -282,7 +282,7 @@ void WorkPool::park(Worker& me) noexcept {
   }
   idle_[me.index / 64].fetch_or(std::uint64_t{1} << (me.index % 64), kSeqCst);
   // Partner: the fence in notify(). Either the submitter sees our bit, or we see what it submitted.
-  std::atomic_thread_fence(kSeqCst);
+  full_fence();
   if (!has_work()) {
     TimePoint deadline = me.wheel.next();
     if (anyone_busy()) deadline = std::min(deadline, saturating_add(clock_->now(), kLookAfterBusy));
@@ -311,7 +311,7 @@ void WorkPool::unpark(Worker& worker) noexcept {
 }
 
 void WorkPool::notify() noexcept {
-  std::atomic_thread_fence(kSeqCst);  // partner: the fence in park()
+  full_fence();  // partner: the fence in park()
   if (searching_.load(kRelaxed) != 0) return;  // it will find the work, or look again before it parks
   for (std::size_t word = 0; word < idle_.size(); ++word) {
     std::uint64_t idle = idle_[word].load(kRelaxed);

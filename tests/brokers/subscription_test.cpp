@@ -408,7 +408,7 @@ TEST_CASE("stable subscribers get every publication while others come and go") {
       Subscription by_object = broker.subscribe<Note>("x.*", ref);
       Subscription by_death = broker.subscribe<Note>("x.y", ref);
       by_object.cancel();
-      system.stop(ref);
+      static_cast<void>(system.stop(ref));
     }
   }};
   for (auto& thread : threads) thread.join();

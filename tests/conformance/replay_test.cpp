@@ -264,7 +264,7 @@ struct ActorPlayer {
 };
 
 TEST_CASE("real supervisors with real children answer as OTP 27 did") {
-  constexpr std::uint64_t kSeedsMax = 3'000;
+  constexpr std::uint64_t kSeedsMax = 20'000;
   Tally tally;
   int without_order = 0;
   for (const RecordedScenario& scenario : recordings().playable) {

@@ -15,6 +15,9 @@ inline constexpr auto kRelease = std::memory_order_release;
 inline constexpr auto kAcqRel = std::memory_order_acq_rel;
 inline constexpr auto kSeqCst = std::memory_order_seq_cst;
 
+/// Orders all that this thread did before with all that it does after, among all threads that fence.
+inline void full_fence() noexcept { std::atomic_thread_fence(kSeqCst); }
+
 /// A count with one writer: cheaper than a read-modify-write, readable from any thread.
 ///
 /// Threads    add(): the one writer. value(): any thread.
