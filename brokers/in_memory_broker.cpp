@@ -108,7 +108,8 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
       node = node->words.find(word)->second.get();
       return true;
     });
-    const auto found = std::find_if(node->here.begin(), node->here.end(), [&](const auto& other) { return other.get() == &entry; });
+    const auto found =
+        std::find_if(node->here.begin(), node->here.end(), [&](const auto& other) { return other.get() == &entry; });
     keep = *found;
     node->here.erase(found);
     --count_;
@@ -123,7 +124,8 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
     return true;
   }
 
-  [[nodiscard]] std::optional<BrokerError> match(std::string_view topic, const TypeInfo* type, std::vector<Receiver>& receivers) const {
+  [[nodiscard]] std::optional<BrokerError> match(std::string_view topic, const TypeInfo* type,
+                                                 std::vector<Receiver>& receivers) const {
     if (!is_topic(topic)) return BrokerError::BadTopic;
     const Lock lock{mutex_};
     std::vector<const TopicNode*> reached{&root_};
@@ -228,7 +230,8 @@ void LifeTie::withdraw_tie(LifeItem& item) noexcept {
 using detail::SubscriptionEntry;
 
 Subscription::Subscription(std::shared_ptr<SubscriptionEntry> entry) noexcept : entry_{std::move(entry)} {}
-Subscription::Subscription(Subscription&& other) noexcept : entry_{std::exchange(other.entry_, nullptr)}, error_{other.error_} {}
+Subscription::Subscription(Subscription&& other) noexcept
+    : entry_{std::exchange(other.entry_, nullptr)}, error_{other.error_} {}
 Subscription& Subscription::operator=(Subscription&& other) noexcept {
   if (this != &other) {
     cancel();
@@ -244,7 +247,8 @@ void Subscription::cancel() noexcept {
   if (entry == nullptr) return;
   detail::end_entry(*entry);
   if (entry->place) detail::detach(*entry->cell, detail::IntrusivePtr<detail::PlaceItem>::share(entry->place.get()));
-  // The life's list belongs to its turn; cancelled elsewhere, the tie stays until the life ends and then finds nothing to do.
+  // The life's list belongs to its turn; cancelled elsewhere, the tie stays until the life ends and then finds nothing
+  // to do.
   if (detail::this_thread.cell == entry->cell.get() && entry->life != nullptr) {
     detail::LifeTie* const tie = std::exchange(entry->life, nullptr);
     if (detail::delist(*entry->cell, *tie)) delete tie;
@@ -256,7 +260,8 @@ bool Subscription::is_active() const noexcept { return entry_ != nullptr && entr
 InMemoryBroker::InMemoryBroker(System& system) : core_{std::make_shared<detail::BrokerCore>(system.runtime())} {}
 InMemoryBroker::~InMemoryBroker() { core_->close(); }
 
-Subscription InMemoryBroker::subscribe_untyped(std::string_view pattern, const detail::TypeInfo* type, const detail::EnvelopeOps* ops,
+Subscription InMemoryBroker::subscribe_untyped(std::string_view pattern, const detail::TypeInfo* type,
+                                               const detail::EnvelopeOps* ops,
                                                detail::IntrusivePtr<detail::Cell> cell) {
   if (!detail::is_pattern(pattern)) return Subscription{BrokerError::BadTopic};
   if (!cell || cell->is_closed()) return Subscription{BrokerError::Closed};
@@ -284,7 +289,9 @@ std::optional<BrokerError> InMemoryBroker::match(std::string_view topic, const d
   return core_->match(topic, type, receivers);
 }
 
-void InMemoryBroker::report_published(std::string_view topic) const { core_->report(EventKind::Published, topic, nullptr); }
+void InMemoryBroker::report_published(std::string_view topic) const {
+  core_->report(EventKind::Published, topic, nullptr);
+}
 std::uint64_t InMemoryBroker::subscriptions() const noexcept { return core_->count(); }
 
 }  // namespace coppice

@@ -21,15 +21,21 @@ struct InMemoryMonitor::Ring {
   std::size_t next = 0;  // where the oldest is, once it is full
 };
 
-InMemoryMonitor::InMemoryMonitor(std::size_t capacity) : capacity_{capacity == 0 ? 1 : capacity}, ring_{std::make_unique<Ring>()} {}
+InMemoryMonitor::InMemoryMonitor(std::size_t capacity)
+    : capacity_{capacity == 0 ? 1 : capacity}, ring_{std::make_unique<Ring>()} {}
 InMemoryMonitor::~InMemoryMonitor() = default;
 
 void InMemoryMonitor::record(const coppice::Event& event) {
   // relaxed: a statistic, exact once the threads that record are at rest.
   shards_[shard_of_this_thread() % kShards].counts[static_cast<std::size_t>(event.kind)].fetch_add(1, detail::kRelaxed);
   if (severity_of(event.kind) < keep_from_.load(detail::kRelaxed)) return;
-  RecordedEvent kept{event.kind,           event.actor, event.incarnation, std::string{event.path}, std::string{event.subject},
-                     std::string{event.text}, event.time};
+  RecordedEvent kept{event.kind,
+                     event.actor,
+                     event.incarnation,
+                     std::string{event.path},
+                     std::string{event.subject},
+                     std::string{event.text},
+                     event.time};
   const detail::Lock lock{ring_->mutex};
   if (ring_->events.size() < capacity_) {
     ring_->events.push_back(std::move(kept));
@@ -71,7 +77,8 @@ std::vector<RecordedEvent> InMemoryMonitor::snapshot() const {
   const detail::Lock lock{ring_->mutex};
   std::vector<RecordedEvent> events;
   events.reserve(ring_->events.size());
-  for (std::size_t i = 0; i < ring_->events.size(); ++i) events.push_back(ring_->events[(ring_->next + i) % ring_->events.size()]);
+  for (std::size_t i = 0; i < ring_->events.size(); ++i)
+    events.push_back(ring_->events[(ring_->next + i) % ring_->events.size()]);
   return events;
 }
 

@@ -16,7 +16,10 @@ const char* to_string(Restart restart) noexcept {
 }
 
 ChildSpec::ChildSpec(const SupervisorSpec& tree)
-    : options_{.id = tree.id(), .restart = tree.options().restart, .shutdown = tree.options().shutdown, .start_within = kForever},
+    : options_{.id = tree.id(),
+               .restart = tree.options().restart,
+               .shutdown = tree.options().shutdown,
+               .start_within = kForever},
       ops_{&detail::kActorOps<Supervisor>},
       tree_{std::make_shared<const SupervisorSpec>(tree)} {}
 
@@ -30,15 +33,15 @@ bool operator==(const ChildSpec& a, const ChildSpec& b) {
   if (a.tree_ != nullptr) return *a.tree_ == *b.tree_;
   const ChildOptions& x = a.options_;
   const ChildOptions& y = b.options_;
-  return detail::same_type(a.ops_->type, b.ops_->type) && x.id == y.id && x.restart == y.restart && x.shutdown == y.shutdown &&
-         x.start_within == y.start_within && x.mailbox == y.mailbox;
+  return detail::same_type(a.ops_->type, b.ops_->type) && x.id == y.id && x.restart == y.restart &&
+         x.shutdown == y.shutdown && x.start_within == y.start_within && x.mailbox == y.mailbox;
 }
 
 bool operator==(const SupervisorSpec& a, const SupervisorSpec& b) {
   const SupervisorOptions& x = a.options_;
   const SupervisorOptions& y = b.options_;
-  return x.id == y.id && x.strategy == y.strategy && x.intensity == y.intensity && x.backoff == y.backoff && x.restart == y.restart &&
-         x.shutdown == y.shutdown && a.children_ == b.children_;
+  return x.id == y.id && x.strategy == y.strategy && x.intensity == y.intensity && x.backoff == y.backoff &&
+         x.restart == y.restart && x.shutdown == y.shutdown && a.children_ == b.children_;
 }
 
 std::string SupervisorSpec::to_string() const {

@@ -125,7 +125,8 @@ void SupervisorRules::handle_exit(Child& child, const RuleEvent& event) {
     close(child);
     return remove(key);
   }
-  if (event.verdict == OnError::Stop || (child.restart == Restart::Transient && event.reason.is_normal())) return close(child);
+  if (event.verdict == OnError::Stop || (child.restart == Restart::Transient && event.reason.is_normal()))
+    return close(child);
   restart(child, event.reason, false);
 }
 
@@ -134,19 +135,26 @@ void SupervisorRules::restart(Child& child, const ExitReason& reason, bool delay
     emit({.kind = RuleEffect::Kind::LimitReached, .child = child.key, .reason = reason});
     child.state = State::Undefined;
     close(child);
-    return end(ExitReason::shutdown("more than " + std::to_string(intensity_.restarts) + " restarts within " +
-                                        std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(intensity_.within).count()) +
-                                        " ms",
-                                    reason));
+    return end(ExitReason::shutdown(
+        "more than " + std::to_string(intensity_.restarts) + " restarts within " +
+            std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(intensity_.within).count()) + " ms",
+        reason));
   }
   child.state = State::Undefined;
   emit({.kind = RuleEffect::Kind::Retain, .child = child.key});
   begin_group(child.key, delay_served ? Duration::zero() : delay_for(child));
 }
 
+/// What the strategy says, made sound: a user's may be wrong.
+AffectedRange SupervisorRules::affected_by(ChildKey failed) const noexcept {
+  const std::size_t index = index_of(failed);
+  const AffectedRange range = strategy_.affected(index, children_.size());
+  return {std::min(range.first, index), std::clamp(range.last, index + 1, children_.size())};
+}
+
 void SupervisorRules::begin_group(ChildKey failed, Duration delay) {
   mode_ = Mode::Restarting;
-  const AffectedRange range = strategy_.affected(index_of(failed), children_.size());
+  const AffectedRange range = affected_by(failed);
   for (std::size_t i = range.last; i-- > range.first;) {
     if (children_[i].key != failed) plan_.push_back({PlanStep::Kind::Stop, children_[i].key});
   }
@@ -161,7 +169,7 @@ void SupervisorRules::begin_group(ChildKey failed, Duration delay) {
 
 void SupervisorRules::start_group(ChildKey failed) {
   mode_ = Mode::Restarting;
-  const AffectedRange range = strategy_.affected(index_of(failed), children_.size());
+  const AffectedRange range = affected_by(failed);
   for (std::size_t i = range.first; i < range.last; ++i) {
     // A member may have come up by itself meanwhile (a temporary of an earlier group never does).
     if (children_[i].state == State::Undefined || children_[i].key == failed) {
@@ -308,12 +316,14 @@ void SupervisorRules::close_all() {
 }
 
 SupervisorRules::Child* SupervisorRules::find(ChildKey key) noexcept {
-  const auto found = std::find_if(children_.begin(), children_.end(), [&](const Child& child) { return child.key == key; });
+  const auto found =
+      std::find_if(children_.begin(), children_.end(), [&](const Child& child) { return child.key == key; });
   return found == children_.end() ? nullptr : &*found;
 }
 
 std::size_t SupervisorRules::index_of(ChildKey key) const noexcept {
-  const auto found = std::find_if(children_.begin(), children_.end(), [&](const Child& child) { return child.key == key; });
+  const auto found =
+      std::find_if(children_.begin(), children_.end(), [&](const Child& child) { return child.key == key; });
   return static_cast<std::size_t>(found - children_.begin());
 }
 

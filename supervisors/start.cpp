@@ -31,24 +31,28 @@ std::string fault_of(const SupervisorSpec& spec) {
   const SupervisorOptions& options = spec.options();
   if (options.id.empty()) return "a supervisor has an empty id";
   if (options.id.find('/') != std::string::npos) return "the id \"" + options.id + "\" contains a '/'";
-  if (options.intensity.within <= Duration::zero()) return "supervisor \"" + options.id + "\": intensity.within must be longer than zero";
+  if (options.intensity.within <= Duration::zero())
+    return "supervisor \"" + options.id + "\": intensity.within must be longer than zero";
   if (is_negative(options.shutdown)) return "supervisor \"" + options.id + "\": shutdown must not be negative";
   if (options.backoff.is_on()) {
     const Exponential& e = options.backoff.exponential();
     if (e.first < Duration::zero() || e.cap < e.first || !(e.factor >= 1.0) || !(e.jitter >= 0.0 && e.jitter <= 0.5) ||
         e.reset_after < Duration::zero()) {
-      return "supervisor \"" + options.id + "\": backoff needs 0 <= first <= cap, factor >= 1, 0 <= jitter <= 0.5 and reset_after >= 0";
+      return "supervisor \"" + options.id +
+             "\": backoff needs 0 <= first <= cap, factor >= 1, 0 <= jitter <= 0.5 and reset_after >= 0";
     }
   }
   std::set<std::string> ids;
   for (const ChildSpec& child : spec.children()) {
     if (child.id().empty()) return "a child of \"" + options.id + "\" has an empty id";
     if (child.id().find('/') != std::string::npos) return "the id \"" + child.id() + "\" contains a '/'";
-    if (!ids.insert(child.id()).second) return "supervisor \"" + options.id + "\" has two children with the id \"" + child.id() + "\"";
+    if (!ids.insert(child.id()).second)
+      return "supervisor \"" + options.id + "\" has two children with the id \"" + child.id() + "\"";
     const ChildOptions& c = child.options();
     if (c.start_within <= Duration::zero()) return "child \"" + c.id + "\": start_within must be longer than zero";
     if (is_negative(c.shutdown)) return "child \"" + c.id + "\": shutdown must not be negative";
-    if (const auto* const bounded = c.mailbox ? std::get_if<Bounded>(&*c.mailbox) : nullptr; bounded != nullptr && bounded->capacity == 0) {
+    if (const auto* const bounded = c.mailbox ? std::get_if<Bounded>(&*c.mailbox) : nullptr;
+        bounded != nullptr && bounded->capacity == 0) {
       return "child \"" + c.id + "\": a bounded mailbox needs a capacity of at least one";
     }
   }
@@ -72,7 +76,8 @@ std::string fault_in(const SupervisorSpec& root) {
 /// "workers/worker-3", from the chain of causes: each supervisor names the child that did not start.
 std::string failed_child(const ExitReason& reason) {
   std::string path;
-  for (const ExitReason* link = &reason; link != nullptr && link->text().starts_with(kFailedToStart); link = link->cause()) {
+  for (const ExitReason* link = &reason; link != nullptr && link->text().starts_with(kFailedToStart);
+       link = link->cause()) {
     if (!path.empty()) path += '/';
     path += link->text().substr(kFailedToStart.size());
   }
@@ -84,7 +89,8 @@ std::string failed_child(const ExitReason& reason) {
 Result<IntrusivePtr<Cell>, StartError> start_root(System& system, const SupervisorSpec& spec) {
   using Kind = StartError::Kind;
   if (this_thread.cell != nullptr) return Error{StartError{Kind::Blocking, {}, to_string(Kind::Blocking), {}}};
-  if (std::string fault = fault_in(spec); !fault.empty()) return Error{StartError{Kind::BadSpec, {}, std::move(fault), {}}};
+  if (std::string fault = fault_in(spec); !fault.empty())
+    return Error{StartError{Kind::BadSpec, {}, std::move(fault), {}}};
   Runtime& runtime = system.runtime();
   const StartError closing{Kind::Closing, {}, to_string(Kind::Closing), {}};
   if (!runtime.admit()) return Error{closing};
@@ -101,7 +107,8 @@ Result<IntrusivePtr<Cell>, StartError> start_root(System& system, const Supervis
     return Error{closing};
   }
   runtime.default_scheduler->submit(*cell);
-  while (ticket->progress.load(kAcquire) != Ticket::kDone) runtime.wait(ticket->progress, Ticket::kOpen, TimePoint::max());
+  while (ticket->progress.load(kAcquire) != Ticket::kDone)
+    runtime.wait(ticket->progress, Ticket::kOpen, TimePoint::max());
   if (ticket->ok) return cell;
   return Error{StartError{Kind::ChildFailed, failed_child(ticket->reason), ticket->reason.to_string(), ticket->reason}};
 }

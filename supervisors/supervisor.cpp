@@ -145,7 +145,8 @@ void Supervisor::Body::child_event(const ChildEvent& event) {
   }
   Child* const child = find(event.child);
   if (child == nullptr) return;  // a place that was given up
-  RuleEvent rule{.kind = RuleEvent::Kind::Exited, .child = child->key, .reason = event.reason, .verdict = event.verdict};
+  RuleEvent rule{
+      .kind = RuleEvent::Kind::Exited, .child = child->key, .reason = event.reason, .verdict = event.verdict};
   switch (event.kind) {
     case ChildEvent::Kind::Started:
       rule.kind = RuleEvent::Kind::Started;
@@ -156,7 +157,8 @@ void Supervisor::Body::child_event(const ChildEvent& event) {
       report(EventKind::ChildStartFailed, *child, event.reason.to_string());
       break;
     default:
-      report(event.reason.is_normal() ? EventKind::ChildStopped : EventKind::ChildFailed, *child, event.reason.to_string());
+      report(event.reason.is_normal() ? EventKind::ChildStopped : EventKind::ChildFailed, *child,
+             event.reason.to_string());
       break;
   }
   disarm(*child, Due::StartLimit);
@@ -176,14 +178,13 @@ void Supervisor::Body::perform(const RuleEffect& effect) {
     case RuleEffect::Kind::Up: return cell_.finish_start(nullptr);
     case RuleEffect::Kind::StartAborted: {
       const Child* const failed = find(effect.child);
-      const ExitReason reason =
-          ExitReason::shutdown(std::string{detail::kFailedToStart} + (failed == nullptr ? std::string{} : failed->spec->id()), effect.reason);
+      const ExitReason reason = ExitReason::shutdown(
+          std::string{detail::kFailedToStart} + (failed == nullptr ? std::string{} : failed->spec->id()),
+          effect.reason);
       end_ = End{.start_failed = true, .reason = reason};
       return finish();
     }
-    case RuleEffect::Kind::Down:
-      end_ = End{.start_failed = false, .reason = effect.reason};
-      return finish();
+    case RuleEffect::Kind::Down: end_ = End{.start_failed = false, .reason = effect.reason}; return finish();
     default: break;
   }
   Child* const child = find(effect.child);
@@ -207,7 +208,9 @@ void Supervisor::Body::perform(const RuleEffect& effect) {
       arm(*child, Due::Retry, effect.delay);
       break;
     case RuleEffect::Kind::Disarm: disarm(*child, Due::Retry); break;
-    case RuleEffect::Kind::LimitReached: report(EventKind::RestartLimitExceeded, *child, effect.reason.to_string()); break;
+    case RuleEffect::Kind::LimitReached:
+      report(EventKind::RestartLimitExceeded, *child, effect.reason.to_string());
+      break;
     case RuleEffect::Kind::Escalated: report(EventKind::Escalated, *child, effect.reason.to_string()); break;
     default: break;
   }
@@ -229,12 +232,13 @@ void Supervisor::Body::start_child(Child& child) {
                   .reason = ExitReason::error("the system is full or shutting down")});
   }
   const auto factory = child.spec->factory();
-  auto made = IntrusivePtr<Cell>::adopt(Cell::make(runtime, *runtime.default_scheduler, child.spec->ops(), factory.get(), &cell_));
+  auto made = IntrusivePtr<Cell>::adopt(
+      Cell::make(runtime, *runtime.default_scheduler, child.spec->ops(), factory.get(), &cell_));
   made->set_supervised();
   made->set_name(options.id, false);
   made->set_mailbox(options.mailbox ? *options.mailbox : runtime.mailbox_default);
   // A place that was killed, or whose supervisor was: its refs go on to the new cell.
-  if (child.cell) child.cell->set_successor(*made);
+  if (child.cell) made->continue_from(*child.cell);
   child.cell = made;
   places_->set(child.key, made);
   runtime.default_scheduler->submit_back(*made);
@@ -327,12 +331,14 @@ void Supervisor::Body::report(EventKind kind, const Child& child, std::string_vi
 }
 
 SupervisedChild* Supervisor::Body::find(detail::ChildKey key) noexcept {
-  const auto found = std::find_if(children_.begin(), children_.end(), [&](const Child& child) { return child.key == key; });
+  const auto found =
+      std::find_if(children_.begin(), children_.end(), [&](const Child& child) { return child.key == key; });
   return found == children_.end() ? nullptr : &*found;
 }
 
 SupervisedChild* Supervisor::Body::find(const Cell* place) noexcept {
-  const auto found = std::find_if(children_.begin(), children_.end(), [&](const Child& child) { return child.cell.get() == place; });
+  const auto found =
+      std::find_if(children_.begin(), children_.end(), [&](const Child& child) { return child.cell.get() == place; });
   return found == children_.end() ? nullptr : &*found;
 }
 

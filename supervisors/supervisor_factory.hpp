@@ -13,13 +13,16 @@ namespace coppice::detail {
 /// How the reason of a failed start begins; the child's id follows, its own reason is the cause.
 inline constexpr std::string_view kFailedToStart = "failed to start child ";
 
-/// Makes a supervisor's lives, and keeps the places of its children between them: refs of children survive their supervisor's restart.
+/// Makes a supervisor's lives, and keeps the places of its children between them: refs of children survive their
+/// supervisor's restart.
 ///
 /// Threads    places: under the mutex, any. construct(): the supervisor's turn.
 class SupervisorFactory final : public Factory {
  public:
-  explicit SupervisorFactory(std::shared_ptr<const SupervisorSpec> s) : spec{std::move(s)}, places_(spec->children().size()) {}
-  /// The supervisor's place is over: so are its children's. (They hold their parent, and it holds this: the circle ends here.)
+  explicit SupervisorFactory(std::shared_ptr<const SupervisorSpec> s)
+      : spec{std::move(s)}, places_(spec->children().size()) {}
+  /// The supervisor's place is over: so are its children's. (They hold their parent, and it holds this: the circle ends
+  /// here.)
   void retire() noexcept override;
   void visit_places(void (*visit)(void* context, Cell& place), void* context) const override;
   void construct(void* where) override { ::new (where) Supervisor(*this); }

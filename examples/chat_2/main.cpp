@@ -55,8 +55,8 @@ class Room : public coppice::Actor<Room> {
   coppice::Later<Lines> handle(History) {
     auto [promise, later] = reply_later<Lines>();
     ask(archive_, Fetch{name_}, 1s)
-        .then([promise = std::move(promise)](coppice::Result<Lines, coppice::AskError> lines) mutable {
-          if (lines) promise.set(std::move(*lines));  // otherwise it is dropped, and the asker hears NoReply
+        .then([owed = std::move(promise)](coppice::Result<Lines, coppice::AskError> lines) mutable {
+          if (lines) owed.set(std::move(*lines));  // otherwise it is dropped, and the asker hears NoReply
         });
     return std::move(later);
   }

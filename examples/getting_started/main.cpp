@@ -8,8 +8,8 @@
 #include <chrono>
 #include <stdexcept>
 
-#include <coppice/coppice.hpp>
 #include <fmt/format.h>
+#include <coppice/coppice.hpp>
 
 using namespace std::chrono_literals;
 

@@ -1,15 +1,15 @@
 // Let it crash: a supervised actor throws, and a new life of it answers through the same ref.
 //
 // It shows   no try, no catch, no repair: what one life broke dies with it, and its supervisor starts the next.
-// It prints  expected.txt; with --narrate the seven hops of the message that ended the life, which are those of the README.
-// Read       ../getting_started before; ../worker_pool after.
+// It prints  expected.txt; with --narrate the seven hops of the message that ended the life, which are those of the
+// README. Read       ../getting_started before; ../worker_pool after.
 
 #include <chrono>
 #include <stdexcept>
 #include <string>
 
-#include <coppice/coppice.hpp>
 #include <fmt/format.h>
+#include <coppice/coppice.hpp>
 
 #include "../support/arguments.hpp"
 #include "narrator.hpp"
@@ -36,10 +36,12 @@ class Bell : public coppice::Actor<Bell> {
  private:
   void tell() const {
     if (std::this_thread::get_id() != narrator_->main_thread()) {
-      narrator_->happened(Hop::Submit, "the scheduler hands " + path() + " to a worker, another thread than the sender's");
+      narrator_->happened(Hop::Submit,
+                          "the scheduler hands " + path() + " to a worker, another thread than the sender's");
     }
     if (self().phase() == coppice::Phase::Running) {
-      narrator_->happened(Hop::Run, fmt::format("the worker runs life {}; this is message {}", incarnation(), message_count() + 1));
+      narrator_->happened(
+          Hop::Run, fmt::format("the worker runs life {}; this is message {}", incarnation(), message_count() + 1));
     }
     narrator_->happened(Hop::Handle, "Bell::handle(Strike) throws");
   }

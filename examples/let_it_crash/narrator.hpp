@@ -6,15 +6,15 @@
 #include <string_view>
 #include <thread>
 
-#include <coppice/actor/monitor.hpp>
 #include <fmt/format.h>
+#include <coppice/actor/monitor.hpp>
 
 /// The way of a message that ends a life, in seven hops.
 enum class Hop : unsigned char { Send, Push, Submit, Run, Handle, Fail, Restart };
 inline constexpr std::array<std::string_view, 7> kHops{"send", "push", "submit", "run", "handle", "fail", "restart"};
 
-/// A monitor that keeps a line for each hop. The runtime reports the last two; the first five have no event of their own (they are a
-/// few nanoseconds each), so those who stand there say what they saw.
+/// A monitor that keeps a line for each hop. The runtime reports the last two; the first five have no event of their
+/// own (they are a few nanoseconds each), so those who stand there say what they saw.
 ///
 /// Threads    every function: any.
 class Narrator {

@@ -22,6 +22,6 @@ struct Books {
   Beginning beginning;
 };
 
-/// What does not add up, a sentence each. Empty: every order is done or undone, and each item's units and each customer's cents
-/// are what they were in the beginning, less what the done orders took.
+/// What does not add up, a sentence each. Empty: every order is done or undone, and each item's units and each
+/// customer's cents are what they were in the beginning, less what the done orders took.
 [[nodiscard]] std::vector<std::string> audit(const Books& books);

@@ -59,7 +59,8 @@ void Coordinator::answered(std::size_t order, const Answer& answer) {
     // Crashed, or late: whether the step was done is not known, and asking again is safe. Anything else does not pass.
     const bool passes = answer.error() == coppice::AskError::Crashed || answer.error() == coppice::AskError::Timeout;
     if (passes) return try_again(order);
-    return stop(coppice::ExitReason::error(std::string{"a service does not answer any more: "} + to_string(answer.error())));
+    return stop(
+        coppice::ExitReason::error(std::string{"a service does not answer any more: "} + to_string(answer.error())));
   }
   const Chaos::Blow blow = chaos_->strike(key_of(order, journal_->entries[order].step));
   if (blow == Chaos::Blow::Before) throw std::runtime_error{"injected before the journal was written"};

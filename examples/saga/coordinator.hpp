@@ -9,7 +9,8 @@
 
 #include "services.hpp"
 
-/// A forward step is asked for at most so many times; then the order is undone. An undoing is asked for until it is done.
+/// A forward step is asked for at most so many times; then the order is undone. An undoing is asked for until it is
+/// done.
 inline constexpr unsigned kAttempts = 4;
 
 /// Whom the coordinator works with.
@@ -19,11 +20,12 @@ struct Services {
   coppice::ActorRef<Carrier> carrier;
 };
 
-/// To the coordinator: answer when every order is done or undone. Ask again when there is no answer: the life that had promised
-/// it may have crashed.
+/// To the coordinator: answer when every order is done or undone. Ask again when there is no answer: the life that had
+/// promised it may have crashed.
 struct WhenOver {};
 
-/// Runs a saga for each order, some at a time. What it must not forget is in the journal; a new life goes on from there.
+/// Runs a saga for each order, some at a time. What it must not forget is in the journal; a new life goes on from
+/// there.
 class Coordinator : public coppice::Actor<Coordinator> {
  public:
   Coordinator(std::shared_ptr<const std::vector<OrderPtr>> orders, std::shared_ptr<Journal> journal, Services services,

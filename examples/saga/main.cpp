@@ -1,9 +1,11 @@
-// A saga for each order: reserve stock, charge the customer, ship; and undo, in reverse, what was done when a step fails.
+// A saga for each order: reserve stock, charge the customer, ship; and undo, in reverse, what was done when a step
+// fails.
 //
 // It shows   services and a coordinator that crash in the middle of it (--crash-every K) and are started again by their
-//            supervisors. What must survive lives outside them (store.hpp); a step that is asked for twice is done once; at the end
-//            every order is done or undone, and stock and money add up to the unit.
-// It prints  the orders that are done and those that are undone, crashes and restarts, the sums. --json writes the same to a file.
+//            supervisors. What must survive lives outside them (store.hpp); a step that is asked for twice is done
+//            once; at the end every order is done or undone, and stock and money add up to the unit.
+// It prints  the orders that are done and those that are undone, crashes and restarts, the sums. --json writes the same
+// to a file.
 //            Every item begins with --units, every customer with --cents. Exit codes: see report.hpp.
 // Read       ../worker_pool before; then steps.hpp, store.hpp, services.cpp, coordinator.cpp, this file.
 
@@ -11,8 +13,8 @@
 #include <limits>
 #include <memory>
 
-#include <coppice/coppice.hpp>
 #include <fmt/format.h>
+#include <coppice/coppice.hpp>
 
 #include "../support/arguments.hpp"
 #include "../support/crash_counter.hpp"
@@ -28,7 +30,8 @@ using System = coppice::BasicActorSystem<examples::CrashCounter>;
 
 std::optional<int> read_arguments(Options& options, int argc, char** argv) {
   constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
-  CLI::App app{"Reserves, charges and ships each order of a file with actors that crash, and undoes what cannot be finished."};
+  CLI::App app{
+      "Reserves, charges and ships each order of a file with actors that crash, and undoes what cannot be finished."};
   app.add_option("ORDERS.csv", options.orders, "order_id,customer,item,quantity,price_cents")->required();
   app.add_option("--crash-every", options.crash_every, "Crash each actor at every so-manieth step it takes part in")
       ->check(examples::whole_number(1, kMost));
@@ -75,17 +78,18 @@ struct Store {
 /// As many restarts as there can be crashes: six steps an order, and the attempts at one of them.
 coppice::Intensity patience(std::size_t orders) {
   const std::uint64_t most = std::numeric_limits<std::uint32_t>::max() - 1;
-  return {.restarts = static_cast<std::uint32_t>(std::min<std::uint64_t>(orders * 6 + kAttempts, most)), .within = 100ms};
+  return {.restarts = static_cast<std::uint32_t>(std::min<std::uint64_t>(orders * 6 + kAttempts, most)),
+          .within = 100ms};
 }
 
 /// Runs all sagas to their end. Why they did not come to it, or nothing.
 std::string run_sagas(System& system, const std::vector<OrderPtr>& orders, const Store& store, const Options& options) {
   const coppice::Intensity intensity = patience(orders.size());
-  const auto services = system.start(coppice::supervisor(
-      {.id = "services", .strategy = coppice::OneForOne{}, .intensity = intensity},
-      coppice::child<Warehouse>({.id = "warehouse"}, store.stock, store.at_warehouse),
-      coppice::child<Bank>({.id = "bank"}, store.accounts, store.at_bank),
-      coppice::child<Carrier>({.id = "carrier"}, store.parcels, store.at_carrier)));
+  const auto services =
+      system.start(coppice::supervisor({.id = "services", .strategy = coppice::OneForOne{}, .intensity = intensity},
+                                       coppice::child<Warehouse>({.id = "warehouse"}, store.stock, store.at_warehouse),
+                                       coppice::child<Bank>({.id = "bank"}, store.accounts, store.at_bank),
+                                       coppice::child<Carrier>({.id = "carrier"}, store.parcels, store.at_carrier)));
   if (!services) return services.error().reason.to_string();
   const Services refs{services->child<Warehouse>("warehouse").value(), services->child<Bank>("bank").value(),
                       services->child<Carrier>("carrier").value()};
@@ -94,7 +98,8 @@ std::string run_sagas(System& system, const std::vector<OrderPtr>& orders, const
   const auto sagas = system.start(coppice::supervisor(
       {.id = "sagas", .intensity = intensity},
       coppice::child<Coordinator>({.id = "coordinator"}, std::make_shared<const std::vector<OrderPtr>>(orders),
-                                  store.journal, refs, store.at_coordinator, static_cast<std::size_t>(options.in_flight))));
+                                  store.journal, refs, store.at_coordinator,
+                                  static_cast<std::size_t>(options.in_flight))));
   if (!sagas) return sagas.error().reason.to_string();
   const auto coordinator = sagas->child<Coordinator>("coordinator").value();
 

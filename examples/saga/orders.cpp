@@ -2,8 +2,8 @@
 
 #include <csv.h>
 
-#include <charconv>
 #include <cerrno>
+#include <charconv>
 #include <fstream>
 #include <map>
 #include <string_view>
@@ -108,7 +108,8 @@ class Reader {
     return false;
   }
 
-  bool read_number(std::string_view name, const std::string& text, std::int64_t low, std::int64_t high, std::int64_t& to) {
+  bool read_number(std::string_view name, const std::string& text, std::int64_t low, std::int64_t high,
+                   std::int64_t& to) {
     const char* const end = text.data() + text.size();
     const auto [stopped, error] = std::from_chars(text.data(), end, to);
     if (error == std::errc{} && stopped == end && to >= low && to <= high) return true;

@@ -33,6 +33,6 @@ struct Orders {
   std::string problem;  ///< why there are no orders at all; empty: there are
 };
 
-/// Reads a file of `order_id,customer,item,quantity,price_cents`, with that line as its header and one order in each further line.
-/// A row that is none is noted, and the next one read.
+/// Reads a file of `order_id,customer,item,quantity,price_cents`, with that line as its header and one order in each
+/// further line. A row that is none is noted, and the next one read.
 [[nodiscard]] Orders read_orders(const std::string& path);

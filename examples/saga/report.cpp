@@ -66,7 +66,8 @@ void print_ids(const std::vector<OrderPtr>& orders) {
   for (std::size_t first = 0, last = 0; first < orders.size(); first = ++last) {
     while (last + 1 < orders.size() && follows(orders[last]->id, orders[last + 1]->id)) ++last;
     const std::string begin = printable(orders[first]->id);
-    put(first == last ? begin : fmt::format("{}{}{}", begin, last - first > 1 ? "-" : ", ", printable(orders[last]->id)));
+    put(first == last ? begin
+                      : fmt::format("{}{}{}", begin, last - first > 1 ? "-" : ", ", printable(orders[last]->id)));
   }
   if (!line.empty()) fmt::print("    {}\n", line);
 }
@@ -109,8 +110,8 @@ void print_what_is_wrong(const Finished& finished) {
   if (!finished.gave_up.empty()) fmt::print(stderr, "saga: the coordinator gave up: {}\n", finished.gave_up);
   if (!crashes_add_up(finished)) {
     const Tally all = finished.crashes.all();
-    fmt::print(stderr, "saga: {} crashes were injected; the supervisors saw {} crashes and {} restarts\n", finished.injected,
-               all.crashes, all.restarts);
+    fmt::print(stderr, "saga: {} crashes were injected; the supervisors saw {} crashes and {} restarts\n",
+               finished.injected, all.crashes, all.restarts);
   }
   if (!finished.in_order) fmt::print(stderr, "saga: the system did not shut down in order\n");
 }
@@ -146,9 +147,13 @@ nlohmann::ordered_json as_json(const Options& options, const Finished& finished)
   report["example"] = "saga";
   report["exit_code"] = exit_code(finished);
   report["options"] = {{"crash_every", options.crash_every ? Json(*options.crash_every) : Json(nullptr)},
-                       {"in_flight", options.in_flight}, {"units", options.units}, {"cents", options.cents}};
-  report["orders"] = {{"read", books.orders.size()}, {"malformed", finished.malformed.size()},
-                      {"done", done.size()}, {"undone", undone.size()}};
+                       {"in_flight", options.in_flight},
+                       {"units", options.units},
+                       {"cents", options.cents}};
+  report["orders"] = {{"read", books.orders.size()},
+                      {"malformed", finished.malformed.size()},
+                      {"done", done.size()},
+                      {"undone", undone.size()}};
   report["crashes"] = {{"injected", finished.injected}, {"crashes", all.crashes}, {"restarts", all.restarts}};
   report["actors"] = Json::array();
   for (const char* const place : kPlaces) {
@@ -164,7 +169,8 @@ nlohmann::ordered_json as_json(const Options& options, const Finished& finished)
   report["stock"] = {{"left", books.stock.units}, {"shipped", books.parcels.units}};
   report["money"] = {{"left", books.accounts.cents}, {"paid", books.accounts.taken}};
   report["malformed"] = Json::array();
-  for (const Malformed& row : finished.malformed) report["malformed"].push_back({{"line", row.line}, {"what", row.what}});
+  for (const Malformed& row : finished.malformed)
+    report["malformed"].push_back({{"line", row.line}, {"what", row.what}});
   report["wrong"] = finished.wrong;
   return report;
 }

@@ -25,9 +25,9 @@ struct Finished {
   std::vector<Malformed> malformed = {};
   std::uint64_t injected = 0;
   const examples::CrashCounter& crashes;  ///< what the supervisors reported
-  std::string gave_up = {};                    ///< why it ended before the work did; empty: it did not
+  std::string gave_up = {};               ///< why it ended before the work did; empty: it did not
   bool in_order = false;                  ///< the system shut down in time, and every message is accounted for
-  std::vector<std::string> wrong = {};         ///< what the audit found
+  std::vector<std::string> wrong = {};    ///< what the audit found
 };
 
 /// 0: every order is done or undone. 1: what the example shows did not happen. 2: that, but rows were malformed.

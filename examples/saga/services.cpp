@@ -4,8 +4,8 @@
 
 namespace {
 
-/// Does a step unless it was done before. Step and note of it are one: the note's place is made before, and `apply` does not throw.
-/// (A database would put both into one transaction.)
+/// Does a step unless it was done before. Step and note of it are one: the note's place is made before, and `apply`
+/// does not throw. (A database would put both into one transaction.)
 template <class F>
 Verdict apply_once(Applied& applied, Chaos& chaos, StepKey key, F apply) {
   const Chaos::Blow blow = chaos.strike(key);

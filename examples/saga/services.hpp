@@ -7,8 +7,8 @@
 #include "orders.hpp"
 #include "store.hpp"
 
-// Three services, each with a step and its undoing. A step that comes again is answered as before and not done again; an undoing
-// undoes what was done, and nothing if nothing was.
+// Three services, each with a step and its undoing. A step that comes again is answered as before and not done again;
+// an undoing undoes what was done, and nothing if nothing was.
 
 struct Reserve {
   OrderPtr order;
@@ -34,7 +34,8 @@ inline constexpr std::int64_t kParcelUnitsMax = 20;
 
 class Warehouse : public coppice::Actor<Warehouse> {
  public:
-  Warehouse(std::shared_ptr<Stock> stock, std::shared_ptr<Chaos> chaos) : stock_{std::move(stock)}, chaos_{std::move(chaos)} {}
+  Warehouse(std::shared_ptr<Stock> stock, std::shared_ptr<Chaos> chaos)
+      : stock_{std::move(stock)}, chaos_{std::move(chaos)} {}
   Verdict handle(const Reserve& reserve);
   Verdict handle(const Release& release);
 

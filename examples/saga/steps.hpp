@@ -1,6 +1,7 @@
 #pragma once
 
-/// What a saga does next for its order. Forward are the first three; when one fails, those that were done are undone in reverse.
+/// What a saga does next for its order. Forward are the first three; when one fails, those that were done are undone in
+/// reverse.
 ///
 ///     Reserve -> Charge -> Ship -> Done            each arrow: the step was done
 ///        |          |        |

@@ -12,8 +12,9 @@
 #include "orders.hpp"
 #include "steps.hpp"
 
-// What outlives a crash: the stand-in for databases. Each object belongs to one actor's place, is reached through a shared_ptr by the
-// life that is on, and needs no lock, because the lives of a place never overlap. main looks at it when the system is down.
+// What outlives a crash: the stand-in for databases. Each object belongs to one actor's place, is reached through a
+// shared_ptr by the life that is on, and needs no lock, because the lives of a place never overlap. main looks at it
+// when the system is down.
 
 /// One step of one order, as a number: what makes a repetition known as one.
 using StepKey = std::uint64_t;
@@ -52,8 +53,9 @@ struct Journal {
   std::size_t over = 0;
 };
 
-/// Injects crashes into one place: at the first attempt at each so-manieth step, or at every attempt at one step. Turn by turn they
-/// come before the step is done and after it; in both cases whoever asked for it hears nothing but "crashed".
+/// Injects crashes into one place: at the first attempt at each so-manieth step, or at every attempt at one step. Turn
+/// by turn they come before the step is done and after it; in both cases whoever asked for it hears nothing but
+/// "crashed".
 class Chaos {
  public:
   enum class Blow : unsigned char { None, Before, After };

@@ -22,7 +22,8 @@ namespace examples {
   return CLI::Validator{check, fmt::format("[{} to {}]", low, high)};
 }
 
-/// Reads the command line. The code to exit with when that is all: 0 after --help, 1 after a mistake, which it has explained.
+/// Reads the command line. The code to exit with when that is all: 0 after --help, 1 after a mistake, which it has
+/// explained.
 [[nodiscard]] inline std::optional<int> parse(CLI::App& app, int argc, char** argv) {
   try {
     app.parse(argc, argv);

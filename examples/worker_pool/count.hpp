@@ -17,8 +17,8 @@ struct Counts {
   }
 };
 
-/// Counts one file, piece by piece, as `LC_ALL=C wc` does (GNU coreutils 9.1): a line is a newline; white space ends a word; a
-/// printable character begins one; any other byte does neither, so "a\1b" is one word and "\1" none.
+/// Counts one file, piece by piece, as `LC_ALL=C wc` does (GNU coreutils 9.1): a line is a newline; white space ends a
+/// word; a printable character begins one; any other byte does neither, so "a\1b" is one word and "\1" none.
 class WordCounter {
  public:
   void add(std::span<const char> piece);

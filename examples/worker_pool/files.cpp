@@ -11,7 +11,8 @@
 
 namespace {
 
-/// A directory that is being looked through. They stand on a stack of their own: no depth of the tree can overflow ours.
+/// A directory that is being looked through. They stand on a stack of their own: no depth of the tree can overflow
+/// ours.
 struct Open {
   dev_t device;
   ino_t inode;
@@ -56,7 +57,7 @@ class Walk {
   }
 
   void visit(const std::string& path) {
-    struct stat status {};
+    struct stat status{};
     if (::stat(path.c_str(), &status) != 0) {
       fail(path, why_no_status(path, errno));
     } else if (S_ISDIR(status.st_mode)) {
@@ -71,7 +72,7 @@ class Walk {
   }
 
   static std::string why_no_status(const std::string& path, int error) {
-    struct stat link {};
+    struct stat link{};
     if (error == ENOENT && ::lstat(path.c_str(), &link) == 0) return "is a symbolic link to nothing";
     return words_of(error);
   }

@@ -25,6 +25,6 @@ struct Found {
   std::uint64_t bytes = 0;
 };
 
-/// Looks below `paths`. Symbolic links are followed, as by `find -L`; a directory inside itself is reported, not entered. Comes back
-/// early with what it has when the program is interrupted.
+/// Looks below `paths`. Symbolic links are followed, as by `find -L`; a directory inside itself is reported, not
+/// entered. Comes back early with what it has when the program is interrupted.
 [[nodiscard]] Found find_files(const std::vector<std::string>& paths);

@@ -19,7 +19,7 @@ void note(int signal) {
 }  // namespace
 
 void catch_interrupts() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = &note;
   action.sa_flags = SA_RESTART;  // nobody's read() needs to know
   sigemptyset(&action.sa_mask);

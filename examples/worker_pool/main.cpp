@@ -1,9 +1,11 @@
 // A pool of workers that crash: counts lines, words and bytes of every file below some paths.
 //
-// It shows   work shared out by a coordinator to supervised workers. With --crash-every K each K-th file crashes its worker when
-//            half of it is counted: the half dies with the worker, the supervisor starts the worker again, the file is counted
-//            again, and the totals are those of `LC_ALL=C wc`.
-// It prints  a progress bar while stderr is a terminal; what could not be counted, a line each; a table of jobs, crashes and
+// It shows   work shared out by a coordinator to supervised workers. With --crash-every K each K-th file crashes its
+// worker when
+//            half of it is counted: the half dies with the worker, the supervisor starts the worker again, the file is
+//            counted again, and the totals are those of `LC_ALL=C wc`.
+// It prints  a progress bar while stderr is a terminal; what could not be counted, a line each; a table of jobs,
+// crashes and
 //            restarts; the totals. --json writes the same to a file. Exit codes: see report.hpp.
 // Read       ../let_it_crash before; then worker.cpp, coordinator.cpp, this file; ../saga after.
 
@@ -11,8 +13,8 @@
 #include <chrono>
 #include <limits>
 
-#include <coppice/coppice.hpp>
 #include <fmt/format.h>
+#include <coppice/coppice.hpp>
 
 #include "../support/arguments.hpp"
 #include "../support/crash_counter.hpp"
@@ -29,7 +31,8 @@ namespace {
 using System = coppice::BasicActorSystem<examples::CrashCounter>;
 
 std::optional<int> read_arguments(Options& options, int argc, char** argv) {
-  CLI::App app{"Counts lines, words and bytes of every file below the paths, as `LC_ALL=C wc` does, with a supervised pool."};
+  CLI::App app{
+      "Counts lines, words and bytes of every file below the paths, as `LC_ALL=C wc` does, with a supervised pool."};
   app.add_option("PATH", options.paths, "Files and directories; symbolic links are followed")->required();
   app.add_option("--workers", options.workers, "How many workers")
       ->check(examples::whole_number(1, 1'024))
@@ -53,9 +56,9 @@ Outcome count(System& system, const Options& options, Found found) {
   const auto coordinator = system.spawn<Coordinator>({.name = "coordinator"}, std::move(found), options.workers,
                                                      Injection{.every = options.crash_every, .poison = options.poison});
   const auto display = system.spawn<Display>({.name = "display"}, coordinator);
-  const auto pool = system.start(coppice::supervisor(
-      {.id = "pool", .strategy = coppice::OneForOne{}, .intensity = intensity},
-      coppice::children<Worker>(options.workers, "worker-{}", CoordinatorRef{coordinator})));
+  const auto pool = system.start(
+      coppice::supervisor({.id = "pool", .strategy = coppice::OneForOne{}, .intensity = intensity},
+                          coppice::children<Worker>(options.workers, "worker-{}", CoordinatorRef{coordinator})));
   if (!pool) return {.gave_up = "it did not start: " + pool.error().reason.to_string()};
 
   auto outcome = coordinator.ask(Run{*pool}, coppice::kForever).get();

@@ -9,7 +9,8 @@
 #include "count.hpp"
 #include "files.hpp"
 
-// What coordinator and workers say to each other. Each knows the other through a Protocol only, so neither needs the other's class.
+// What coordinator and workers say to each other. Each knows the other through a Protocol only, so neither needs the
+// other's class.
 
 /// To a worker: count this file.
 struct Count {
@@ -71,8 +72,8 @@ inline constexpr std::size_t kEmptyNamed = 10;
 /// What came out.
 struct Outcome {
   Counts totals = {};
-  std::uint64_t files = 0;    ///< counted
-  std::uint64_t found = 0;    ///< to count
+  std::uint64_t files = 0;  ///< counted
+  std::uint64_t found = 0;  ///< to count
   std::uint64_t retries = 0;
   std::uint64_t injected = 0;  ///< crashes that workers were told to have, and had
   std::uint64_t empty = 0;     ///< files without a byte

@@ -59,8 +59,8 @@ void print_totals(const Outcome& outcome) {
 void print_what_is_wrong(const Finished& finished) {
   const Outcome& outcome = finished.outcome;
   if (finished.signal != 0) {
-    fmt::print(stderr, "worker_pool: interrupted: {} of {} files were counted, and the totals are theirs\n", outcome.files,
-               outcome.found);
+    fmt::print(stderr, "worker_pool: interrupted: {} of {} files were counted, and the totals are theirs\n",
+               outcome.files, outcome.found);
     return;
   }
   if (!outcome.gave_up.empty()) fmt::print(stderr, "worker_pool: the pool gave up: {}\n", outcome.gave_up);
@@ -99,8 +99,12 @@ nlohmann::ordered_json as_json(const Options& options, const Finished& finished)
   report["interrupted"] = finished.signal != 0;
   report["options"]["workers"] = options.workers;
   report["options"]["crash_every"] = options.crash_every ? Json(*options.crash_every) : Json(nullptr);
-  report["totals"] = {{"lines", outcome.totals.lines}, {"words", outcome.totals.words}, {"bytes", outcome.totals.bytes}};
-  report["files"] = {{"found", outcome.found}, {"counted", outcome.files}, {"empty", outcome.empty}, {"failed", outcome.failures.size()}};
+  report["totals"] = {
+      {"lines", outcome.totals.lines}, {"words", outcome.totals.words}, {"bytes", outcome.totals.bytes}};
+  report["files"] = {{"found", outcome.found},
+                     {"counted", outcome.files},
+                     {"empty", outcome.empty},
+                     {"failed", outcome.failures.size()}};
   report["crashes"] = {{"injected", outcome.injected},
                        {"crashes", all.crashes},
                        {"restarts", all.restarts},
@@ -113,8 +117,7 @@ nlohmann::ordered_json as_json(const Options& options, const Finished& finished)
   }
   report["failures"] = Json::array();
   for (const Failure& failure : outcome.failures) {
-    report["failures"].push_back(
-        {{"path", failure.path}, {"reason", failure.reason}, {"attempts", failure.attempts}});
+    report["failures"].push_back({{"path", failure.path}, {"reason", failure.reason}, {"attempts", failure.attempts}});
   }
   return report;
 }

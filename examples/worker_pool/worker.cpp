@@ -19,8 +19,8 @@ std::string words_of(int error) { return std::generic_category().message(error);
 }  // namespace
 
 void Worker::on_start() {
-  // By a message to itself: when it is handled, the supervisor has heard that this life runs, so what it counts is complete by
-  // the time the coordinator hears of it.
+  // By a message to itself: when it is handled, the supervisor has heard that this life runs, so what it counts is
+  // complete by the time the coordinator hears of it.
   self().send(Hello{});
 }
 
@@ -39,7 +39,7 @@ bool Worker::open() {
     give_up(words_of(errno));
     return false;
   }
-  struct stat status {};
+  struct stat status{};
   if (::fstat(file_, &status) != 0 || !S_ISREG(status.st_mode)) {
     give_up("is no longer a file");
     return false;

@@ -5,8 +5,8 @@
 
 #include "messages.hpp"
 
-/// Counts one file at a time, a piece a message, so that a big file does not keep others from the thread. What it has counted is
-/// its own until the file is done: a crash takes the part with it.
+/// Counts one file at a time, a piece a message, so that a big file does not keep others from the thread. What it has
+/// counted is its own until the file is done: a crash takes the part with it.
 class Worker : public coppice::Actor<Worker> {
  public:
   explicit Worker(CoordinatorRef coordinator) : coordinator_{std::move(coordinator)} {}

@@ -1,10 +1,11 @@
 #pragma once
 
-/// Asio for actors: an actor is a strand in Asio's own sense. Sockets, timers and anything else made with its executor run serialized
-/// with its messages, without locks. Opt-in, since Asio costs a second to compile.
+/// Asio for actors: an actor is a strand in Asio's own sense. Sockets, timers and anything else made with its executor
+/// run serialized with its messages, without locks. Opt-in, since Asio costs a second to compile.
 
-// A standard header before the first of Asio's: its configuration looks for the library's, and would otherwise choose another way to
-// allocate than the translation units that include one first. (Asio 1.22; allocation and release would not match.)
+// A standard header before the first of Asio's: its configuration looks for the library's, and would otherwise choose
+// another way to allocate than the translation units that include one first. (Asio 1.22; allocation and release would
+// not match.)
 #include <cstdlib>
 
 #if defined(__clang__) && !defined(ASIO_HAS_CO_AWAIT) && defined(__cpp_impl_coroutine)
@@ -45,7 +46,9 @@ struct ClosureEnvelope : Envelope {
     std::move(self.function)();
     return Outcome::Handled;
   }
-  static void destroy_closure(Envelope& envelope) { std::destroy_at(&static_cast<ClosureEnvelope&>(envelope).function); }
+  static void destroy_closure(Envelope& envelope) {
+    std::destroy_at(&static_cast<ClosureEnvelope&>(envelope).function);
+  }
   static const EnvelopeOps kOps;
 
   union {
@@ -55,17 +58,17 @@ struct ClosureEnvelope : Envelope {
 };
 struct Closure {};
 template <class F>
-const EnvelopeOps ClosureEnvelope<F>::kOps{&handle_closure, nullptr, &destroy_closure, &kTypeInfo<Closure>, nullptr,
-                                           sizeof(ClosureEnvelope<F>), false};
+const EnvelopeOps ClosureEnvelope<F>::kOps{
+    &handle_closure, nullptr, &destroy_closure, &kTypeInfo<Closure>, nullptr, sizeof(ClosureEnvelope<F>), false};
 
 }  // namespace detail
 
-/// Models Asio's executor: what is executed on it runs as a message of its actor, in order with the others, one at a time.
+/// Models Asio's executor: what is executed on it runs as a message of its actor, in order with the others, one at a
+/// time.
 ///
 /// Threads    any.
-/// Ownership  keeps the place's address valid, not the actor alive. A function whose life has ended is destroyed, not run.
-/// Order      the mailbox's.
-/// Failure    what the function throws is the actor's crash.
+/// Ownership  keeps the place's address valid, not the actor alive. A function whose life has ended is destroyed, not
+/// run. Order      the mailbox's. Failure    what the function throws is the actor's crash.
 class ActorExecutor {
  public:
   explicit ActorExecutor(detail::Cell& cell) noexcept
@@ -82,7 +85,9 @@ class ActorExecutor {
     detail::deliver(*cell_, detail::make_envelope<detail::ClosureEnvelope<Function>>(std::forward<F>(f), incarnation_));
   }
 
-  [[nodiscard]] asio::execution_context& query(asio::execution::context_t) const { return detail::io_context_of(*cell_->runtime()); }
+  [[nodiscard]] asio::execution_context& query(asio::execution::context_t) const {
+    return detail::io_context_of(*cell_->runtime());
+  }
   [[nodiscard]] asio::execution::blocking_t query(asio::execution::blocking_t) const noexcept {
     return may_run_here_ ? asio::execution::blocking_t{asio::execution::blocking.possibly}
                          : asio::execution::blocking_t{asio::execution::blocking.never};
@@ -122,7 +127,8 @@ namespace detail {
 template <class Executor>
 class ForeignScheduler final : public Scheduler {
  public:
-  ForeignScheduler(Runtime& runtime, const Executor& executor) : Scheduler{&runtime}, executor_{never_inline(executor)} {}
+  ForeignScheduler(Runtime& runtime, const Executor& executor)
+      : Scheduler{&runtime}, executor_{never_inline(executor)} {}
 
   void submit(Runnable& runnable) noexcept override {
     asio::execution::execute(executor_, [&runnable] { run(runnable); });
@@ -133,7 +139,9 @@ class ForeignScheduler final : public Scheduler {
 
  private:
   // Nothing may run inline inside another actor's handler.
-  static auto never_inline(const Executor& executor) { return asio::require(executor, asio::execution::blocking.never); }
+  static auto never_inline(const Executor& executor) {
+    return asio::require(executor, asio::execution::blocking.never);
+  }
   decltype(asio::require(std::declval<const Executor&>(), asio::execution::blocking.never)) executor_;
 };
 

@@ -98,7 +98,8 @@ Cell& dead_cell() noexcept {
 Cell* take_construction(const TypeInfo* type) noexcept {
   Construction* const construction = this_thread.construction;
   // Matched by type: a message or a member that happens to be an actor class must not take its host's place.
-  if (construction == nullptr || construction->cell == nullptr || !same_type(construction->type, type)) return &dead_cell();
+  if (construction == nullptr || construction->cell == nullptr || !same_type(construction->type, type))
+    return &dead_cell();
   return std::exchange(construction->cell, nullptr);
 }
 
@@ -125,12 +126,15 @@ Particulars particulars_of(const Cell& cell) noexcept {
 
 }  // namespace
 
-IntrusivePtr<Cell> sender_of(const Cell& cell) noexcept { return IntrusivePtr<Cell>::share(particulars_of(cell).sender); }
+IntrusivePtr<Cell> sender_of(const Cell& cell) noexcept {
+  return IntrusivePtr<Cell>::share(particulars_of(cell).sender);
+}
 
 MessageInfo info_of(const Cell& cell) {
   const Particulars p = particulars_of(cell);
   return MessageInfo{RefAccess::make<AnyRef>(IntrusivePtr<Cell>::share(p.sender)),
-                     RefAccess::make<AnyRef>(IntrusivePtr<Cell>::share(p.reply_to)), p.correlation_id, p.sent_at, p.deadline};
+                     RefAccess::make<AnyRef>(IntrusivePtr<Cell>::share(p.reply_to)), p.correlation_id, p.sent_at,
+                     p.deadline};
 }
 
 void* ask_in_hand(const Cell& cell, const TypeInfo* reply) noexcept {
@@ -356,13 +360,14 @@ void Ticket::fire_late(Timer& timer) noexcept {
 
 // ---- spawn ----
 
-Result<IntrusivePtr<Cell>, SpawnError> spawn_cell(Runtime& runtime, Cell* parent, const ActorOps& ops, IntrusivePtr<Factory> factory,
-                                                  const SpawnOptions& options) {
+Result<IntrusivePtr<Cell>, SpawnError> spawn_cell(Runtime& runtime, Cell* parent, const ActorOps& ops,
+                                                  IntrusivePtr<Factory> factory, const SpawnOptions& options) {
   const MailboxOptions& mailbox = options.mailbox ? *options.mailbox : runtime.mailbox_default;
   if (const auto* const bounded = std::get_if<Bounded>(&mailbox); bounded != nullptr && bounded->capacity == 0) {
     return Error{SpawnError::BadOption};
   }
-  if (parent != nullptr && parent->is_ending()) return Error{SpawnError::Closing};  // in on_stop or the destructor: nobody would stop it
+  if (parent != nullptr && parent->is_ending())
+    return Error{SpawnError::Closing};  // in on_stop or the destructor: nobody would stop it
   if (!runtime.admit()) return Error{runtime.is_closing() ? SpawnError::Closing : SpawnError::LimitReached};
   Scheduler* scheduler = options.on.resolve(runtime);
   if (scheduler == nullptr) scheduler = runtime.default_scheduler;
@@ -394,8 +399,8 @@ IntrusivePtr<Cell> checked_spawn(Result<IntrusivePtr<Cell>, SpawnError> spawned,
 #if !defined(NDEBUG) || defined(COPPICE_ASSERTIONS)
   // A shutdown may come at any moment: that one is nobody's mistake.
   if (spawned.error() != SpawnError::Closing) {
-    std::fprintf(stderr, "coppice: cannot spawn \"%s\": %s. Use try_spawn where that may happen.\n", options.name.c_str(),
-                 to_string(spawned.error()));
+    std::fprintf(stderr, "coppice: cannot spawn \"%s\": %s. Use try_spawn where that may happen.\n",
+                 options.name.c_str(), to_string(spawned.error()));
     std::abort();
   }
 #else

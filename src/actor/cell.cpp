@@ -12,8 +12,9 @@ static_assert(sizeof(Cell) == 144, "an idle actor without state must fit into 16
 
 Cell::Cell(Runtime& runtime, Scheduler& scheduler, const ActorOps& ops, Factory* factory, Cell* parent) noexcept
     : Runnable{runtime}, scheduler_{&scheduler}, ops_{&ops}, parent_{parent}, factory_{factory}, id_{runtime.new_id()} {
-  COPPICE_ASSERT(reinterpret_cast<std::byte*>(&outlet_) - reinterpret_cast<std::byte*>(&bound_ + 1) >= std::ptrdiff_t{kCacheLine},
-                 "senders and owner must not share a cache line");
+  COPPICE_ASSERT(
+      reinterpret_cast<std::byte*>(&outlet_) - reinterpret_cast<std::byte*>(&bound_ + 1) >= std::ptrdiff_t{kCacheLine},
+      "senders and owner must not share a cache line");
   mailbox().open(true);
   runtime.add_ref();
   refs_.add();  // the place's own
@@ -34,7 +35,8 @@ Cell::~Cell() {
 
 Cell* Cell::make(Runtime& runtime, Scheduler& scheduler, const ActorOps& ops, Factory* factory, Cell* parent) {
   const std::size_t bytes = state_offset(ops) + ops.bytes;
-  void* const block = ops.alignment > 16 ? ::operator new(bytes, std::align_val_t{ops.alignment}) : allocate_block(bytes);
+  void* const block =
+      ops.alignment > 16 ? ::operator new(bytes, std::align_val_t{ops.alignment}) : allocate_block(bytes);
   return ::new (block) Cell(runtime, scheduler, ops, factory, parent);
 }
 
@@ -96,10 +98,19 @@ void Cell::set_name(std::string_view name, bool registered) {
   extras().registered = registered;
 }
 
+void Cell::continue_from(Cell& killed) {
+  id_ = killed.id_;
+  incarnation_.store(killed.incarnation(), kRelaxed);
+  handled_.store(killed.handled(), kRelaxed);
+  extras().reason = ExitReason::killed();
+  killed.set_successor(*this);
+}
+
 void Cell::set_start_ticket(IntrusivePtr<Ticket> ticket) { extras().start_ticket = std::move(ticket); }
 
 void Cell::set_mailbox(const MailboxOptions& options) {
-  if (const auto* const bounded = std::get_if<Bounded>(&options)) bound_ = new Bound{bounded->capacity, bounded->overflow};
+  if (const auto* const bounded = std::get_if<Bounded>(&options))
+    bound_ = new Bound{bounded->capacity, bounded->overflow};
 }
 
 void Cell::signal(CellSignal* signal) noexcept {
@@ -134,7 +145,8 @@ Cell::Next Cell::rest() noexcept {
       case Rest::Messages: return Next::GoOn;
       case Rest::InFlight: break;
     }
-    // A sender stands between its exchange and its link: a few instructions, unless it lost its processor. Never spin for long.
+    // A sender stands between its exchange and its link: a few instructions, unless it lost its processor. Never spin
+    // for long.
     if (tries >= 64) {
       yield_back();
       return Next::Over;
@@ -178,7 +190,8 @@ Delivery refused(Cell& cell, Envelope* envelope, Delivery why, Refusal refusal) 
     // A killed place goes on in a fresh cell. The count of the send stays the first cell's.
     if (Cell* const next = cell.successor()) {
       if (next->bound() != nullptr && envelope->ops->bounded && !next->bound()->try_enter()) {
-        return refused(*next, envelope, next->bound()->overflow == Overflow::Reject ? Delivery::Rejected : Delivery::Dropped, refusal);
+        return refused(*next, envelope,
+                       next->bound()->overflow == Overflow::Reject ? Delivery::Rejected : Delivery::Dropped, refusal);
       }
       switch (next->mailbox().push(*envelope)) {
         case Pushed::Activate: submit(next->scheduler(), *next); return Delivery::Accepted;
@@ -208,7 +221,8 @@ Delivery deliver_slow(Cell& cell, Envelope* envelope, Refusal refusal) noexcept 
   if (cell.is_closed()) return refused(cell, envelope, Delivery::Closed, refusal);
   const bool counts = envelope->ops->bounded;
   if (counts && !bound.try_enter()) {
-    return refused(cell, envelope, bound.overflow == Overflow::Reject ? Delivery::Rejected : Delivery::Dropped, refusal);
+    return refused(cell, envelope, bound.overflow == Overflow::Reject ? Delivery::Rejected : Delivery::Dropped,
+                   refusal);
   }
   switch (cell.mailbox().push(*envelope)) {
     case Pushed::Activate: submit(cell.scheduler(), cell); return Delivery::Accepted;

@@ -18,10 +18,10 @@ class CellExtras : public PoolAllocated {
   std::string name;
   bool registered = false;
 
-  Cell* newest_child = nullptr;    // counted each; linked through older_/newer_
-  LifeItem* items = nullptr;       // newest first
-  WatchNode* watchers = nullptr;   // newest first; counted each
-  unsigned timers = 0;             // live ones among the items
+  Cell* newest_child = nullptr;   // counted each; linked through older_/newer_
+  LifeItem* items = nullptr;      // newest first
+  WatchNode* watchers = nullptr;  // newest first; counted each
+  unsigned timers = 0;            // live ones among the items
   std::vector<IntrusivePtr<Cell>> links;
   std::vector<IntrusivePtr<PlaceItem>> place_items;
   std::vector<IntrusivePtr<Ticket>> end_tickets;
@@ -40,13 +40,13 @@ class CellExtras : public PoolAllocated {
   bool keep_place = false;    // a next life may come
   bool told_to_keep = false;  // a next life will come: the supervisor stops this one in order to start it again
   bool start_failed = false;
-  bool downs_due = false;      // the life has ended and its watchers wait for the supervisor's verdict
-  bool closed_place = false;   // closed by the supervisor, spec kept
+  bool downs_due = false;     // the life has ended and its watchers wait for the supervisor's verdict
+  bool closed_place = false;  // closed by the supervisor, spec kept
   OnError verdict = OnError::Supervise;
-  ExitReason reason;           // of the end under way, then of the last life
+  ExitReason reason;  // of the end under way, then of the last life
   Timer* child_timer = nullptr;
   CellSignal* taken_signals = nullptr;  // taken from the lane, not handled yet: here, since a hook may not return
-  Link* pinned = nullptr;  // what a handler that was left behind has in hand
+  Link* pinned = nullptr;               // what a handler that was left behind has in hand
 
   Atomic<Cell*> successor{nullptr};  // counted
 };

@@ -330,8 +330,8 @@ void CellLife::end_life() noexcept {
     emit(reason.is_normal() ? EventKind::ActorStopped : EventKind::ActorFailed, reason.text());
   }
   if (!c.supervised_) {
-    // A tree's top that gave up ends with shutdown, as OTP's does; its cause tells it from an ordered end. Whoever waits for the start
-    // is told by that, and only when nothing of the place is left.
+    // A tree's top that gave up ends with shutdown, as OTP's does; its cause tells it from an ordered end. Whoever
+    // waits for the start is told by that, and only when nothing of the place is left.
     if (!start_ticket && (!reason.is_normal() || reason.cause() != nullptr)) c.runtime()->unhandled_failure(c, reason);
     close_place(reason);
     if (start_ticket) start_ticket->complete(false, reason);
@@ -388,7 +388,8 @@ void CellLife::send_downs(const ExitReason& reason) noexcept {
   }
 }
 
-/// [C3] Closes the mailbox and turns what waits into dead letters, releases the name; then the watchers and waiters hear of it.
+/// [C3] Closes the mailbox and turns what waits into dead letters, releases the name; then the watchers and waiters
+/// hear of it.
 void CellLife::close_place(const ExitReason& reason) noexcept {
   CellExtras& x = c.extras();
   Runtime& runtime = *c.runtime();

@@ -31,7 +31,8 @@ struct CellLife {
   [[nodiscard]] bool enter() noexcept;
   void leave() noexcept;
   [[nodiscard]] bool settle_visit() noexcept;
-  /// Runs user code with the claim given up, so that a hook that never returns can be taken over. Answers what was thrown.
+  /// Runs user code with the claim given up, so that a hook that never returns can be taken over. Answers what was
+  /// thrown.
   template <class F>
   [[nodiscard]] std::exception_ptr hook(F&& user_code) noexcept;
 

@@ -13,7 +13,8 @@ namespace {
 void send_down_at_once(Cell& ended, WatchNode& watch, std::uint32_t incarnation, ExitReason reason) noexcept {
   Down down{RefAccess::make<AnyRef>(IntrusivePtr<Cell>::share(&ended)), incarnation, std::move(reason)};
   Cell& watcher = *watch.watcher;
-  deliver(watcher, make_envelope<DownEnvelope>(watch.down_ops, std::move(down), IntrusivePtr<WatchNode>::share(&watch)));
+  deliver(watcher,
+          make_envelope<DownEnvelope>(watch.down_ops, std::move(down), IntrusivePtr<WatchNode>::share(&watch)));
 }
 
 void send_link_exit(Cell& from, Cell& to, const ExitReason& reason) noexcept {
@@ -150,8 +151,8 @@ void CellLife::on_child_event(CellSignal& signal) noexcept {
   CellExtras& x = c.extras();
   if (c.ops_->child_event != nullptr) {
     const bool poke = signal.kind == CellSignal::Kind::Poke;
-    const ChildEvent event{poke ? ChildEvent::Kind::Poke : signal.child_kind, signal.other.get(), signal.incarnation, signal.reason,
-                           signal.verdict};
+    const ChildEvent event{poke ? ChildEvent::Kind::Poke : signal.child_kind, signal.other.get(), signal.incarnation,
+                           signal.reason, signal.verdict};
     if (!c.state_alive_) return;
     try {
       c.ops_->child_event(c.state(), event);
@@ -217,7 +218,8 @@ void CellLife::answer_for_ended(Cell& cell, CellSignal* signal) noexcept {
   using Kind = CellSignal::Kind;
   // A killed place goes on in a fresh cell: that one answers.
   if (Cell* const next = cell.successor()) {
-    if (signal->kind != Kind::ChildEvent && signal->kind != Kind::Unwatch && signal->kind != Kind::Bury) return next->signal(signal);
+    if (signal->kind != Kind::ChildEvent && signal->kind != Kind::Unwatch && signal->kind != Kind::Bury)
+      return next->signal(signal);
   }
   switch (signal->kind) {
     case Kind::Watch: send_down_at_once(cell, *signal->watch, 0, ExitReason::no_proc()); break;
@@ -268,11 +270,13 @@ bool try_kill(Cell& cell) noexcept {
   return CellLife::take_over(cell);
 }
 
-/// A handler, or a hook, that does not return is left behind with the state it works on; everything else of the place is ended here.
+/// A handler, or a hook, that does not return is left behind with the state it works on; everything else of the place
+/// is ended here.
 ///
-/// Why this is safe: the owner stores current_ (release), runs user code, stores null, light_fence, looks for signals; the Kill is in
-/// the lane already. After heavy_fence() an owner whose current_ we see set will look for signals before it touches the mailbox or the
-/// life-cycle again, will find ours, and must enter() first: which the claim below decides, once.
+/// Why this is safe: the owner stores current_ (release), runs user code, stores null, light_fence, looks for signals;
+/// the Kill is in the lane already. After heavy_fence() an owner whose current_ we see set will look for signals before
+/// it touches the mailbox or the life-cycle again, will find ours, and must enter() first: which the claim below
+/// decides, once.
 bool CellLife::take_over(Cell& cell) noexcept {
   heavy_fence();
   if (cell.current_.load(kAcquire) == nullptr) return false;

@@ -21,7 +21,8 @@ struct ExitReason::Detail final : detail::Counted {
   }
 };
 
-ExitReason::ExitReason(Kind kind, std::string_view text, std::exception_ptr exception, const ExitReason* cause) : kind_{kind} {
+ExitReason::ExitReason(Kind kind, std::string_view text, std::exception_ptr exception, const ExitReason* cause)
+    : kind_{kind} {
   auto* const made = new Detail{};
   detail_ = detail::IntrusivePtr<detail::Counted>::adopt(made);
   made->text = text;
@@ -34,9 +35,13 @@ ExitReason::ExitReason(Kind kind, std::string_view text, std::exception_ptr exce
 
 const ExitReason::Detail* ExitReason::described() const noexcept { return static_cast<const Detail*>(detail_.get()); }
 
-std::string_view ExitReason::text() const noexcept { return detail_ ? std::string_view{described()->text} : std::string_view{}; }
+std::string_view ExitReason::text() const noexcept {
+  return detail_ ? std::string_view{described()->text} : std::string_view{};
+}
 std::exception_ptr ExitReason::exception() const noexcept { return detail_ ? described()->exception : nullptr; }
-const ExitReason* ExitReason::cause() const noexcept { return detail_ && described()->has_cause ? &described()->cause : nullptr; }
+const ExitReason* ExitReason::cause() const noexcept {
+  return detail_ && described()->has_cause ? &described()->cause : nullptr;
+}
 
 std::string ExitReason::to_string() const {
   std::string out;

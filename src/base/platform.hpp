@@ -8,11 +8,12 @@
 #include "coppice/base/clock.hpp"
 #include "coppice/base/result.hpp"
 
-/// What the operating system is asked for. linux/ and portable/ each implement all of it; CMake's COPPICE_PORTABLE chooses.
+/// What the operating system is asked for. linux/ and portable/ each implement all of it; CMake's COPPICE_PORTABLE
+/// chooses.
 namespace coppice::detail {
 
-/// Blocks while `word` holds `expected`, at most for `timeout`. False: the time was up. May return early without a reason.
-/// Threads: any. The word is read with acquire.
+/// Blocks while `word` holds `expected`, at most for `timeout`. False: the time was up. May return early without a
+/// reason. Threads: any. The word is read with acquire.
 bool wait_on(const Atomic<std::uint32_t>& word, std::uint32_t expected, Duration timeout) noexcept;
 /// Wakes one or all threads that wait on `word`; the caller has changed the word before (with release).
 void wake_one(Atomic<std::uint32_t>& word) noexcept;
@@ -25,8 +26,8 @@ void wake_all(Atomic<std::uint32_t>& word) noexcept;
 /// The processors that the calling thread may run on; empty where the platform cannot tell.
 [[nodiscard]] std::vector<unsigned> affinity_of_this_thread();
 
-/// An asymmetric fence: the side that runs rarely pays for both. After heavy_fence() every other thread of the process has passed
-/// a full fence, unless owner_needs_fence() is true: then the frequent side must fence for itself.
+/// An asymmetric fence: the side that runs rarely pays for both. After heavy_fence() every other thread of the process
+/// has passed a full fence, unless owner_needs_fence() is true: then the frequent side must fence for itself.
 void heavy_fence() noexcept;
 
 }  // namespace coppice::detail

@@ -50,9 +50,9 @@ Rest MailboxRef::try_rest(bool held, Link*& freed) noexcept {
       resting = seen | kIdle | kHeld;
     } else {
       if (to_link(seen) != last) return last->next.load(kAcquire) != nullptr ? Rest::Messages : Rest::InFlight;
-      // Everything is taken: the stub becomes the last link, and the block of the old one is nobody's. No sender can hold it:
-      // one that read it as the head fails its exchange, one that exchanged it away would have changed the head.
-      // (When the stub is the last link already, a sender may be linking to it this moment: hands off.)
+      // Everything is taken: the stub becomes the last link, and the block of the old one is nobody's. No sender can
+      // hold it: one that read it as the head fails its exchange, one that exchanged it away would have changed the
+      // head. (When the stub is the last link already, a sender may be linking to it this moment: hands off.)
       if (last != &out_.stub) {
         out_.stub.next.store(nullptr, kRelaxed);
         out_.tail.store(&out_.stub, kRelease);  // before the exchange: after it another thread may be the owner

@@ -21,12 +21,15 @@ constinit thread_local ThreadMagazines thread_magazines{};
 #if defined(COPPICE_POOL_PASSES_THROUGH)
 
 void* refill_and_take(std::size_t size_class) { return ::operator new((size_class + 1) * kBlockStep); }
-void put_and_spill(std::size_t, void* block) noexcept { ::operator delete(block); }  // the limit stays 0: every free comes here
+void put_and_spill(std::size_t, void* block) noexcept {
+  ::operator delete(block);
+}  // the limit stays 0: every free comes here
 
 #else
 namespace {
 
-/// A chain of blocks that left one thread whole, waiting for another. The chain's first block carries the list of chains.
+/// A chain of blocks that left one thread whole, waiting for another. The chain's first block carries the list of
+/// chains.
 struct Chain {
   FreeBlock* next_block;
   Chain* next_chain;
@@ -73,7 +76,8 @@ thread_local ThreadGuard thread_guard;
 
 void meet(Magazine& magazine) noexcept {
   thread_guard.touch();
-  // Two magazines' worth, so that a thread at the edge does not go to the depot at every step. A thread that is ending keeps none.
+  // Two magazines' worth, so that a thread at the edge does not go to the depot at every step. A thread that is ending
+  // keeps none.
   magazine.limit = thread_guard.ended ? 0 : 2 * kMagazine;
 }
 

@@ -4,8 +4,8 @@
 
 namespace coppice::detail {
 
-// A completion only puts a closure into an actor's mailbox. What a foreign completion handler throws, made without an actor's
-// executor, has no actor that it could end: it is dropped here rather than ending a worker.
+// A completion only puts a closure into an actor's mailbox. What a foreign completion handler throws, made without an
+// actor's executor, has no actor that it could end: it is dropped here rather than ending a worker.
 
 void Reactor::poll() noexcept {
   try {

@@ -13,8 +13,8 @@
 
 namespace coppice::detail {
 
-/// The pool's io_context. There is no reactor thread: one idle worker at a time takes the role and waits in it, busy workers look in
-/// now and then.
+/// The pool's io_context. There is no reactor thread: one idle worker at a time takes the role and waits in it, busy
+/// workers look in now and then.
 ///
 /// Threads    wake(): any. The rest: whoever holds the role.
 class Reactor {
@@ -28,7 +28,9 @@ class Reactor {
   void poll() noexcept;
   /// Waits for one completion, a wake-up or the deadline.
   void wait(TimePoint deadline) noexcept;
-  void wake() noexcept { asio::post(io_, [] {}); }
+  void wake() noexcept {
+    asio::post(io_, [] {});
+  }
 
  private:
   asio::io_context io_;

@@ -14,7 +14,8 @@ bool TimerWheel::arm(Timer& timer, TimePoint deadline) noexcept {
   timer.deadline = deadline;
   timer.wheel = this;
   link(timer);
-  // seq_cst: who re-arms looks for a withdrawal afterwards, who withdraws disarms afterwards; one of the two sees the other.
+  // seq_cst: who re-arms looks for a withdrawal afterwards, who withdraws disarms afterwards; one of the two sees the
+  // other.
   timer.state.store(Timer::State::Armed, kSeqCst);
   const TimePoint::rep at = deadline.time_since_epoch().count();
   if (at >= next_.load(kRelaxed)) return false;
@@ -33,7 +34,8 @@ bool TimerWheel::disarm(Timer& timer) noexcept {
     was_linked = timer.linked;
     if (was_linked) wheel.unlink(timer);
   }
-  if (was_linked) timer.release();  // otherwise somebody has taken it out to fire it, will find it cancelled, and releases it
+  if (was_linked)
+    timer.release();  // otherwise somebody has taken it out to fire it, will find it cancelled, and releases it
   return true;
 }
 
@@ -134,7 +136,8 @@ void TimerWheel::cascade(unsigned level, unsigned slot) noexcept {
 bool TimerWheel::first_place(Place& place) const noexcept {
   for (unsigned level = 0; level < kLevels; ++level) {
     if (occupied_[level] == 0) continue;
-    // Lower levels come before higher ones, and within a level no slot lies behind the wheel's time: the upper bits agree.
+    // Lower levels come before higher ones, and within a level no slot lies behind the wheel's time: the upper bits
+    // agree.
     const auto slot = static_cast<unsigned>(std::countr_zero(occupied_[level]));
     const unsigned shift = level * kBits;
     const std::uint64_t above = shift + kBits >= 64 ? 0 : (elapsed_ >> (shift + kBits)) << (shift + kBits);
@@ -149,12 +152,14 @@ TimePoint TimerWheel::first_deadline() const noexcept {
   if (!first_place(place)) return TimePoint::max();
   std::uint64_t earliest = place.start;
   if (place.level > 0) {
-    // Look into the slot, so that nobody wakes only to move timers down; not further than a few, which keeps this cheap.
+    // Look into the slot, so that nobody wakes only to move timers down; not further than a few, which keeps this
+    // cheap.
     constexpr int kLook = 64;
     int looked = 0;
     std::uint64_t least = ~std::uint64_t{0};
     const Timer* timer = lists_[place.level][place.slot].first;
-    for (; timer != nullptr && looked < kLook; timer = timer->next, ++looked) least = std::min(least, ticks(timer->deadline));
+    for (; timer != nullptr && looked < kLook; timer = timer->next, ++looked)
+      least = std::min(least, ticks(timer->deadline));
     if (timer == nullptr) earliest = std::max(earliest, least);
   }
   return TimePoint{Duration{static_cast<Duration::rep>(earliest)}};

@@ -9,12 +9,12 @@
 
 namespace coppice::detail {
 
-/// A hierarchical timer wheel: eleven levels of 64 slots over nanoseconds, so that every deadline is exact and nothing is rounded.
-/// A timer lies on the level of the highest bit group in which its deadline differs from the wheel's time; when the wheel comes to
-/// a slot of an upper level, its timers move down. Arming and disarming touch one list.
+/// A hierarchical timer wheel: eleven levels of 64 slots over nanoseconds, so that every deadline is exact and nothing
+/// is rounded. A timer lies on the level of the highest bit group in which its deadline differs from the wheel's time;
+/// when the wheel comes to a slot of an upper level, its timers move down. Arming and disarming touch one list.
 ///
-/// Each worker has one, and arms there; whoever disarms comes to it, and when its worker does not return from a handler, others fire
-/// what is overdue. A lock that is hardly ever met guards it; timers fire outside of it.
+/// Each worker has one, and arms there; whoever disarms comes to it, and when its worker does not return from a
+/// handler, others fire what is overdue. A lock that is hardly ever met guards it; timers fire outside of it.
 ///
 /// Threads    any.
 /// Ownership  one count of each armed timer.

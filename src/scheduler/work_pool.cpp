@@ -15,10 +15,12 @@ inline void pause_cpu() noexcept {
 #endif
 }
 
-constexpr unsigned kLookAroundEvery = 61;  // activations between looks at the injector, the timers and the reactor; prime, as in Go
+constexpr unsigned kLookAroundEvery =
+    61;  // activations between looks at the injector, the timers and the reactor; prime, as in Go
 constexpr unsigned kTimersEvery = 16;
 constexpr Duration kOverdue = std::chrono::milliseconds{1};  // from then on others fire a worker's timers
-constexpr Duration kLookAfterBusy = std::chrono::milliseconds{5};  // how long an idle worker sleeps while another is busy
+constexpr Duration kLookAfterBusy =
+    std::chrono::milliseconds{5};      // how long an idle worker sleeps while another is busy
 constexpr unsigned kSlotRunsMax = 64;  // a conversation in the slot may not starve the ring
 
 }  // namespace
@@ -43,10 +45,7 @@ struct alignas(kCacheLine) WorkPool::Worker : WorkerSlot {
 };
 
 WorkPool::WorkPool(Runtime& runtime, const Clock& clock, const WorkPoolOptions& options)
-    : Scheduler{&runtime},
-      clock_{&clock},
-      options_{options},
-      idle_((options.workers + 63) / 64) {
+    : Scheduler{&runtime}, clock_{&clock}, options_{options}, idle_((options.workers + 63) / 64) {
   workers_.reserve(options.workers);
   for (unsigned i = 0; i < options.workers; ++i) {
     workers_.push_back(std::make_unique<Worker>(*this, i, clock.now()));
@@ -85,7 +84,8 @@ bool WorkPool::start(std::string& error) {
   }
   const auto started = static_cast<std::uint32_t>(
       std::count_if(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->thread.joinable(); }));
-  for (std::uint32_t seen = ready.load(kAcquire); seen < started; seen = ready.load(kAcquire)) wait_on(ready, seen, kForever);
+  for (std::uint32_t seen = ready.load(kAcquire); seen < started; seen = ready.load(kAcquire))
+    wait_on(ready, seen, kForever);
   for (const std::string& pin_error : pin_errors) {
     if (error.empty()) error = pin_error;
   }
@@ -246,7 +246,8 @@ Runnable* WorkPool::search(Worker& me) noexcept {
   }
 }
 
-/// A worker that found something is no longer searching; the last one wakes another, since where one thing was there may be more.
+/// A worker that found something is no longer searching; the last one wakes another, since where one thing was there
+/// may be more.
 void WorkPool::found_work(Worker& me) noexcept {
   if (!me.is_searching) return;
   me.is_searching = false;
@@ -311,7 +312,7 @@ void WorkPool::unpark(Worker& worker) noexcept {
 }
 
 void WorkPool::notify() noexcept {
-  full_fence();  // partner: the fence in park()
+  full_fence();                                // partner: the fence in park()
   if (searching_.load(kRelaxed) != 0) return;  // it will find the work, or look again before it parks
   for (std::size_t word = 0; word < idle_.size(); ++word) {
     std::uint64_t idle = idle_[word].load(kRelaxed);
@@ -348,7 +349,8 @@ void WorkPool::submit(Runnable& runnable) noexcept {
 void WorkPool::submit_back(Runnable& runnable) noexcept {
   WorkerSlot* const worker = this_thread.worker;
   if (worker == nullptr || worker->scheduler != this) return submit(runnable);
-  // "What waits already" includes what came from outside: a busy actor would run many batches before the worker looks there again.
+  // "What waits already" includes what came from outside: a busy actor would run many batches before the worker looks
+  // there again.
   if (Runnable* const waiting = from_injector()) push_to_ring(static_cast<Worker&>(*worker), *waiting);
   push_from_worker(*worker, runnable);
 }

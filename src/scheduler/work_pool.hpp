@@ -26,12 +26,13 @@ struct WorkPoolOptions {
   void (*let_go)(Runtime*) noexcept = nullptr;  // drops it; the pool may be gone afterwards
 };
 
-/// Work-stealing workers: each has a slot for what its handler woke last, a ring that others steal half of, and a timer wheel;
-/// what comes from outside goes through one injector. Idle ones park on a futex, one of them in the reactor.
+/// Work-stealing workers: each has a slot for what its handler woke last, a ring that others steal half of, and a timer
+/// wheel; what comes from outside goes through one injector. Idle ones park on a futex, one of them in the reactor.
 ///
 /// Threads    submit(), submit_back(), arm(), disarm(), stop(): any.
-/// Ownership  belongs to its runtime; each worker thread holds a count of the runtime, so a thread that never returns keeps it.
-/// [S3] No wake-up is lost: who submits publishes, fences and looks for sleepers; who parks announces itself, fences and looks for work.
+/// Ownership  belongs to its runtime; each worker thread holds a count of the runtime, so a thread that never returns
+/// keeps it. [S3] No wake-up is lost: who submits publishes, fences and looks for sleepers; who parks announces itself,
+/// fences and looks for work.
 class WorkPool final : public Scheduler {
  public:
   /// Threads that cannot be started or pinned: `error` says so, and nothing runs.
@@ -39,7 +40,8 @@ class WorkPool final : public Scheduler {
   ~WorkPool() override;
 
   [[nodiscard]] bool start(std::string& error);
-  /// Lets the workers leave when nothing is left to run, until the deadline. False: somebody did not come back; its thread is left behind.
+  /// Lets the workers leave when nothing is left to run, until the deadline. False: somebody did not come back; its
+  /// thread is left behind.
   bool stop(TimePoint deadline) noexcept;
 
   void submit(Runnable& runnable) noexcept override;

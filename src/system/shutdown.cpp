@@ -25,7 +25,8 @@ void SystemCore::arm_drive(TimePoint when) noexcept {
   default_scheduler->arm(*timer, when);
 }
 
-/// True for the one that begins it. In one step for all who look under the lock: state, deadline and the refusal of new work.
+/// True for the one that begins it. In one step for all who look under the lock: state, deadline and the refusal of new
+/// work.
 bool SystemCore::begin_shutdown(Duration within) noexcept {
   {
     const Lock lock{mutex_};
@@ -131,7 +132,8 @@ void SystemCore::finish_threads() noexcept {
   TimePoint until = TimePoint::min();  // on an actor's turn: a thread cannot wait for itself
   if (this_thread.cell == nullptr) {
     const bool nobody_stuck = actors_done && zombies_.load(kAcquire) == 0;
-    until = saturating_add(wall.now(), nobody_stuck ? Duration{std::chrono::seconds{5}} : Duration{std::chrono::milliseconds{50}});
+    until = saturating_add(wall.now(),
+                           nobody_stuck ? Duration{std::chrono::seconds{5}} : Duration{std::chrono::milliseconds{50}});
   }
   for (WorkPool* const pool : pools) all_back = pool->stop(until) && all_back;
   emit(EventKind::SystemStopped, {});
@@ -146,7 +148,8 @@ void SystemCore::finish_threads() noexcept {
 
 void SystemCore::destroy_system() noexcept {
   shutdown(options_.shutdown_within);
-  // Destroyed on an actor's own turn, shutdown() did not wait: a thread cannot wait for itself. The threads leave when they can.
+  // Destroyed on an actor's own turn, shutdown() did not wait: a thread cannot wait for itself. The threads leave when
+  // they can.
   if (this_thread.cell != nullptr) finish_threads();
   std::vector<DeadLetter> letters;
   const Lock lock{mutex_};

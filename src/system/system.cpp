@@ -84,10 +84,11 @@ Result<ExitReason, StopError> StopFuture::get() {
 Result<PinnedThread, std::string> PinnedThread::make(System& system, Options options) {
   detail::SystemCore& core = system.core();
   if (system.is_shutting_down()) return Error{std::string{"the system is shutting down"}};
-  auto pool = core.make_pool({.workers = 1,
-                              .spin = options.wait == Wait::Adaptive ? Duration{std::chrono::microseconds{10}} : Duration::zero(),
-                              .always_spin = options.wait == Wait::Spin,
-                              .pin_to = options.cpu});
+  auto pool = core.make_pool(
+      {.workers = 1,
+       .spin = options.wait == Wait::Adaptive ? Duration{std::chrono::microseconds{10}} : Duration::zero(),
+       .always_spin = options.wait == Wait::Spin,
+       .pin_to = options.cpu});
   std::string error;
   if (!pool->start(error)) return Error{std::move(error)};
   return PinnedThread{&core.keep_scheduler(std::move(pool)), options.cpu};

@@ -22,7 +22,8 @@ Result<void, OptionError> SystemOptions::check() const {
   if (dead_letters_max == 0) return wrong("SystemOptions::dead_letters_max is 0; it may be 1 or more");
   if (timers_max == 0) return wrong("SystemOptions::timers_max is 0; it may be 1 or more");
   if (monitor_capacity == 0) return wrong("SystemOptions::monitor_capacity is 0; it may be 1 or more");
-  if (shutdown_within < Duration::zero()) return wrong("SystemOptions::shutdown_within is negative; it may be zero or more");
+  if (shutdown_within < Duration::zero())
+    return wrong("SystemOptions::shutdown_within is negative; it may be zero or more");
   return {};
 }
 
@@ -30,8 +31,9 @@ namespace detail {
 namespace {
 
 void print_failure(const FailureReport& report) {
-  std::fprintf(stderr, "coppice: actor %s (%.*s) ended, life %u: %s\n", report.path.c_str(), static_cast<int>(report.type.size()),
-               report.type.data(), report.incarnation, report.reason.to_string().c_str());
+  std::fprintf(stderr, "coppice: actor %s (%.*s) ended, life %u: %s\n", report.path.c_str(),
+               static_cast<int>(report.type.size()), report.type.data(), report.incarnation,
+               report.reason.to_string().c_str());
 }
 
 }  // namespace
@@ -161,7 +163,8 @@ void SystemCore::dead_letter(Cell& target, const Envelope& envelope, DeadReason 
     if (dead_ring_.size() < options_.dead_letters_max) {
       dead_ring_.push_back(std::move(letter));
     } else {
-      // The older ref leaves under the lock, and with it perhaps the last count of a cell that has ended: no user code is in that.
+      // The older ref leaves under the lock, and with it perhaps the last count of a cell that has ended: no user code
+      // is in that.
       std::swap(dead_ring_[dead_next_ % dead_ring_.size()], letter);
     }
     ++dead_next_;
@@ -218,7 +221,8 @@ bool SystemCore::adopt_top_level(Cell& cell) {
 
 void SystemCore::place_ended(Cell& cell, const ExitReason& reason) noexcept {
   live_.fetch_sub(1, kAcqRel);
-  if (cell.parent() != nullptr) return;  // whom its supervisor kills may be killed by rule; who hangs is named by zombie_left()
+  if (cell.parent() != nullptr)
+    return;  // whom its supervisor kills may be killed by rule; who hangs is named by zombie_left()
   if (closing_.load(kAcquire) && reason.kind() == ExitReason::Kind::Killed) note_late(cell, nullptr);
   bool was_awaited = false;
   {
@@ -244,7 +248,8 @@ void SystemCore::unhandled_failure(Cell& cell, const ExitReason& reason) noexcep
 std::vector<IntrusivePtr<Cell>> SystemCore::top_level_actors() const {
   const Lock lock{mutex_};
   std::vector<IntrusivePtr<Cell>> actors;
-  for (Cell* cell = newest_; cell != nullptr; cell = cell->older_sibling()) actors.push_back(IntrusivePtr<Cell>::share(cell));
+  for (Cell* cell = newest_; cell != nullptr; cell = cell->older_sibling())
+    actors.push_back(IntrusivePtr<Cell>::share(cell));
   return actors;
 }
 

@@ -64,7 +64,12 @@ class SystemCore : public Runtime {
 
  private:
   struct DriveTimer;
-  enum : std::uint32_t { kOpen = 0, kEnding = 1, kEnded = 2, kDone = 3 };  // Ended: the actors; Done: the threads as well
+  enum : std::uint32_t {
+    kOpen = 0,
+    kEnding = 1,
+    kEnded = 2,
+    kDone = 3
+  };  // Ended: the actors; Done: the threads as well
 
   bool begin_shutdown(Duration within) noexcept;
   void drive(TimePoint now) noexcept;
@@ -91,8 +96,8 @@ class SystemCore : public Runtime {
   std::vector<DeadLetter> dead_ring_;
   std::uint64_t dead_next_ = 0;
   bool keeps_dead_letters_ = true;  // until the System object goes: each holds its target, which holds this
-  IntrusivePtr<Cell> awaited_;    // told to stop by the shutdown, not ended yet
-  TimePoint awaited_until_{};     // then it is killed
+  IntrusivePtr<Cell> awaited_;      // told to stop by the shutdown, not ended yet
+  TimePoint awaited_until_{};       // then it is killed
   TimePoint deadline_{};
   TimePoint begun_{};
   bool threads_done_ = false;

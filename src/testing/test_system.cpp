@@ -101,7 +101,8 @@ struct FaultPlan final : Runtime::Faults {
 
 class TestCore final : public SystemCore, public EventSink {
  public:
-  TestCore(TestOptions&& options, bool has_on_failure, MonitorBinding binding, const IntrusivePtr<MonitorHolder<TraceMonitor>>& holder)
+  TestCore(TestOptions&& options, bool has_on_failure, MonitorBinding binding,
+           const IntrusivePtr<MonitorHolder<TraceMonitor>>& holder)
       : SystemCore{std::move(options.system), std::move(binding)}, seed_{options.seed}, begun_{time_.now()} {
     clock = &time_;
     batch = 1;
@@ -111,9 +112,12 @@ class TestCore final : public SystemCore, public EventSink {
     keep_scheduler(std::move(made));
     holder->monitor.sink = this;
     // Instead of printing; a function that the test gave is called as well.
-    options_.on_failure = [this, given = has_on_failure ? std::move(options_.on_failure) : UniqueFunction<void(const FailureReport&)>{}](const FailureReport& report) mutable {
+    options_.on_failure = [this, given = has_on_failure ? std::move(options_.on_failure)
+                                                        : UniqueFunction<void(const FailureReport&)>{}](
+                              const FailureReport& report) mutable {
       if (given) given(report);
-      failures_.push_back(report.path + " (life " + std::to_string(report.incarnation) + "): " + report.reason.to_string());
+      failures_.push_back(report.path + " (life " + std::to_string(report.incarnation) +
+                          "): " + report.reason.to_string());
     };
   }
 
@@ -136,7 +140,8 @@ class TestCore final : public SystemCore, public EventSink {
   void record(const Event& event) noexcept override {
     const auto ms = std::chrono::duration_cast<std::chrono::microseconds>(time_.now() - begun_).count();
     char time[32];
-    std::snprintf(time, sizeof time, "+%lld.%06llds ", static_cast<long long>(ms / 1'000'000), static_cast<long long>(ms % 1'000'000));
+    std::snprintf(time, sizeof time, "+%lld.%06llds ", static_cast<long long>(ms / 1'000'000),
+                  static_cast<long long>(ms % 1'000'000));
     std::string line = time;
     line += to_string(event.kind);
     line += ' ';
@@ -155,7 +160,8 @@ class TestCore final : public SystemCore, public EventSink {
     return scheduler_->step();
   }
   [[noreturn]] void stuck(const char* what) const {
-    std::fprintf(stderr, "coppice: %s in a test system; replay with seed %llu\n", what, static_cast<unsigned long long>(seed_));
+    std::fprintf(stderr, "coppice: %s in a test system; replay with seed %llu\n", what,
+                 static_cast<unsigned long long>(seed_));
     std::abort();
   }
   void fresh_budget() noexcept { steps_ = 0; }
@@ -170,9 +176,11 @@ class TestCore final : public SystemCore, public EventSink {
       left.pop_back();
       sum += cell->depth_at_rest();
       if (const Factory* const factory = cell->factory()) {
-        factory->visit_places([](void* to, Cell& place) { static_cast<std::vector<const Cell*>*>(to)->push_back(&place); }, &left);
+        factory->visit_places(
+            [](void* to, Cell& place) { static_cast<std::vector<const Cell*>*>(to)->push_back(&place); }, &left);
       }
-      for (const Cell* child = cell->newest_child_at_rest(); child != nullptr; child = child->older_sibling()) left.push_back(child);
+      for (const Cell* child = cell->newest_child_at_rest(); child != nullptr; child = child->older_sibling())
+        left.push_back(child);
     }
     return sum;
   }
@@ -193,7 +201,8 @@ namespace {
 IntrusivePtr<Runtime> make_core(TestOptions&& options) {
   const auto holder = IntrusivePtr<MonitorHolder<TraceMonitor>>::adopt(new MonitorHolder<TraceMonitor>{});
   const bool has_on_failure = static_cast<bool>(options.system.on_failure);
-  return IntrusivePtr<Runtime>::adopt(new TestCore{std::move(options), has_on_failure, bind_monitor<TraceMonitor>(holder), holder});
+  return IntrusivePtr<Runtime>::adopt(
+      new TestCore{std::move(options), has_on_failure, bind_monitor<TraceMonitor>(holder), holder});
 }
 
 }  // namespace

@@ -183,7 +183,9 @@ TEST_CASE("an asker that ends takes its asks along and what they captured") {
   auto captured = std::make_shared<int>(1);
   const std::weak_ptr<int> alive = captured;
   scene.run([&, captured = std::move(captured)](Asker& asker) mutable {
-    asker.ask(scene.oracle, Keep{}, kForever).then([captured, &asker](Result<int, AskError> result) { asker.note(result); });
+    asker.ask(scene.oracle, Keep{}, kForever).then([captured, &asker](Result<int, AskError> result) {
+      asker.note(result);
+    });
     captured.reset();
   });
   REQUIRE(testing::eventually([&] { return scene.oracle.message_count() == 1; }));
@@ -224,7 +226,9 @@ TEST_CASE("a continuation that throws is the asker's crash") {
   const auto oracle = system.spawn<Oracle>();
   const auto asker = system.spawn<Asker>(&log);
   asker.send(Asker::Script{[&](Asker& me) {
-    me.ask(oracle, Double{1}, kForever).then([](const Result<int, AskError>&) { throw std::runtime_error{"not that one"}; });
+    me.ask(oracle, Double{1}, kForever).then([](const Result<int, AskError>&) {
+      throw std::runtime_error{"not that one"};
+    });
   }});
   REQUIRE(testing::eventually([&] { return asker.is_closed(); }));
   testing::check_end(system);

@@ -101,7 +101,8 @@ struct Sender : Actor<Sender> {
 void Receiver::handle(Hello) {
   const MessageInfo came = info();
   log->add("hello from " + came.sender.path() + " answer to " + came.reply_to.path() + " correlation " +
-           std::to_string(came.correlation_id) + (came.sent_at > TimePoint{} && came.sent_at <= now() ? " in time" : " at no time"));
+           std::to_string(came.correlation_id) +
+           (came.sent_at > TimePoint{} && came.sent_at <= now() ? " in time" : " at no time"));
   sender().as<Sender>().send(Answer{1}, {.correlation_id = came.correlation_id});
 }
 
@@ -112,8 +113,8 @@ TEST_CASE("a receiver answers the sender that said who it is") {  // F34
   const auto sender = system.spawn<Sender>({.name = "sender"}, &log, receiver);
   sender.send(Hello{});
   REQUIRE(testing::eventually([&] { return log.size() == 2; }));
-  CHECK(log.lines() == Lines{"hello from sender answer to sender correlation 7 in time",
-                             "sender got 1 from receiver correlation 7"});
+  CHECK(log.lines() ==
+        Lines{"hello from sender answer to sender correlation 7 in time", "sender got 1 from receiver correlation 7"});
   testing::check_end(system);
 }
 
@@ -143,7 +144,8 @@ TEST_CASE("recipient and reply address may be two different actors") {  // F34
   struct Clerk : Actor<Clerk> {
     void handle(Hello) {
       const MessageInfo came = info();
-      came.reply_to.as<Receiver>().send(Answer{static_cast<int>(came.sender.id())}, {.correlation_id = came.correlation_id});
+      came.reply_to.as<Receiver>().send(Answer{static_cast<int>(came.sender.id())},
+                                        {.correlation_id = came.correlation_id});
     }
   };
   const auto clerk = system.spawn<Clerk>();

@@ -52,8 +52,7 @@ struct Thrower : Actor<Thrower> {
 };
 
 TEST_CASE("whatever a handler throws becomes a reason and the system lives on") {  // F10
-  const std::string expected[] = {"disk full", "42",       "words", "Odd", "bad_alloc",
-                                  "",          "a string", "",      "",    "outer"};
+  const std::string expected[] = {"disk full", "42", "words", "Odd", "bad_alloc", "", "a string", "", "", "outer"};
   Log failures;
   ActorSystem system{testing::quiet({}, &failures)};
   const auto bystander = system.spawn<Thrower>();

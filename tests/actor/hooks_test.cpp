@@ -131,7 +131,7 @@ TEST_CASE("an actor whose on_start throws is destroyed without on_stop") {
   for (const auto& line : lines) CHECK(line.find("on_stop") == std::string::npos);
 }
 
-TEST_CASE("an on_stop that throws runs once and ends the actor abnormally") {
+TEST_CASE("an on_stop that throws runs once and the actor ends all the same") {
   Scene scene{Throw::Stop};
   scene.actor.send(Quit{});
   scene.check_ended();

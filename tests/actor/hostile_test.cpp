@@ -8,7 +8,8 @@
 #include "support/ending.hpp"
 #include "support/quiet.hpp"
 
-// Actors that do what they please where they please. Whatever comes of it, each ends once, nothing is lost and nothing is left.
+// Actors that do what they please where they please. Whatever comes of it, each ends once, nothing is lost and nothing
+// is left.
 
 namespace coppice {
 namespace {

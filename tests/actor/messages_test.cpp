@@ -14,8 +14,8 @@ namespace coppice {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::Log;
 using testing::Lines;
+using testing::Log;
 
 struct OnlyMoves {
   explicit OnlyMoves(int v) : value{std::make_unique<int>(v)} {}

@@ -9,10 +9,11 @@
 namespace coppice {
 namespace {
 
-constexpr std::array kPhases{Phase::Starting, Phase::Running,    Phase::Stopping,
-                             Phase::Stopped,  Phase::Failed,     Phase::Restarting};
+constexpr std::array kPhases{Phase::Starting, Phase::Running, Phase::Stopping,
+                             Phase::Stopped,  Phase::Failed,  Phase::Restarting};
 
-/// Rows: from; columns: to; in the order of kPhases. A start may fail, be stopped before it is over, or end before it began.
+/// Rows: from; columns: to; in the order of kPhases. A start may fail, be stopped before it is over, or end before it
+/// began.
 constexpr const char* kTable[] = {
     //            SRTPFX
     /* Starting   */ ".xxxx.",

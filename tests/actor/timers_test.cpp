@@ -90,7 +90,8 @@ TEST_CASE("a message sent after a delay comes once and not early") {  // F67, P1
 TEST_CASE("delays of any length are taken as they are") {
   Scene scene;
   scene.run([](Timed& me) {
-    for (const Duration delay : {Duration{0}, Duration{-5}, Duration::min()}) me.send_after(delay, Tick{"now"}).detach();
+    for (const Duration delay : {Duration{0}, Duration{-5}, Duration::min()})
+      me.send_after(delay, Tick{"now"}).detach();
     me.send_after(kForever, Tick{"never"}).detach();
     me.send_after(std::chrono::hours{24 * 365 * 100}, Tick{"never"}).detach();
   });

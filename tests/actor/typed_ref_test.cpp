@@ -1,7 +1,7 @@
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
-#include <set>
 
 #include "catch.hpp"
 #include "coppice/coppice.hpp"

@@ -206,7 +206,8 @@ TEST_CASE("a hundred subscribers share one payload and nobody copies it") {  // 
   TestSystem system;
   InMemoryBroker broker{system};
   std::vector<Subscription> subscriptions;
-  for (int i = 0; i < 100; ++i) subscriptions.push_back(broker.subscribe<Payload>("p", system.spawn<PayloadReader>(&where)));
+  for (int i = 0; i < 100; ++i)
+    subscriptions.push_back(broker.subscribe<Payload>("p", system.spawn<PayloadReader>(&where)));
   CHECK(broker.publish("p", Payload{&copies}) == to(100));
   system.run_until_idle();
   CHECK(copies == 0);
@@ -263,7 +264,9 @@ TEST_CASE("a stalled subscriber is bounded by its own mailbox and hurts nobody")
 
 TEST_CASE("subscribing and cancelling inside a delivery is allowed") {  // P15
   struct Meddler : Actor<Meddler> {
-    Meddler(InMemoryBroker* b, std::vector<std::string>* l) : broker{b}, log{l} { own = broker->subscribe<Note>("a", self()); }
+    Meddler(InMemoryBroker* b, std::vector<std::string>* l) : broker{b}, log{l} {
+      own = broker->subscribe<Note>("a", self());
+    }
     void handle(const Note& note) {
       log->push_back("got " + std::to_string(note.number));
       if (note.number == 1) {
@@ -393,13 +396,15 @@ TEST_CASE("stable subscribers get every publication while others come and go") {
   std::atomic<long> stable{0};
   std::atomic<long> churned{0};
   std::vector<Subscription> kept;
-  for (int i = 0; i < kStable; ++i) kept.push_back(broker.subscribe<Note>(i == 0 ? "x.y" : i == 1 ? "x.*" : ">", system.spawn<Tally>(&stable)));
+  for (int i = 0; i < kStable; ++i)
+    kept.push_back(broker.subscribe<Note>(i == 0 ? "x.y" : i == 1 ? "x.*" : ">", system.spawn<Tally>(&stable)));
   std::atomic<bool> done{false};
   std::vector<std::thread> threads;
   std::atomic<std::uint64_t> delivered{0};
   for (int p = 0; p < kPublishers; ++p) {
     threads.emplace_back([&, p] {
-      for (int i = 0; i < each; ++i) delivered.fetch_add(broker.publish("x.y", Note{(p << 20) + i}).delivered, std::memory_order_relaxed);
+      for (int i = 0; i < each; ++i)
+        delivered.fetch_add(broker.publish("x.y", Note{(p << 20) + i}).delivered, std::memory_order_relaxed);
     });
   }
   std::thread churn{[&] {

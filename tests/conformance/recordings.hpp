@@ -84,7 +84,8 @@ inline Lines trace_of(const nlohmann::json& trace) {
   Lines lines;
   for (const auto& item : trace) {
     const auto what = item[2].get<std::string>();
-    lines.push_back(item[0].get<std::string>() + ' ' + item[1].get<std::string>() + ' ' + (what == "kill" ? "killed" : what));
+    lines.push_back(item[0].get<std::string>() + ' ' + item[1].get<std::string>() + ' ' +
+                    (what == "kill" ? "killed" : what));
   }
   return lines;
 }
@@ -113,7 +114,8 @@ inline RecordedStep step_of(const nlohmann::json& json) {
   step.trace = trace_of(json.at("trace"));
   step.alive = json.at("alive").get<bool>();
   if (step.alive) {
-    for (const auto& child : json.at("which")) step.which.push_back(child[0].get<std::string>() + ' ' + child[1].get<std::string>());
+    for (const auto& child : json.at("which"))
+      step.which.push_back(child[0].get<std::string>() + ' ' + child[1].get<std::string>());
   } else {
     step.exit = json.at("exit").get<std::string>();
   }
@@ -136,7 +138,8 @@ inline Recordings load_recordings(const std::string& path) {
     bool significant = false;
     for (const auto& child : json.at("children")) {
       significant = significant || child.at("significant").get<bool>();
-      scenario.children.emplace_back(child.at("id").get<std::string>(), recordings::restart_of(child.at("restart").get<std::string>()));
+      scenario.children.emplace_back(child.at("id").get<std::string>(),
+                                     recordings::restart_of(child.at("restart").get<std::string>()));
     }
     bool ignore = false;
     for (const auto& plan : json.at("init_plans")) {

@@ -28,8 +28,8 @@ using testing::TestSystem;
 constexpr Duration kLong = 1'000h;  // the recordings' period is far longer than a scenario
 
 const testing::Recordings& recordings() {
-  static const testing::Recordings all = testing::load_recordings(
-      (std::filesystem::path{__FILE__}.parent_path() / "otp27_supervisor.jsonl.gz").string());
+  static const testing::Recordings all =
+      testing::load_recordings((std::filesystem::path{__FILE__}.parent_path() / "otp27_supervisor.jsonl.gz").string());
   return all;
 }
 
@@ -70,23 +70,29 @@ struct Tally {
 };
 
 /// Whether they agree; the first time that they do not is kept in full.
-bool compare(Tally& tally, const RecordedScenario& scenario, const std::string& where, const Seen& recorded, const Seen& seen) {
-  if (recorded.trace == seen.trace && recorded.alive == seen.alive && recorded.which == seen.which && recorded.exit == seen.exit) return true;
+bool compare(Tally& tally, const RecordedScenario& scenario, const std::string& where, const Seen& recorded,
+             const Seen& seen) {
+  if (recorded.trace == seen.trace && recorded.alive == seen.alive && recorded.which == seen.which &&
+      recorded.exit == seen.exit)
+    return true;
   if (++tally.divergences == 1) {
-    tally.first = "scenario " + std::to_string(scenario.number) + ", " + where + "\nrecorded " + text_of(recorded) + "\nseen " + text_of(seen) +
-                  "\nin full: " + scenario.all.dump();
+    tally.first = "scenario " + std::to_string(scenario.number) + ", " + where + "\nrecorded " + text_of(recorded) +
+                  "\nseen " + text_of(seen) + "\nin full: " + scenario.all.dump();
   }
   return false;
 }
 
 Seen recorded_start(const RecordedScenario& scenario) {
-  return {scenario.init_trace, scenario.failed_id.empty(), {}, scenario.failed_id.empty() ? "" : "failed: " + scenario.failed_id};
+  return {scenario.init_trace,
+          scenario.failed_id.empty(),
+          {},
+          scenario.failed_id.empty() ? "" : "failed: " + scenario.failed_id};
 }
 Seen recorded_of(const RecordedStep& step) { return {step.trace, step.alive, step.which, step.exit}; }
 
 void report(const char* what, const Tally& tally) {
-  std::cout << "conformance, " << what << ": " << tally.scenarios << " scenarios, " << tally.steps << " steps, " << tally.divergences
-            << " divergences\n";
+  std::cout << "conformance, " << what << ": " << tally.scenarios << " scenarios, " << tally.steps << " steps, "
+            << tally.divergences << " divergences\n";
   INFO(tally.first);
   CHECK(tally.divergences == 0);
 }
@@ -131,7 +137,8 @@ struct RulesPlayer {
     return seen();
   }
   Seen seen() {
-    return {rules.take_full(), !rules.down, rules.down ? Lines{} : rules.which(), rules.down ? RulesDriver::word(rules.reason) : ""};
+    return {rules.take_full(), !rules.down, rules.down ? Lines{} : rules.which(),
+            rules.down ? RulesDriver::word(rules.reason) : ""};
   }
   RulesDriver rules;
 };
@@ -150,7 +157,7 @@ TEST_CASE("the pure rules answer as OTP 27 did") {
 
 struct ModelPlayer {
   explicit ModelPlayer(const RecordedScenario& s)
-      : model{s.strategy == "one_for_one" ? OtpModel::Strategy::OneForOne
+      : model{s.strategy == "one_for_one"   ? OtpModel::Strategy::OneForOne
               : s.strategy == "one_for_all" ? OtpModel::Strategy::OneForAll
                                             : OtpModel::Strategy::RestForOne,
               s.intensity, 1'000'000, s.children} {}
@@ -167,7 +174,9 @@ struct ModelPlayer {
     model.stop();
     return seen();
   }
-  Seen seen() { return {std::exchange(model.trace, {}), model.alive, model.alive ? model.which() : Lines{}, model.exit_reason}; }
+  Seen seen() {
+    return {std::exchange(model.trace, {}), model.alive, model.alive ? model.which() : Lines{}, model.exit_reason};
+  }
   OtpModel model;
 };
 
@@ -180,13 +189,18 @@ TEST_CASE("the model that the rules are tested with answers as OTP 27 did") {
   report("model", tally);
 }
 
-/// Real supervisors, real children. `lost_order`: the seed drew another order of deaths than the recorded one; try the next.
+/// Real supervisors, real children. `lost_order`: the seed drew another order of deaths than the recorded one; try the
+/// next.
 struct ActorPlayer {
-  ActorPlayer(const RecordedScenario& s, std::uint64_t seed) : scenario{s}, system{{.seed = seed}} { family.with_reasons = true; }
+  ActorPlayer(const RecordedScenario& s, std::uint64_t seed) : scenario{s}, system{{.seed = seed}} {
+    family.with_reasons = true;
+  }
 
   void plan(const std::string& id, const std::vector<bool>& outcomes) { family.plans[id] = outcomes; }
   Seen start() {
-    SupervisorOptions options{.id = "app", .strategy = strategy_of(scenario.strategy), .intensity = {.restarts = scenario.intensity, .within = kLong}};
+    SupervisorOptions options{.id = "app",
+                              .strategy = strategy_of(scenario.strategy),
+                              .intensity = {.restarts = scenario.intensity, .within = kLong}};
     std::vector<ChildSpec> children;
     for (const auto& [id, restart] : scenario.children) children.push_back(testing::member(family, id, restart));
     auto started = system.start(SupervisorSpec{std::move(options), std::move(children)});
@@ -207,8 +221,10 @@ struct ActorPlayer {
     Seen result = seen();
     Lines deaths;
     for (const auto& id : ids) deaths.push_back("stop " + id + ' ' + reason);
-    lost_order = ids.size() > 1 && (result.trace.size() < deaths.size() || !std::equal(deaths.begin(), deaths.end(), result.trace.begin()));
-    // All dead before the supervisor looked: it looks once the first is dead, so its first signals may have come in between.
+    lost_order = ids.size() > 1 && (result.trace.size() < deaths.size() ||
+                                    !std::equal(deaths.begin(), deaths.end(), result.trace.begin()));
+    // All dead before the supervisor looked: it looks once the first is dead, so its first signals may have come in
+    // between.
     lost_order = lost_order || (ids.size() > 1 && looked_early(ids));
     if (lost_order) throw OrderLost{};
     return result;
@@ -233,7 +249,8 @@ struct ActorPlayer {
   }
   /// A supervisor that gave up ends with shutdown: as its report says.
   [[nodiscard]] std::string exit_of_root() {
-    return !system.failures().empty() && system.failures().front().find("): shutdown") != std::string::npos ? "shutdown" : "";
+    return !system.failures().empty() && system.failures().front().find("): shutdown") != std::string::npos ? "shutdown"
+                                                                                                            : "";
   }
   /// Whether the supervisor had heard of a death before the last of them: its events stand between theirs in the log.
   [[nodiscard]] bool looked_early(const std::vector<std::string>& ids) {
@@ -242,10 +259,12 @@ struct ActorPlayer {
     for (; looked < log.size(); ++looked) {
       const std::string& line = log[looked];
       const bool of_a_child = line.find(" app/") != std::string::npos;
-      const bool actor_end = of_a_child && (line.find("actor stopped") != std::string::npos || line.find("actor failed") != std::string::npos ||
+      const bool actor_end = of_a_child && (line.find("actor stopped") != std::string::npos ||
+                                            line.find("actor failed") != std::string::npos ||
                                             line.find("actor killed") != std::string::npos);
       if (actor_end && dead < ids.size()) ++dead;
-      const bool heard = line.find("child failed") != std::string::npos || line.find("child stopped") != std::string::npos;
+      const bool heard =
+          line.find("child failed") != std::string::npos || line.find("child stopped") != std::string::npos;
       if (heard && dead < ids.size()) {
         looked = log.size();
         return true;
@@ -280,12 +299,14 @@ TEST_CASE("real supervisors with real children answer as OTP 27 did") {
       played = true;
       tally.scenarios += attempt.scenarios;
       tally.steps += attempt.steps;
-      if (attempt.divergences > 0 && tally.divergences++ == 0) tally.first = "seed " + std::to_string(seed) + ", " + attempt.first;
+      if (attempt.divergences > 0 && tally.divergences++ == 0)
+        tally.first = "seed " + std::to_string(seed) + ", " + attempt.first;
       testing::check_end(player.system);
     }
     if (!played) ++without_order;
   }
-  std::cout << "conformance, real supervisors: no seed drew the recorded order of deaths for " << without_order << " scenarios\n";
+  std::cout << "conformance, real supervisors: no seed drew the recorded order of deaths for " << without_order
+            << " scenarios\n";
   report("real supervisors", tally);
   CHECK(without_order <= static_cast<int>(recordings().playable.size() / 100));
 }

@@ -37,7 +37,8 @@ bool give_back(const Block& block) {
 
 TEST_CASE("blocks of every size are aligned and do not overlap") {
   std::vector<Block> blocks;
-  for (std::size_t bytes = 1; bytes <= kBlockMax + 100; ++bytes) blocks.push_back(take(bytes, static_cast<unsigned char>(bytes)));
+  for (std::size_t bytes = 1; bytes <= kBlockMax + 100; ++bytes)
+    blocks.push_back(take(bytes, static_cast<unsigned char>(bytes)));
   for (const Block& block : blocks) {
     CHECK(reinterpret_cast<std::uintptr_t>(block.memory) % 16 == 0);
     CHECK(give_back(block));

@@ -34,7 +34,8 @@ Lines told(const TestSystem& system) {
   return lines;
 }
 bool has(const Lines& lines, const std::string& part) {
-  return std::any_of(lines.begin(), lines.end(), [&](const std::string& line) { return line.find(part) != std::string::npos; });
+  return std::any_of(lines.begin(), lines.end(),
+                     [&](const std::string& line) { return line.find(part) != std::string::npos; });
 }
 
 TEST_CASE("every kind of event has a name and a severity and belongs to one of the five families") {  // F84
@@ -52,7 +53,8 @@ TEST_CASE("every kind of event has a name and a severity and belongs to one of t
 TEST_CASE("the runtime itself tells the story of a crash of a supervised child") {  // F84: golden event log
   TestSystem system{{.seed = 3}};
   InMemoryBroker broker{system};
-  const auto root = system.start(supervisor({.id = "app", .intensity = {.restarts = 1, .within = 5s}, .backoff = Exponential{}}, child<Worker>({.id = "w"})));
+  const auto root = system.start(supervisor(
+      {.id = "app", .intensity = {.restarts = 1, .within = 5s}, .backoff = Exponential{}}, child<Worker>({.id = "w"})));
   REQUIRE(root);
   const auto worker = root->child<Worker>("w").value();
   {
@@ -153,7 +155,8 @@ TEST_CASE("escalation and failed starts and mailbox refusals are told") {  // F8
 
 TEST_CASE("what is counted equals what the script did") {  // F86
   TestSystem system;
-  const auto root = system.start(supervisor({.id = "app", .intensity = {.restarts = 10, .within = 5s}}, children<Worker>(2, "w-{}")));
+  const auto root =
+      system.start(supervisor({.id = "app", .intensity = {.restarts = 10, .within = 5s}}, children<Worker>(2, "w-{}")));
   REQUIRE(root);
   const auto first = root->child<Worker>("w-1").value();
   for (int i = 0; i < 7; ++i) first.send(Note{i});
@@ -195,7 +198,8 @@ TEST_CASE("a recording system sees all five families on real threads") {  // F84
   REQUIRE(testing::eventually([&] { return worker.incarnation() == 2 && worker.phase() == Phase::Running; }));
   testing::check_end(system);
   const InMemoryMonitor& monitor = system.monitor();
-  for (const EventFamily family : {EventFamily::Actor, EventFamily::Mailbox, EventFamily::Broker, EventFamily::Supervisor, EventFamily::System}) {
+  for (const EventFamily family :
+       {EventFamily::Actor, EventFamily::Mailbox, EventFamily::Broker, EventFamily::Supervisor, EventFamily::System}) {
     CAPTURE(to_string(family));
     CHECK(monitor.count(family) > 0);
   }

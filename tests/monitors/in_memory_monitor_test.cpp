@@ -10,7 +10,9 @@
 namespace coppice {
 namespace {
 
-Event event(EventKind kind, std::string_view text = {}) { return Event{.kind = kind, .actor = 1, .incarnation = 1, .path = "a/b", .subject = "s", .text = text, .time = {}}; }
+Event event(EventKind kind, std::string_view text = {}) {
+  return Event{.kind = kind, .actor = 1, .incarnation = 1, .path = "a/b", .subject = "s", .text = text, .time = {}};
+}
 
 TEST_CASE("the ring keeps the newest in order") {  // F83
   InMemoryMonitor monitor{5};
@@ -71,7 +73,8 @@ TEST_CASE("sums are exact under eight threads") {  // F83
   std::vector<std::thread> threads;
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
-      for (int i = 0; i < each; ++i) monitor.record(event(i % 4 == 0 ? EventKind::ActorFailed : EventKind::MessageHandled, std::to_string(t)));
+      for (int i = 0; i < each; ++i)
+        monitor.record(event(i % 4 == 0 ? EventKind::ActorFailed : EventKind::MessageHandled, std::to_string(t)));
     });
   }
   std::thread reader{[&] {

@@ -21,8 +21,8 @@ TEST_CASE("restarts wait 100 then 200 then 400 milliseconds to the nanosecond") 
     CAPTURE(seed);
     Family family;
     TestSystem system{{.seed = seed}};
-    const auto root = system.start(
-        supervisor({.id = "app", .intensity = testing::kPlenty, .backoff = Exponential{}}, testing::members(family, {"a", "b"})));
+    const auto root = system.start(supervisor({.id = "app", .intensity = testing::kPlenty, .backoff = Exponential{}},
+                                              testing::members(family, {"a", "b"})));
     REQUIRE(root);
     const auto a = testing::at(*root, "a");
     family.take().clear();
@@ -80,8 +80,8 @@ TEST_CASE("a group waits together before its first start") {
   for (const AnyStrategy strategy : {AnyStrategy{OneForAll{}}, AnyStrategy{RestForOne{}}}) {
     Family family;
     TestSystem system;
-    const auto root =
-        system.start(supervisor({.id = "app", .strategy = strategy, .backoff = Exponential{}}, testing::members(family, {"a", "b", "c"})));
+    const auto root = system.start(supervisor({.id = "app", .strategy = strategy, .backoff = Exponential{}},
+                                              testing::members(family, {"a", "b", "c"})));
     REQUIRE(root);
     family.take().clear();
     testing::at(*root, "a").send(Bang{});
@@ -98,8 +98,9 @@ TEST_CASE("a group waits together before its first start") {
 TEST_CASE("a start that fails is tried again after longer and longer delays until the limit") {  // F55, F56
   Family family;
   TestSystem system;
-  const auto root = system.start(supervisor({.id = "app", .intensity = {.restarts = 3, .within = 1h}, .backoff = Exponential{}},
-                                            testing::members(family, {"a", "b"})));
+  const auto root =
+      system.start(supervisor({.id = "app", .intensity = {.restarts = 3, .within = 1h}, .backoff = Exponential{}},
+                              testing::members(family, {"a", "b"})));
   REQUIRE(root);
   family.fail_always("a");
   family.take().clear();
@@ -120,8 +121,9 @@ TEST_CASE("a start that fails is tried again after longer and longer delays unti
 TEST_CASE("a child that ran long enough waits the first delay again") {  // F55
   Family family;
   TestSystem system;
-  const auto root = system.start(supervisor(
-      {.id = "app", .intensity = testing::kPlenty, .backoff = Exponential{.reset_after = 10s}}, testing::member(family, "a")));
+  const auto root =
+      system.start(supervisor({.id = "app", .intensity = testing::kPlenty, .backoff = Exponential{.reset_after = 10s}},
+                              testing::member(family, "a")));
   REQUIRE(root);
   const auto a = testing::at(*root, "a");
   for (const Duration delay : {100ms, 200ms}) {
@@ -139,8 +141,8 @@ TEST_CASE("a child that ran long enough waits the first delay again") {  // F55
 TEST_CASE("the fast phase restarts at once") {  // F55
   Family family;
   TestSystem system;
-  const auto root = system.start(
-      supervisor({.id = "app", .intensity = testing::kPlenty, .backoff = Exponential{.fast = 2}}, testing::member(family, "a")));
+  const auto root = system.start(supervisor(
+      {.id = "app", .intensity = testing::kPlenty, .backoff = Exponential{.fast = 2}}, testing::member(family, "a")));
   REQUIRE(root);
   family.take().clear();
   for (int i = 0; i < 2; ++i) {
@@ -165,7 +167,8 @@ TEST_CASE("jitter is drawn from the system's seed and stays in its bounds") {  /
                          options.seed = seed;
                          return options;
                        }()}};
-    const auto root = system.start(supervisor({.id = "app", .backoff = Exponential{.first = 1s, .jitter = 0.2}}, testing::member(family, "a")));
+    const auto root = system.start(
+        supervisor({.id = "app", .backoff = Exponential{.first = 1s, .jitter = 0.2}}, testing::member(family, "a")));
     REQUIRE(root);
     family.take().clear();
     testing::at(*root, "a").send(Bang{});

@@ -112,7 +112,8 @@ TEST_CASE("a child that crashes again and again waits longer each time") {  // F
   CHECK(rules.violations() == testing::Lines{});
 }
 
-TEST_CASE("a child that starts never waits longer each time until the limit") {  // §1.8: the retry is delayed, and nothing else changes
+TEST_CASE("a child that starts never waits longer each time until the limit") {  // §1.8: the retry is delayed, and
+                                                                                 // nothing else changes
   RulesDriver rules{OneForOne{}, {.restarts = 5, .within = 1h}, {{"a"}}, Exponential{}};
   rules.start();
   rules.fail_always("a");

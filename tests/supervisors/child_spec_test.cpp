@@ -51,9 +51,10 @@ TEST_CASE("specs are values that compare by options and type and not by argument
 }
 
 TEST_CASE("a tree prints as an indented line for each member") {
-  const std::string text = supervisor({.id = "app", .strategy = RestForOne{}}, child<Simple>({.id = "db", .restart = Restart::Transient}),
-                                      supervisor({.id = "workers"}, children<Simple>(2, "worker-{}")))
-                               .to_string();
+  const std::string text =
+      supervisor({.id = "app", .strategy = RestForOne{}}, child<Simple>({.id = "db", .restart = Restart::Transient}),
+                 supervisor({.id = "workers"}, children<Simple>(2, "worker-{}")))
+          .to_string();
   CAPTURE(text);
   std::vector<std::string> lines;
   for (std::size_t from = 0; from < text.size();) {
@@ -128,7 +129,8 @@ TEST_CASE("a factory makes each life's move-only resource anew") {
   };
   int made = 0;
   TestSystem system;
-  const auto root = system.start(supervisor({.id = "app"}, child({.id = "o"}, [&made] { return Owner(std::make_unique<int>(++made)); })));
+  const auto root = system.start(
+      supervisor({.id = "app"}, child({.id = "o"}, [&made] { return Owner(std::make_unique<int>(++made)); })));
   REQUIRE(root);
   const auto o = root->child<Owner>("o").value();
   CHECK(o.ask(0, 1s).get() == Result<int, AskError>{1});

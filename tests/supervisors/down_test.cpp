@@ -25,7 +25,8 @@ TEST_CASE("a watcher of a supervised child gets one Down for each life it watche
     CAPTURE(seed);
     Family family;
     TestSystem system{{.seed = seed}};
-    const auto root = system.start(supervisor({.id = "app", .intensity = testing::kPlenty}, testing::member(family, "a")));
+    const auto root =
+        system.start(supervisor({.id = "app", .intensity = testing::kPlenty}, testing::member(family, "a")));
     REQUIRE(root);
     const auto a = testing::at(*root, "a");
     testing::Probe<int> probe{system};
@@ -65,7 +66,8 @@ TEST_CASE("the Down of a life is on its way before the next life's constructor r
       CAPTURE(strategy.name(), seed);
       Log log;
       TestSystem system{{.seed = seed}};
-      const auto root = system.start(supervisor({.id = "app", .strategy = strategy}, child<Announcer>({.id = "a"}, &log)));
+      const auto root =
+          system.start(supervisor({.id = "app", .strategy = strategy}, child<Announcer>({.id = "a"}, &log)));
       REQUIRE(root);
       const auto a = root->child<Announcer>("a").value();
       const auto watcher = system.spawn<Watcher>(AnyRef{a}, &log);
@@ -179,7 +181,8 @@ TEST_CASE("a watch of a child between two lives is a watch of the next") {
 TEST_CASE("watchers of a group get the Downs of the siblings too") {
   Family family;
   TestSystem system;
-  const auto root = system.start(supervisor({.id = "app", .strategy = OneForAll{}}, testing::members(family, {"a", "b"})));
+  const auto root =
+      system.start(supervisor({.id = "app", .strategy = OneForAll{}}, testing::members(family, {"a", "b"})));
   REQUIRE(root);
   testing::Probe<int> probe{system};
   probe.watch(testing::at(*root, "b"));
@@ -217,7 +220,8 @@ TEST_CASE("what a life made does not reach the next one") {  // P5: timers, asks
     TestSystem system{{.seed = seed}};
     const auto root = system.start(supervisor({.id = "app"}, testing::member(family, "friend", Restart::Temporary)));
     REQUIRE(root);
-    const auto made = system.start(supervisor({.id = "makers"}, child<Maker>({.id = "m"}, testing::at(*root, "friend"), &log)));
+    const auto made =
+        system.start(supervisor({.id = "makers"}, child<Maker>({.id = "m"}, testing::at(*root, "friend"), &log)));
     REQUIRE(made);
     made->child<Maker>("m").value().send(Bang{});
     system.run_until_idle();

@@ -13,9 +13,9 @@ namespace coppice::testing {
 
 /// What the children of a test tell and are told. The test owns it; it outlives the system.
 struct Family {
-  Log log;                                  // "start b", "start c!" (the constructor threw), "stop d"; with reasons: "stop d shutdown"
+  Log log;  // "start b", "start c!" (the constructor threw), "stop d"; with reasons: "stop d shutdown"
   bool with_reasons = false;
-  std::map<std::string, int> constructed;   // TestSystem only: no lock
+  std::map<std::string, int> constructed;  // TestSystem only: no lock
   std::map<std::string, int> destroyed;
   std::map<std::string, std::vector<bool>> plans;  // what the next starts answer; then true
 
@@ -62,7 +62,9 @@ struct Member : Actor<Member> {
   }
   ~Member() { ++family->destroyed[id]; }
   void on_start() { family->log.add("start " + id + (family->with_reasons ? " ok" : "")); }
-  void on_stop(const ExitReason& why) { family->log.add("stop " + id + (family->with_reasons ? ' ' + Family::word(why) : "")); }
+  void on_stop(const ExitReason& why) {
+    family->log.add("stop " + id + (family->with_reasons ? ' ' + Family::word(why) : ""));
+  }
   void handle(Bang) { throw std::runtime_error{"boom"}; }
   void handle(const End& end) { stop(end.reason); }
   int handle(Grow grow) { return grown += grow.by; }

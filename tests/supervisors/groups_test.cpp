@@ -33,8 +33,8 @@ TEST_CASE("each strategy restarts its range of five in order") {  // F51
       CAPTURE(row.strategy.name(), seed);
       Family family;
       TestSystem system{{.seed = seed}};
-      const auto root =
-          system.start(supervisor({.id = "app", .strategy = row.strategy}, testing::members(family, {"1", "2", "3", "4", "5"})));
+      const auto root = system.start(
+          supervisor({.id = "app", .strategy = row.strategy}, testing::members(family, {"1", "2", "3", "4", "5"})));
       REQUIRE(root);
       CHECK(family.take() == Lines{"start 1", "start 2", "start 3", "start 4", "start 5"});
       CHECK(testing::at(*root, "1").ask(Grow{7}, 1s).get() == Result<int, AskError>{7});
@@ -64,8 +64,9 @@ TEST_CASE("siblings that a group restart stops keep their mailboxes") {  // deci
       CAPTURE(strategy.name(), seed);
       testing::BasicLog<std::pair<std::uint32_t, int>> seen;
       TestSystem system{{.seed = seed}};
-      const auto root = system.start(
-          supervisor({.id = "app", .strategy = strategy}, child<Slow>({.id = "first"}, &seen), child<Slow>({.id = "second"}, &seen)));
+      const auto root =
+          system.start(supervisor({.id = "app", .strategy = strategy}, child<Slow>({.id = "first"}, &seen),
+                                  child<Slow>({.id = "second"}, &seen)));
       REQUIRE(root);
       const auto second = root->child<Slow>("second").value();
       root->child<Slow>("first").value().send(Bang{});
@@ -90,7 +91,8 @@ TEST_CASE("a nested tree stops and starts depth first") {  // §1.15, F58
     Family family;
     TestSystem system{{.seed = seed}};
     const auto root = system.start(supervisor({.id = "top", .strategy = OneForAll{}}, testing::member(family, "x"),
-                                              supervisor({.id = "s"}, testing::members(family, {"a", "b"})), testing::member(family, "y")));
+                                              supervisor({.id = "s"}, testing::members(family, {"a", "b"})),
+                                              testing::member(family, "y")));
     REQUIRE(root);
     CHECK(family.take() == Lines{"start x", "start a", "start b", "start y"});
     const auto sub = root->child<Supervisor>("s").value();
@@ -109,11 +111,13 @@ TEST_CASE("a nested tree stops and starts depth first") {  // §1.15, F58
   }
 }
 
-TEST_CASE("a crash below a nested supervisor is dealt with there alone") {  // F58: OneForAll over {actor, RestForOne supervisor}
+TEST_CASE("a crash below a nested supervisor is dealt with there alone") {  // F58: OneForAll over {actor, RestForOne
+                                                                            // supervisor}
   Family family;
   TestSystem system;
-  const auto root = system.start(supervisor({.id = "top", .strategy = OneForAll{}}, testing::member(family, "x"),
-                                            supervisor({.id = "s", .strategy = RestForOne{}}, testing::members(family, {"a", "b", "c"}))));
+  const auto root = system.start(
+      supervisor({.id = "top", .strategy = OneForAll{}}, testing::member(family, "x"),
+                 supervisor({.id = "s", .strategy = RestForOne{}}, testing::members(family, {"a", "b", "c"}))));
   REQUIRE(root);
   family.take().clear();
   testing::at(root->child<Supervisor>("s").value(), "b").send(Bang{});
@@ -145,7 +149,8 @@ TEST_CASE("a group restart brings finished transients back and drops temporary b
     CHECK(family.take() == Lines{"stop a", "stop m", "start a", "start t"});
     CHECK(t.ask(Grow{2}, 1s).get() == Result<int, AskError>{2});  // the old ref, the place reopened empty
     CHECK(m.send(Grow{}) == Delivery::Closed);
-    CHECK(root->child<testing::Member>("m") == Result<ActorRef<testing::Member>, LookupError>{Error{LookupError::Unknown}});
+    CHECK(root->child<testing::Member>("m") ==
+          Result<ActorRef<testing::Member>, LookupError>{Error{LookupError::Unknown}});
     testing::check_end(system);
   }
 }
@@ -159,12 +164,21 @@ TEST_CASE("a retry of a group starts where the group failed") {  // §1.19, on r
     Lines hooks;
   };
   const Row rows[] = {
-      {OneForAll{}, "a", "b", {.restarts = 4, .within = 5s},
-       {"stop a", "stop d", "stop c", "stop b", "start a", "start b!", "stop a", "start a", "start b!", "stop a", "start a", "start b!",
-        "stop a", "start a", "start b!", "stop a"}},
-      {RestForOne{}, "b", "c", {.restarts = 3, .within = 5s},
+      {OneForAll{},
+       "a",
+       "b",
+       {.restarts = 4, .within = 5s},
+       {"stop a", "stop d", "stop c", "stop b", "start a", "start b!", "stop a", "start a", "start b!", "stop a",
+        "start a", "start b!", "stop a", "start a", "start b!", "stop a"}},
+      {RestForOne{},
+       "b",
+       "c",
+       {.restarts = 3, .within = 5s},
        {"stop b", "stop d", "stop c", "start b", "start c!", "start c!", "start c!", "stop b", "stop a"}},
-      {OneForOne{}, "b", "b", {.restarts = 4, .within = 5s},
+      {OneForOne{},
+       "b",
+       "b",
+       {.restarts = 4, .within = 5s},
        {"stop b", "start b!", "start b!", "start b!", "start b!", "stop d", "stop c", "stop a"}},
       {OneForOne{}, "b", "b", {.restarts = 0, .within = 5s}, {"stop b", "stop d", "stop c", "stop a"}},
   };
@@ -200,7 +214,8 @@ struct Pairs {
 TEST_CASE("a strategy of the user's own runs on real actors") {
   Family family;
   TestSystem system;
-  const auto root = system.start(supervisor({.id = "app", .strategy = Pairs{}}, testing::members(family, {"1", "2", "3", "4", "5"})));
+  const auto root =
+      system.start(supervisor({.id = "app", .strategy = Pairs{}}, testing::members(family, {"1", "2", "3", "4", "5"})));
   REQUIRE(root);
   family.take().clear();
   testing::at(*root, "3").send(Bang{});

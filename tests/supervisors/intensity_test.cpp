@@ -42,7 +42,8 @@ TEST_CASE("by default three restarts in five seconds are allowed and the fourth 
 TEST_CASE("after the window the budget is back") {  // F53
   Family family;
   TestSystem system;
-  const auto root = system.start(supervisor({.id = "app", .intensity = {.restarts = 2, .within = 1s}}, testing::member(family, "a")));
+  const auto root =
+      system.start(supervisor({.id = "app", .intensity = {.restarts = 2, .within = 1s}}, testing::member(family, "a")));
   REQUIRE(root);
   for (int i = 0; i < 20; ++i) {
     testing::at(*root, "a").send(Bang{});
@@ -61,8 +62,9 @@ TEST_CASE("after the window the budget is back") {  // F53
 TEST_CASE("an intensity of zero never restarts") {  // F53
   Family family;
   TestSystem system;
-  const auto root = system.start(
-      supervisor({.id = "app", .intensity = {.restarts = 0, .within = 5s}}, testing::member(family, "a"), testing::member(family, "t", Restart::Transient)));
+  const auto root =
+      system.start(supervisor({.id = "app", .intensity = {.restarts = 0, .within = 5s}}, testing::member(family, "a"),
+                              testing::member(family, "t", Restart::Transient)));
   REQUIRE(root);
   testing::at(*root, "t").send(End{ExitReason::normal()});
   CHECK_FALSE(system.has_stopped(root));
@@ -78,10 +80,11 @@ TEST_CASE("levels give up in order and the system is told once") {  // F54, §1.
     Family family;
     TestSystem system{{.seed = seed}};
     const Intensity one{.restarts = 1, .within = 1h};
-    const auto root = system.start(supervisor(
-        {.id = "top", .intensity = one},
-        supervisor({.id = "middle", .intensity = one},
-                   supervisor({.id = "low", .intensity = one}, testing::member(family, "leaf"), testing::member(family, "sibling")))));
+    const auto root =
+        system.start(supervisor({.id = "top", .intensity = one},
+                                supervisor({.id = "middle", .intensity = one},
+                                           supervisor({.id = "low", .intensity = one}, testing::member(family, "leaf"),
+                                                      testing::member(family, "sibling")))));
     REQUIRE(root);
     const auto middle = root->child<Supervisor>("middle").value();
     const auto low = middle.child<Supervisor>("low").value();
@@ -126,10 +129,11 @@ TEST_CASE("levels give up in order and the system is told once") {  // F54, §1.
 TEST_CASE("a transient supervisor that gives up is not restarted and that is no failure of its parent") {  // §1.9
   Family family;
   TestSystem system;
-  const auto root = system.start(supervisor(
-      {.id = "top"},
-      supervisor({.id = "sub", .intensity = {.restarts = 0, .within = 5s}, .restart = Restart::Transient}, testing::member(family, "a")),
-      testing::member(family, "b")));
+  const auto root = system.start(
+      supervisor({.id = "top"},
+                 supervisor({.id = "sub", .intensity = {.restarts = 0, .within = 5s}, .restart = Restart::Transient},
+                            testing::member(family, "a")),
+                 testing::member(family, "b")));
   REQUIRE(root);
   const auto sub = root->child<Supervisor>("sub").value();
   testing::at(sub, "a").send(Bang{});
@@ -144,10 +148,11 @@ TEST_CASE("a transient supervisor that gives up is not restarted and that is no 
 TEST_CASE("a temporary supervisor that gives up is forgotten") {  // §1.9
   Family family;
   TestSystem system;
-  const auto root = system.start(supervisor(
-      {.id = "top", .strategy = OneForAll{}},
-      supervisor({.id = "sub", .intensity = {.restarts = 0, .within = 5s}, .restart = Restart::Temporary}, testing::member(family, "a")),
-      testing::member(family, "b")));
+  const auto root = system.start(
+      supervisor({.id = "top", .strategy = OneForAll{}},
+                 supervisor({.id = "sub", .intensity = {.restarts = 0, .within = 5s}, .restart = Restart::Temporary},
+                            testing::member(family, "a")),
+                 testing::member(family, "b")));
   REQUIRE(root);
   testing::at(root->child<Supervisor>("sub").value(), "a").send(Bang{});
   system.run_until_idle();
@@ -169,7 +174,8 @@ TEST_CASE("the user is told through on_failure in a test system too") {  // F54:
     CHECK(report.reason.cause()->text() == "boom");
   };
   TestSystem system{std::move(options)};
-  const auto root = system.start(supervisor({.id = "app", .intensity = {.restarts = 0, .within = 5s}}, testing::member(family, "a")));
+  const auto root =
+      system.start(supervisor({.id = "app", .intensity = {.restarts = 0, .within = 5s}}, testing::member(family, "a")));
   REQUIRE(root);
   testing::at(*root, "a").send(Bang{});
   CHECK(system.has_stopped(root));
@@ -181,7 +187,8 @@ TEST_CASE("the user is told through on_failure in a test system too") {  // F54:
 TEST_CASE("a tree that gave up leaves other trees alone") {
   Family family;
   TestSystem system;
-  const auto first = system.start(supervisor({.id = "first", .intensity = {.restarts = 0, .within = 5s}}, testing::member(family, "a")));
+  const auto first = system.start(
+      supervisor({.id = "first", .intensity = {.restarts = 0, .within = 5s}}, testing::member(family, "a")));
   const auto second = system.start(supervisor({.id = "second"}, testing::member(family, "b")));
   REQUIRE((first && second));
   testing::at(*first, "a").send(Bang{});

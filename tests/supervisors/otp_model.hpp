@@ -11,8 +11,8 @@
 
 namespace coppice::testing {
 
-/// What OTP's supervisor does, from spec/otp-supervision.md §1.5 to §1.10 line by line: synchronous, without any delay, its queue a
-/// list. The rules are held against it; it is itself held against the recordings in tests/conformance.
+/// What OTP's supervisor does, from spec/otp-supervision.md §1.5 to §1.10 line by line: synchronous, without any delay,
+/// its queue a list. The rules are held against it; it is itself held against the recordings in tests/conformance.
 class OtpModel {
  public:
   enum class Strategy { OneForOne, OneForAll, RestForOne };
@@ -27,7 +27,9 @@ class OtpModel {
     for (auto& [id, restart] : children) children_.push_back(Child{id, restart});
   }
 
-  void plan(const std::string& id, const std::vector<bool>& outcomes) { plans_[id].assign(outcomes.begin(), outcomes.end()); }
+  void plan(const std::string& id, const std::vector<bool>& outcomes) {
+    plans_[id].assign(outcomes.begin(), outcomes.end());
+  }
   void start() {
     for (std::size_t i = 0; i < children_.size(); ++i) {
       if (try_start(children_[i])) continue;
@@ -122,8 +124,10 @@ class OtpModel {
   }
   void restart(const std::string& id) {  // §1.7
     if (!add_restart()) {
-      if (find(id)->restart == Restart::Temporary) forget(id);
-      else find(id)->state = Child::State::Undefined;
+      if (find(id)->restart == Restart::Temporary)
+        forget(id);
+      else
+        find(id)->state = Child::State::Undefined;
       terminate_all();
       alive = false;
       exit_reason = "shutdown";
@@ -140,7 +144,8 @@ class OtpModel {
     find(id)->state = Child::State::Undefined;
     for (std::size_t i = children_.size(); i-- > first;) {
       terminate(children_[i]);
-      if (children_[i].restart == Restart::Temporary) children_.erase(children_.begin() + static_cast<std::ptrdiff_t>(i));
+      if (children_[i].restart == Restart::Temporary)
+        children_.erase(children_.begin() + static_cast<std::ptrdiff_t>(i));
     }
     for (std::size_t i = first; i < children_.size(); ++i) {
       if (!try_start(children_[i])) return retry(children_[i].id);

@@ -70,7 +70,8 @@ TEST_CASE("random restarts are judged as the definition says") {
     for (int i = 0; i < 50; ++i) {
       now += Duration{dice() % 10};
       all.push_back(now);
-      const auto inside = std::count_if(all.begin(), all.end(), [&](TimePoint t) { return now - t <= intensity.within; });
+      const auto inside =
+          std::count_if(all.begin(), all.end(), [&](TimePoint t) { return now - t <= intensity.within; });
       REQUIRE(limit.add(now) == (inside <= static_cast<std::ptrdiff_t>(intensity.restarts)));
     }
   }

@@ -84,8 +84,10 @@ TEST_CASE("the mailbox is kept minus the failing message wherever in it the cras
         CAPTURE(capacity, crash, seed);
         testing::BasicLog<std::pair<std::uint32_t, int>> seen;
         TestSystem system{{.seed = seed}};
-        const MailboxOptions mailbox = capacity == 0 ? MailboxOptions{Unbounded{}} : MailboxOptions{Bounded{.capacity = capacity}};
-        const auto root = system.start(supervisor({.id = "app"}, child<Reader>({.id = "r", .mailbox = mailbox}, &seen, crash)));
+        const MailboxOptions mailbox =
+            capacity == 0 ? MailboxOptions{Unbounded{}} : MailboxOptions{Bounded{.capacity = capacity}};
+        const auto root =
+            system.start(supervisor({.id = "app"}, child<Reader>({.id = "r", .mailbox = mailbox}, &seen, crash)));
         REQUIRE(root);
         const auto reader = root->child<Reader>("r").value();
         for (int i = 0; i < kItems; ++i) CHECK(reader.send(Item{i}) == Delivery::Accepted);
@@ -110,8 +112,8 @@ TEST_CASE("the mailbox is kept minus the failing message wherever in it the cras
 TEST_CASE("a send while the child waits for its next life is accepted and handled by it") {  // held cell
   testing::BasicLog<std::pair<std::uint32_t, int>> seen;
   TestSystem system;
-  const auto root =
-      system.start(supervisor({.id = "app", .backoff = Exponential{.first = 100ms}}, child<Reader>({.id = "r"}, &seen, 0)));
+  const auto root = system.start(
+      supervisor({.id = "app", .backoff = Exponential{.first = 100ms}}, child<Reader>({.id = "r"}, &seen, 0)));
   REQUIRE(root);
   const auto reader = root->child<Reader>("r").value();
   reader.send(Item{0});
@@ -144,7 +146,8 @@ TEST_CASE("the old instance is destroyed before the next one is constructed") { 
                                               child<Only>({.id = "o"}, &alive), child<Only>({.id = "p"}, &alive)));
     REQUIRE_FALSE(root);  // p sees o
     CHECK(alive == 0);
-    const auto single = system.start(supervisor({.id = "app", .intensity = testing::kPlenty}, child<Only>({.id = "o"}, &alive)));
+    const auto single =
+        system.start(supervisor({.id = "app", .intensity = testing::kPlenty}, child<Only>({.id = "o"}, &alive)));
     REQUIRE(single);
     for (int i = 0; i < 5; ++i) {
       single->child<Only>("o").value().send(Bang{});
@@ -213,7 +216,8 @@ TEST_CASE("a crash that nobody awaits is answered by a restart on real threads")
   SystemOptions options = testing::quiet();
   options.workers = 2;
   ActorSystem system{std::move(options)};
-  const auto root = system.start(supervisor({.id = "app", .intensity = testing::kPlenty}, children<Counted>(4, "c-{}")));
+  const auto root =
+      system.start(supervisor({.id = "app", .intensity = testing::kPlenty}, children<Counted>(4, "c-{}")));
   REQUIRE(root);
   const int rounds = static_cast<int>(testing::scaled(500));
   for (int i = 0; i < rounds; ++i) {

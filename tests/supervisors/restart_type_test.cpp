@@ -39,8 +39,9 @@ TEST_CASE("restart type against exit reason decides whether another life comes")
           CAPTURE(strategy.name(), to_string(restart), end.name, seed);
           Family family;
           TestSystem system{{.seed = seed}};
-          const auto root = system.start(supervisor({.id = "app", .strategy = strategy}, testing::member(family, "a"),
-                                                    testing::member(family, "b", restart), testing::member(family, "c")));
+          const auto root =
+              system.start(supervisor({.id = "app", .strategy = strategy}, testing::member(family, "a"),
+                                      testing::member(family, "b", restart), testing::member(family, "c")));
           REQUIRE(root);
           const auto b = testing::at(*root, "b");
           testing::Probe<int> probe{system};
@@ -73,8 +74,9 @@ TEST_CASE("a temporary child is never restarted even by its siblings' failure") 
   for (const AnyStrategy strategy : {AnyStrategy{OneForAll{}}, AnyStrategy{RestForOne{}}}) {
     Family family;
     TestSystem system;
-    const auto root = system.start(supervisor({.id = "app", .strategy = strategy}, testing::member(family, "a"),
-                                              testing::member(family, "t", Restart::Temporary), testing::member(family, "c")));
+    const auto root =
+        system.start(supervisor({.id = "app", .strategy = strategy}, testing::member(family, "a"),
+                                testing::member(family, "t", Restart::Temporary), testing::member(family, "c")));
     REQUIRE(root);
     const auto t = testing::at(*root, "t");
     testing::at(*root, "a").send(Bang{});
@@ -103,7 +105,8 @@ TEST_CASE("what on_error answers goes before the restart type") {  // F11 with a
       CAPTURE(to_string(restart), static_cast<int>(verdict));
       int constructed = 0;
       TestSystem system;
-      const auto root = system.start(supervisor({.id = "app"}, child<Judge>({.id = "j", .restart = restart}, verdict, &constructed)));
+      const auto root =
+          system.start(supervisor({.id = "app"}, child<Judge>({.id = "j", .restart = restart}, verdict, &constructed)));
       REQUIRE(root);
       const auto j = root->child<Judge>("j").value();
       CHECK(j.ask(Grow{4}, 1s).get() == Result<int, AskError>{4});
@@ -133,9 +136,11 @@ TEST_CASE("an escalated failure takes the whole branch with it and the parent re
     int constructed = 0;
     Family family;
     TestSystem system;
-    const auto root = system.start(supervisor(
-        {.id = "top"}, supervisor({.id = "branch", .restart = restart}, child<Judge>({.id = "j"}, OnError::Escalate, &constructed), testing::member(family, "m")),
-        testing::member(family, "other")));
+    const auto root = system.start(
+        supervisor({.id = "top"},
+                   supervisor({.id = "branch", .restart = restart},
+                              child<Judge>({.id = "j"}, OnError::Escalate, &constructed), testing::member(family, "m")),
+                   testing::member(family, "other")));
     REQUIRE(root);
     const auto branch = root->child<Supervisor>("branch").value();
     family.take().clear();

@@ -18,8 +18,9 @@ struct RuleChild {
   Restart restart = Restart::Permanent;
 };
 
-/// Plays children and clock to the pure rules: answers each Start by plan, each Stop with an exit, and notes what breaks the contract
-/// of RuleEffect. Nothing is answered before pump() or settle(), so a test may let other things happen first.
+/// Plays children and clock to the pure rules: answers each Start by plan, each Stop with an exit, and notes what
+/// breaks the contract of RuleEffect. Nothing is answered before pump() or settle(), so a test may let other things
+/// happen first.
 class RulesDriver {
  public:
   using Event = coppice::detail::RuleEvent;
@@ -39,7 +40,9 @@ class RulesDriver {
   // ---- what happens ----
   void begin() { queue_.push_back(Event{.kind = Event::Kind::Begin}); }
   /// What its next starts come to, in place of what was planned before; then they succeed.
-  void plan(const std::string& id, const std::vector<bool>& outcomes) { plans_[key_of(id)].assign(outcomes.begin(), outcomes.end()); }
+  void plan(const std::string& id, const std::vector<bool>& outcomes) {
+    plans_[key_of(id)].assign(outcomes.begin(), outcomes.end());
+  }
   /// Every start of it fails from now on.
   void fail_always(const std::string& id) { always_fail_.insert(key_of(id)); }
   /// It has ended by itself; the rules have not heard of it yet.
@@ -52,7 +55,8 @@ class RulesDriver {
   void tell_stop(const ExitReason& why = ExitReason::shutdown()) {
     queue_.push_back(Event{.kind = Event::Kind::Stop, .reason = why});
   }
-  void crash(const std::string& id, const ExitReason& why = ExitReason::error("boom"), OnError verdict = OnError::Supervise) {
+  void crash(const std::string& id, const ExitReason& why = ExitReason::error("boom"),
+             OnError verdict = OnError::Supervise) {
     die(id, why, verdict);
     settle();
   }
@@ -113,7 +117,8 @@ class RulesDriver {
   /// Newest first: "d up", "c undefined".
   [[nodiscard]] Lines which() const {
     Lines lines;
-    for (auto it = order_.rbegin(); it != order_.rend(); ++it) lines.push_back(id_of(*it) + (alive_.contains(*it) ? " up" : " undefined"));
+    for (auto it = order_.rbegin(); it != order_.rend(); ++it)
+      lines.push_back(id_of(*it) + (alive_.contains(*it) ? " up" : " undefined"));
     return lines;
   }
   [[nodiscard]] std::vector<std::string> alive() const {
@@ -153,7 +158,8 @@ class RulesDriver {
   [[nodiscard]] std::string id_of(Key key) const { return key >= 1 && key <= ids_.size() ? ids_[key - 1] : "?"; }
   [[nodiscard]] bool is_step_answer(const Event& event) const {
     return awaited_ && event.child == awaited_key_ &&
-           (event.kind == Event::Kind::Started || event.kind == Event::Kind::StartFailed || event.kind == Event::Kind::Exited);
+           (event.kind == Event::Kind::Started || event.kind == Event::Kind::StartFailed ||
+            event.kind == Event::Kind::Exited);
   }
   void blame(std::string text) { violations_.push_back(std::move(text)); }
   void await(Key key, const std::string& what) {
@@ -183,7 +189,8 @@ class RulesDriver {
         if (effect.delay < Duration::zero()) blame("a negative delay");
         armed_[effect.child] = coppice::detail::saturating_add(now, effect.delay);
         delays.push_back(effect.delay);
-        if (effect.delay == Duration::zero()) queue_.push_back(Event{.kind = Event::Kind::RetryDue, .child = effect.child});
+        if (effect.delay == Duration::zero())
+          queue_.push_back(Event{.kind = Event::Kind::RetryDue, .child = effect.child});
         return;
       case Effect::Kind::Disarm:
         effects_.push_back("disarm " + id);
@@ -243,7 +250,8 @@ class RulesDriver {
     if (alive_.erase(key) > 0) {
       full_.push_back("stop " + id + " shutdown");
       queue_.push_back(Event{.kind = Event::Kind::Exited, .child = key, .reason = ExitReason::shutdown()});
-    } else if (std::none_of(queue_.begin(), queue_.end(), [&](const Event& e) { return e.kind == Event::Kind::Exited && e.child == key; })) {
+    } else if (std::none_of(queue_.begin(), queue_.end(),
+                            [&](const Event& e) { return e.kind == Event::Kind::Exited && e.child == key; })) {
       blame("stops " + id + ", which does not live");
     }
   }

@@ -42,7 +42,8 @@ TEST_CASE("random commands end as OTP's supervisor ends them") {  // P8 (b)
   for (std::size_t seed = 1; seed <= testing::scaled(10'000); ++seed) {
     Dice dice{std::mt19937_64{seed}};
     const auto which = static_cast<OtpModel::Strategy>(dice.below(3));
-    const Intensity intensity{.restarts = static_cast<std::uint32_t>(dice.below(5)), .within = std::chrono::seconds{1 + dice.below(4)}};
+    const Intensity intensity{.restarts = static_cast<std::uint32_t>(dice.below(5)),
+                              .within = std::chrono::seconds{1 + dice.below(4)}};
     std::vector<std::pair<std::string, Restart>> specs;
     std::vector<testing::RuleChild> children;
     for (std::size_t i = 0, n = 1 + dice.below(6); i < n; ++i) {
@@ -81,7 +82,8 @@ TEST_CASE("random commands end as OTP's supervisor ends them") {  // P8 (b)
       }
       std::vector<std::string> ids;
       for (const auto& [id, restart] : specs) {
-        if (model.is_up(id) && dice.one_in(ids.empty() ? 2 : 4)) ids.insert(ids.begin() + static_cast<std::ptrdiff_t>(dice.below(ids.size() + 1)), id);
+        if (model.is_up(id) && dice.one_in(ids.empty() ? 2 : 4))
+          ids.insert(ids.begin() + static_cast<std::ptrdiff_t>(dice.below(ids.size() + 1)), id);
       }
       if (ids.empty()) continue;
       const std::string reason = kReasons[dice.below(6)];
@@ -103,16 +105,19 @@ TEST_CASE("random commands end as OTP's supervisor ends them") {  // P8 (b)
   }
 }
 
-/// What must hold whatever happens when; the driver watches the rest (one step awaited, nothing after the end, nobody twice).
+/// What must hold whatever happens when; the driver watches the rest (one step awaited, nothing after the end, nobody
+/// twice).
 TEST_CASE("whatever happens at whatever moment the supervisor keeps its contract and ends when told") {
   for (std::size_t seed = 1; seed <= testing::scaled(10'000); ++seed) {
     Dice dice{std::mt19937_64{seed + 1'000'000}};
     CAPTURE(seed);
-    const Backoff backoff = dice.one_in(2) ? Backoff{Exponential{.first = 100ms, .jitter = dice.one_in(2) ? 0.5 : 0.0}} : Backoff{};
+    const Backoff backoff =
+        dice.one_in(2) ? Backoff{Exponential{.first = 100ms, .jitter = dice.one_in(2) ? 0.5 : 0.0}} : Backoff{};
     const Intensity intensity{.restarts = static_cast<std::uint32_t>(dice.below(8)), .within = 2s};
     std::vector<testing::RuleChild> children;
     const std::size_t count = 1 + dice.below(6);
-    for (std::size_t i = 0; i < count; ++i) children.push_back({std::string(1, static_cast<char>('a' + i)), static_cast<Restart>(dice.below(3))});
+    for (std::size_t i = 0; i < count; ++i)
+      children.push_back({std::string(1, static_cast<char>('a' + i)), static_cast<Restart>(dice.below(3))});
     RulesDriver rules{strategy_of(static_cast<OtpModel::Strategy>(dice.below(3))), intensity, children, backoff};
     rules.begin();
     bool told = false;
@@ -161,7 +166,9 @@ TEST_CASE("groups stop in reverse start order and start in start order whatever 
     CAPTURE(seed);
     std::vector<testing::RuleChild> children;
     for (char id = 'a'; id < 'h'; ++id) children.push_back({std::string(1, id)});
-    RulesDriver rules{dice.one_in(2) ? AnyStrategy{OneForAll{}} : AnyStrategy{RestForOne{}}, {.restarts = 100, .within = 5s}, children};
+    RulesDriver rules{dice.one_in(2) ? AnyStrategy{OneForAll{}} : AnyStrategy{RestForOne{}},
+                      {.restarts = 100, .within = 5s},
+                      children};
     rules.start();
     rules.take();
     for (int i = 0; i < 5; ++i) {

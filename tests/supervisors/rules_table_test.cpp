@@ -42,7 +42,7 @@ enum class After { Restarted, SpecKept, SpecDropped };
 
 After expected(Restart restart, const Ended& end, OnError verdict) {
   if (verdict == OnError::Restart) return After::Restarted;  // whatever the restart type says
-  if (verdict == OnError::Supervise) {                        // §1.5
+  if (verdict == OnError::Supervise) {                       // §1.5
     if (restart == Restart::Permanent) return After::Restarted;
     if (restart == Restart::Transient && !end.normal) return After::Restarted;
   }
@@ -114,7 +114,8 @@ TEST_CASE("an escalated failure ends the supervisor with that reason and stops t
       CHECK(rules.down);
       CHECK(rules.escalations == 1);
       CHECK(rules.limit_reports == 0);
-      CHECK(rules.reason.kind() == ExitReason::Kind::Error);  // abnormal, so that the parent restarts a transient supervisor too
+      CHECK(rules.reason.kind() ==
+            ExitReason::Kind::Error);  // abnormal, so that the parent restarts a transient supervisor too
       CHECK_THAT(rules.reason.to_string(), testing::has_text("boom"));
       CHECK(rules.violations() == Lines{});
     }

@@ -94,15 +94,16 @@ TEST_CASE("each strategy restarts its own range") {  // §1.19, F51
   }
 }
 
-TEST_CASE("a one for all group whose second member never starts is tried exactly as often as the intensity says") {  // §1.19
+TEST_CASE(
+    "a one for all group whose second member never starts is tried exactly as often as the intensity says") {  // §1.19
   RulesDriver rules = four(OneForAll{}, {.restarts = 4, .within = 5s});
   up(rules);
   rules.fail_always("b");
   rules.crash("a");
-  CHECK(rules.take() == Lines{"stop d", "stop c", "stop b",                //
-                              "start a", "start b!", "stop a",             //
-                              "start a", "start b!", "stop a",             //
-                              "start a", "start b!", "stop a",             //
+  CHECK(rules.take() == Lines{"stop d", "stop c", "stop b",     //
+                              "start a", "start b!", "stop a",  //
+                              "start a", "start b!", "stop a",  //
+                              "start a", "start b!", "stop a",  //
                               "start a", "start b!", "stop a"});
   CHECK(rules.down);
   CHECK(rules.limit_reports == 1);

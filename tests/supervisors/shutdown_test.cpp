@@ -25,8 +25,9 @@ TEST_CASE("shutdown stops trees newest first and each from last to first") {  //
     Family family;
     TestSystem system{{.seed = seed}};
     const auto first = system.start(supervisor({.id = "first"}, testing::members(family, {"a", "b"})));
-    const auto second = system.start(supervisor(
-        {.id = "second"}, testing::member(family, "c"), supervisor({.id = "sub"}, testing::members(family, {"d", "e"})), testing::member(family, "f")));
+    const auto second = system.start(supervisor({.id = "second"}, testing::member(family, "c"),
+                                                supervisor({.id = "sub"}, testing::members(family, {"d", "e"})),
+                                                testing::member(family, "f")));
     REQUIRE((first && second));
     family.take().clear();
     CHECK(system.shutdown().complete);
@@ -45,7 +46,8 @@ TEST_CASE("nobody is restarted while a tree stops whatever its end") {  // §1.1
     CAPTURE(seed);
     int constructed = 0;
     TestSystem system{{.seed = seed}};
-    const auto root = system.start(supervisor({.id = "app", .strategy = OneForAll{}}, children<Sulky>(4, "s-{}", &constructed)));
+    const auto root =
+        system.start(supervisor({.id = "app", .strategy = OneForAll{}}, children<Sulky>(4, "s-{}", &constructed)));
     REQUIRE(root);
     const auto third = root->child<Sulky>("s-3").value();
     auto stopped = system.stop(*root, {.reason = ExitReason::shutdown()});
@@ -68,7 +70,8 @@ TEST_CASE("stop and crash race and the tree ends at every step of it") {  // P13
       Family family;
       TestSystem system{{.seed = seed}};
       const auto root = system.start(supervisor({.id = "app", .strategy = OneForAll{}, .intensity = testing::kPlenty},
-                                                testing::member(family, "a"), supervisor({.id = "sub"}, testing::members(family, {"b", "c"}))));
+                                                testing::member(family, "a"),
+                                                supervisor({.id = "sub"}, testing::members(family, {"b", "c"}))));
       REQUIRE(root);
       testing::at(*root, "a").send(Bang{});
       testing::at(root->child<Supervisor>("sub").value(), "c").send(Bang{});
@@ -89,7 +92,8 @@ TEST_CASE("shutdown at every step of a restart ends everything") {  // P13
   for (std::size_t cut = 0; cut < 30; ++cut) {
     Family family;
     TestSystem system{{.seed = cut + 1}};
-    const auto root = system.start(supervisor({.id = "app", .strategy = RestForOne{}}, testing::members(family, {"a", "b", "c"})));
+    const auto root =
+        system.start(supervisor({.id = "app", .strategy = RestForOne{}}, testing::members(family, {"a", "b", "c"})));
     REQUIRE(root);
     for (int i = 0; i < 5; ++i) testing::at(*root, "c").send(Grow{});
     testing::at(*root, "a").send(Bang{});
@@ -103,7 +107,8 @@ TEST_CASE("a child that is killed at once runs no on_stop") {  // F57: brutal
   Family family;
   TestSystem system;
   const auto root = system.start(supervisor({.id = "app"}, testing::member(family, "a"),
-                                            testing::member(family, {.id = "b", .shutdown = Shutdown::brutal()}), testing::member(family, "c")));
+                                            testing::member(family, {.id = "b", .shutdown = Shutdown::brutal()}),
+                                            testing::member(family, "c")));
   REQUIRE(root);
   const auto b = testing::at(*root, "b");
   testing::Probe<int> probe{system};
@@ -119,10 +124,12 @@ TEST_CASE("a child that is killed at once runs no on_stop") {  // F57: brutal
   testing::check_end(system);
 }
 
-TEST_CASE("a child that is killed by its own rule is neither late nor a failure") {  // §1.10's log rule: brutal_kill: killed is expected
+TEST_CASE("a child that is killed by its own rule is neither late nor a failure") {  // §1.10's log rule: brutal_kill:
+                                                                                     // killed is expected
   Family family;
   TestSystem system;
-  REQUIRE(system.start(supervisor({.id = "app"}, testing::member(family, {.id = "a", .shutdown = Shutdown::brutal()}))));
+  REQUIRE(
+      system.start(supervisor({.id = "app"}, testing::member(family, {.id = "a", .shutdown = Shutdown::brutal()}))));
   const ShutdownReport report = system.shutdown();
   CHECK(report.complete);
   CHECK(report.late.empty());
@@ -160,7 +167,8 @@ TEST_CASE("a hung child is killed at its deadline and the others are unaffected"
     Log* log;
   };
   const auto root = system.start(supervisor({.id = "app"}, child<Calm>({.id = "first"}, &others),
-                                            child<Hanger>({.id = "hung", .shutdown = 50ms}, &gate, &log), child<Calm>({.id = "last"}, &others)));
+                                            child<Hanger>({.id = "hung", .shutdown = 50ms}, &gate, &log),
+                                            child<Calm>({.id = "last"}, &others)));
   REQUIRE(root);
   const auto hung = root->child<Hanger>("hung").value();
   const auto outside = system.spawn<Calm>(&others);
@@ -192,12 +200,14 @@ TEST_CASE("a hung child is killed at its deadline and the others are unaffected"
   testing::check_end(system);
 }
 
-TEST_CASE("a hung child of a group is replaced and refs find the new life") {  // decisions: kill after a shutdown time-out
+TEST_CASE(
+    "a hung child of a group is replaced and refs find the new life") {  // decisions: kill after a shutdown time-out
   Gate gate;
   Log log;
   ActorSystem system{four_workers()};
-  const auto root = system.start(supervisor({.id = "app", .strategy = OneForAll{}}, child<Hanger>({.id = "a"}, &gate, &log),
-                                            child<Hanger>({.id = "hung", .shutdown = 50ms}, &gate, &log)));
+  const auto root =
+      system.start(supervisor({.id = "app", .strategy = OneForAll{}}, child<Hanger>({.id = "a"}, &gate, &log),
+                              child<Hanger>({.id = "hung", .shutdown = 50ms}, &gate, &log)));
   REQUIRE(root);
   const auto a = root->child<Hanger>("a").value();
   const auto hung = root->child<Hanger>("hung").value();
@@ -223,8 +233,8 @@ TEST_CASE("a child that hangs in its constructor is a start that failed in time"
   Gate gate;
   Log log;
   ActorSystem system{four_workers()};
-  const auto root = system.start(
-      supervisor({.id = "app"}, child<Hanger>({.id = "a"}, &gate, &log), child<Stuck>({.id = "stuck", .start_within = 50ms}, &gate)));
+  const auto root = system.start(supervisor({.id = "app"}, child<Hanger>({.id = "a"}, &gate, &log),
+                                            child<Stuck>({.id = "stuck", .start_within = 50ms}, &gate)));
   REQUIRE_FALSE(root);
   CHECK(root.error().kind == StartError::Kind::ChildFailed);
   CHECK(root.error().child == "stuck");
@@ -249,7 +259,8 @@ TEST_CASE("a child with all the time it wants is waited for") {  // F57: infinit
   Gate gate;
   Log log;
   ActorSystem system{four_workers()};
-  const auto root = system.start(supervisor({.id = "app"}, child<Slow>({.id = "slow", .shutdown = Shutdown::infinity()}, &gate, &log)));
+  const auto root = system.start(
+      supervisor({.id = "app"}, child<Slow>({.id = "slow", .shutdown = Shutdown::infinity()}, &gate, &log)));
   REQUIRE(root);
   auto stopped = system.stop(*root, {.within = 60s});
   REQUIRE(gate.wait_for_arrivals());
@@ -266,8 +277,9 @@ TEST_CASE("a supervisor serves others while it waits for a child to stop") {  //
   SystemOptions options = testing::quiet();
   options.workers = 2;
   ActorSystem system{std::move(options)};
-  const auto root = system.start(supervisor({.id = "app", .strategy = RestForOne{}}, child<Hanger>({.id = "a"}, &gate, &log),
-                                            child<Hanger>({.id = "b", .shutdown = Shutdown::infinity()}, &gate, &log)));
+  const auto root =
+      system.start(supervisor({.id = "app", .strategy = RestForOne{}}, child<Hanger>({.id = "a"}, &gate, &log),
+                              child<Hanger>({.id = "b", .shutdown = Shutdown::infinity()}, &gate, &log)));
   REQUIRE(root);
   const auto a = root->child<Hanger>("a").value();
   root->child<Hanger>("b").value().send(Hang{});

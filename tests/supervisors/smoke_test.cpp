@@ -42,9 +42,9 @@ TEST_CASE("a child throws, a new instance answers") {
 
 TEST_CASE("on real threads, a child throws, a new instance answers") {
   ActorSystem system;
-  auto root = system.start(supervisor({.id = "app", .strategy = RestForOne{}, .intensity = {.restarts = 100, .within = 5s}},
-                                      supervisor({.id = "sub"}, children<Child>(3, "w-{}")), child<Child>({.id = "a"}),
-                                      child<Child>({.id = "b"})));
+  auto root = system.start(supervisor(
+      {.id = "app", .strategy = RestForOne{}, .intensity = {.restarts = 100, .within = 5s}},
+      supervisor({.id = "sub"}, children<Child>(3, "w-{}")), child<Child>({.id = "a"}), child<Child>({.id = "b"})));
   REQUIRE(root.has_value());
   const auto ref = root->child<Child>("a").value();
   for (int i = 1; i < 50; ++i) {

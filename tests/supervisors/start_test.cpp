@@ -21,7 +21,8 @@ TEST_CASE("a tree starts depth first and start returns when all of it runs") {  
     Family family;
     TestSystem system{{.seed = seed}};
     const auto root = system.start(supervisor({.id = "app"}, testing::member(family, "a"),
-                                              supervisor({.id = "sub"}, testing::members(family, {"b", "c"})), testing::member(family, "d")));
+                                              supervisor({.id = "sub"}, testing::members(family, {"b", "c"})),
+                                              testing::member(family, "d")));
     REQUIRE(root);
     CHECK(family.take() == Lines{"start a", "start b", "start c", "start d"});
     CHECK(root->path() == "app");
@@ -69,9 +70,10 @@ TEST_CASE("a start that fails deep in the tree names the whole path") {  // F56
   Family family;
   TestSystem system;
   family.plans["c"] = {false};
-  const auto root = system.start(supervisor(
-      {.id = "app"}, testing::member(family, "a"),
-      supervisor({.id = "outer"}, testing::member(family, "b"), supervisor({.id = "inner"}, testing::members(family, {"x", "c", "y"})))));
+  const auto root =
+      system.start(supervisor({.id = "app"}, testing::member(family, "a"),
+                              supervisor({.id = "outer"}, testing::member(family, "b"),
+                                         supervisor({.id = "inner"}, testing::members(family, {"x", "c", "y"})))));
   REQUIRE_FALSE(root);
   CHECK(root.error().kind == StartError::Kind::ChildFailed);
   CHECK(root.error().child == "outer/inner/c");
@@ -90,7 +92,8 @@ TEST_CASE("an on_start that throws is a start that failed") {  // F56
   Family family;
   int destroyed = 0;
   TestSystem system;
-  const auto root = system.start(supervisor({.id = "app"}, testing::member(family, "a"), child<Late>({.id = "late"}, &destroyed)));
+  const auto root =
+      system.start(supervisor({.id = "app"}, testing::member(family, "a"), child<Late>({.id = "late"}, &destroyed)));
   REQUIRE_FALSE(root);
   CHECK(root.error().child == "late");
   CHECK_THAT(root.error().reason.to_string(), testing::has_text("late"));
@@ -107,7 +110,8 @@ TEST_CASE("the n-th start fails wherever in the tree it is and nothing is left")
       TestSystem system{{.seed = seed}};
       system.fail_start(n);
       const auto root = system.start(supervisor({.id = "app"}, testing::member(family, "a"),
-                                                supervisor({.id = "sub"}, testing::members(family, {"b", "c"})), testing::member(family, "d")));
+                                                supervisor({.id = "sub"}, testing::members(family, {"b", "c"})),
+                                                testing::member(family, "d")));
       CHECK(root.has_value() == (n > 6));
       if (!root) {
         CHECK(system.stats().actors == 0);
@@ -122,8 +126,12 @@ TEST_CASE("the n-th start fails wherever in the tree it is and nothing is left")
 
 TEST_CASE("a bad specification starts nothing and says what is wrong") {  // F59
   Family family;
-  const auto one = [&](ChildOptions options) { return supervisor({.id = "app"}, testing::member(family, std::move(options))); };
-  const auto with = [&](SupervisorOptions options) { return supervisor(std::move(options), testing::member(family, "a")); };
+  const auto one = [&](ChildOptions options) {
+    return supervisor({.id = "app"}, testing::member(family, std::move(options)));
+  };
+  const auto with = [&](SupervisorOptions options) {
+    return supervisor(std::move(options), testing::member(family, "a"));
+  };
   struct Row {
     const char* name;
     SupervisorSpec spec;
@@ -131,7 +139,8 @@ TEST_CASE("a bad specification starts nothing and says what is wrong") {  // F59
   };
   const Row rows[] = {
       {"duplicate id", supervisor({.id = "app"}, testing::members(family, {"a", "b", "a"})), "\"a\""},
-      {"a supervisor's id twice", supervisor({.id = "app"}, testing::member(family, "s"), supervisor({.id = "s"})), "\"s\""},
+      {"a supervisor's id twice", supervisor({.id = "app"}, testing::member(family, "s"), supervisor({.id = "s"})),
+       "\"s\""},
       {"empty child id", one({.id = ""}), "id"},
       {"slash in an id", one({.id = "a/b"}), "a/b"},
       {"empty id", supervisor({.id = ""}, testing::member(family, "a")), "id"},
@@ -143,11 +152,15 @@ TEST_CASE("a bad specification starts nothing and says what is wrong") {  // F59
       {"factor below one", with({.id = "app", .backoff = Exponential{.factor = 0.5}}), "backoff"},
       {"jitter above a half", with({.id = "app", .backoff = Exponential{.jitter = 0.6}}), "backoff"},
       {"negative jitter", with({.id = "app", .backoff = Exponential{.jitter = -0.1}}), "backoff"},
-      {"factor that is no number", with({.id = "app", .backoff = Exponential{.factor = std::numeric_limits<double>::quiet_NaN()}}), "backoff"},
+      {"factor that is no number",
+       with({.id = "app", .backoff = Exponential{.factor = std::numeric_limits<double>::quiet_NaN()}}), "backoff"},
       {"no time to start", one({.id = "a", .start_within = 0s}), "start_within"},
       {"negative time to start", one({.id = "a", .start_within = -1s}), "start_within"},
       {"mailbox without room", one({.id = "a", .mailbox = Bounded{.capacity = 0}}), "capacity"},
-      {"fault deep in the tree", supervisor({.id = "app"}, testing::member(family, "a"), supervisor({.id = "s"}, testing::members(family, {"b", "b"}))), "\"b\""},
+      {"fault deep in the tree",
+       supervisor({.id = "app"}, testing::member(family, "a"),
+                  supervisor({.id = "s"}, testing::members(family, {"b", "b"}))),
+       "\"b\""},
   };
   for (const Row& row : rows) {
     CAPTURE(row.name);
@@ -173,7 +186,8 @@ TEST_CASE("a negative time to stop is refused and brutal is not") {  // F57: no 
     testing::check_end(system);
   }
   TestSystem system;
-  const auto root = system.start(supervisor({.id = "app"}, testing::member(family, {.id = "a", .shutdown = Shutdown::brutal()})));
+  const auto root =
+      system.start(supervisor({.id = "app"}, testing::member(family, {.id = "a", .shutdown = Shutdown::brutal()})));
   REQUIRE(root);
   CHECK(system.stop(*root).get().has_value());
   testing::check_end(system);
@@ -203,8 +217,8 @@ TEST_CASE("a full system starts no tree and nothing of it is left") {
     testing::TestOptions options;
     options.system.actors_max = most;
     TestSystem system{std::move(options)};
-    const auto root = system.start(
-        supervisor({.id = "app"}, testing::member(family, "a"), supervisor({.id = "sub"}, testing::members(family, {"b", "c"}))));
+    const auto root = system.start(supervisor({.id = "app"}, testing::member(family, "a"),
+                                              supervisor({.id = "sub"}, testing::members(family, {"b", "c"}))));
     CHECK(root.has_value() == (most >= 5));
     if (!root) {
       CHECK(system.stats().actors == 0);
@@ -252,7 +266,8 @@ TEST_CASE("the children that a life spawned end with it") {
 TEST_CASE("a ref of a supervisor finds its children and checks their type") {
   Family family;
   TestSystem system;
-  const auto root = system.start(supervisor({.id = "app"}, testing::member(family, "a"), supervisor({.id = "sub"}, testing::member(family, "b"))));
+  const auto root = system.start(
+      supervisor({.id = "app"}, testing::member(family, "a"), supervisor({.id = "sub"}, testing::member(family, "b"))));
   REQUIRE(root);
   CHECK(root->child<Member>("a").value().ask(Life{}, 1s).get() == Result<std::uint32_t, AskError>{1});
   CHECK(root->child<Member>("nobody").error() == LookupError::Unknown);

@@ -6,7 +6,8 @@
 
 namespace coppice::testing {
 
-/// Whether everything that was sent has come to its end: nothing waits, nothing is in hand. For a system that is left alone.
+/// Whether everything that was sent has come to its end: nothing waits, nothing is in hand. For a system that is left
+/// alone.
 [[nodiscard]] inline bool at_rest(const System& system) {
   return eventually([&] { return system.ledger().queued == 0; });
 }
@@ -19,7 +20,8 @@ inline void check_ledger(const System& system) {
   CHECK(ledger.queued == 0);
 }
 
-/// How every test of the runtime ends: the system shuts down in time, nothing of it is left, and every message is accounted for.
+/// How every test of the runtime ends: the system shuts down in time, nothing of it is left, and every message is
+/// accounted for.
 inline void check_end(System& system) {
   const ShutdownReport report = system.shutdown({.within = kPatience});
   CHECK(report.complete);

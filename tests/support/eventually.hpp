@@ -5,8 +5,8 @@
 
 namespace coppice::testing {
 
-/// How long a test waits for what must come at last. Long enough for a busy machine under a sanitizer; a test that passes never waits
-/// so long.
+/// How long a test waits for what must come at last. Long enough for a busy machine under a sanitizer; a test that
+/// passes never waits so long.
 inline constexpr std::chrono::seconds kPatience{30};
 
 /// Waits until `condition()` holds; false when it still does not at the deadline. For the thread of the test.

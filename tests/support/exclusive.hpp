@@ -12,7 +12,8 @@ class Exclusive {
   class [[nodiscard]] Turn {
    public:
     explicit Turn(Exclusive& e) : exclusive_{e} {
-      if (exclusive_.busy_.exchange(true, std::memory_order_relaxed)) exclusive_.violated_.store(true, std::memory_order_relaxed);
+      if (exclusive_.busy_.exchange(true, std::memory_order_relaxed))
+        exclusive_.violated_.store(true, std::memory_order_relaxed);
       ++exclusive_.count_;
     }
     ~Turn() { exclusive_.busy_.store(false, std::memory_order_relaxed); }

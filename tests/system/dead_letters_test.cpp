@@ -69,8 +69,8 @@ TEST_CASE("every message that nobody handles is a dead letter once and says why"
   crashing.send(Fail{});
   REQUIRE(testing::eventually([&] { return crashing.is_closed(); }));
   REQUIRE(testing::at_rest(system));
-  CHECK(reasons(system) == std::vector{DeadReason::Closed, DeadReason::Rejected, DeadReason::Stopped, DeadReason::Dropped,
-                                       DeadReason::InHand});
+  CHECK(reasons(system) == std::vector{DeadReason::Closed, DeadReason::Rejected, DeadReason::Stopped,
+                                       DeadReason::Dropped, DeadReason::InHand});
   testing::check_end(system);
   CHECK(system.ledger().dead() == 5);
 }

@@ -126,7 +126,8 @@ TEST_CASE("the name of one that hangs is free for another") {
   scene.check_released();
 }
 
-TEST_CASE("a stop kills at its deadline although nobody waits for it") {  // StopOptions::within; the future may be dropped
+TEST_CASE(
+    "a stop kills at its deadline although nobody waits for it") {  // StopOptions::within; the future may be dropped
   Scene scene;
   Gate gate;
   scene.hang(gate);

@@ -106,7 +106,8 @@ TEST_CASE("random traffic is accounted for to the last message") {  // F26, P4
     CHECK(ledger.handled == tally.handled);
     CHECK(ledger.handed_back == tally.handed_back);
     CHECK(ledger.dead(DeadReason::InHand) == tally.crashed);
-    CHECK(ledger.dead(DeadReason::Rejected) >= tally.refused[static_cast<int>(Delivery::Rejected)]);  // asks come on top
+    CHECK(ledger.dead(DeadReason::Rejected) >=
+          tally.refused[static_cast<int>(Delivery::Rejected)]);  // asks come on top
     CHECK(ledger.dead(DeadReason::Dropped) >= tally.refused[static_cast<int>(Delivery::Dropped)]);
     testing::check_end(system);
   }

@@ -16,7 +16,8 @@
 #include "support/quiet.hpp"
 
 // Every option has an effect, and every bad value a clear answer. Elsewhere: batch (actor/order_test.cpp), actors_max
-// (spawn_test.cpp), mailbox (bounded_test.cpp), timers_max (actor/timers_test.cpp), shutdown_within (lifetime_test.cpp).
+// (spawn_test.cpp), mailbox (bounded_test.cpp), timers_max (actor/timers_test.cpp), shutdown_within
+// (lifetime_test.cpp).
 
 namespace coppice {
 namespace {
@@ -130,7 +131,9 @@ TEST_CASE("many more workers than processors do their work") {
 Duration processor_time() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  const auto of = [](const timeval& t) { return std::chrono::seconds{t.tv_sec} + std::chrono::microseconds{t.tv_usec}; };
+  const auto of = [](const timeval& t) {
+    return std::chrono::seconds{t.tv_sec} + std::chrono::microseconds{t.tv_usec};
+  };
   return of(usage.ru_utime) + of(usage.ru_stime);
 }
 
@@ -165,7 +168,7 @@ TEST_CASE("an idle system uses next to no processor time") {  // F71
 
 TEST_CASE("a longer spin looks for work longer before it sleeps") {
   if (std::thread::hardware_concurrency() < 2) return;  // spinning is for who has another processor
-  const auto cost = [](Duration spin) {  // one after the other: processor time is the process's
+  const auto cost = [](Duration spin) {                 // one after the other: processor time is the process's
     SystemOptions options = testing::two_workers();
     options.spin = spin;
     ActorSystem system{std::move(options)};

@@ -74,7 +74,9 @@ struct Client : Actor<Client> {
   ActorRef<Located> located;
   Later<int> handle(int n) {
     auto [promise, later] = reply_later<int>();
-    ask(located, n, kPatience).then([p = std::move(promise)](Result<int, AskError> r) mutable { p.set(r ? r.value() : -1); });
+    ask(located, n, kPatience).then([p = std::move(promise)](Result<int, AskError> r) mutable {
+      p.set(r ? r.value() : -1);
+    });
     return std::move(later);
   }
 };

@@ -18,10 +18,10 @@ class ActorExecutor;
 
 /// What came with the message in hand.
 struct MessageInfo {
-  AnyRef sender;                     ///< who sent it, where the sender said so (asks always do)
-  AnyRef reply_to;                   ///< whom to answer
-  std::uint64_t correlation_id = 0;  ///< the sender's mark
-  TimePoint sent_at{};               ///< when it was sent; zero for a plain send, which carries nothing
+  AnyRef sender;                          ///< who sent it, where the sender said so (asks always do)
+  AnyRef reply_to;                        ///< whom to answer
+  std::uint64_t correlation_id = 0;       ///< the sender's mark
+  TimePoint sent_at{};                    ///< when it was sent; zero for a plain send, which carries nothing
   TimePoint deadline = TimePoint::max();  ///< of an ask
 };
 
@@ -35,11 +35,12 @@ namespace detail {
 
 /// The base of every actor: `struct Counter : coppice::Actor<Counter> { int handle(Add add); };`
 ///
-/// Each public member function `R handle(M)`, `handle(const M&)` or `handle(M&&)` is a handler for exactly M; its return type is the
-/// reply's. (Private ones, ref-qualified ones, ones with default arguments and inherited ones are not handlers.)
-/// Hooks, declared as needed and public: `void on_start()`, `void on_stop(ExitReason)`, `void on_restart(ExitReason)`,
-/// `OnError on_error(const ExitReason&)`. A first life runs constructor, on_start; a later one constructor, on_restart, on_start.
-/// on_stop runs exactly once for each life that had started, however it ends, except by kill.
+/// Each public member function `R handle(M)`, `handle(const M&)` or `handle(M&&)` is a handler for exactly M; its
+/// return type is the reply's. (Private ones, ref-qualified ones, ones with default arguments and inherited ones are
+/// not handlers.) Hooks, declared as needed and public: `void on_start()`, `void on_stop(ExitReason)`, `void
+/// on_restart(ExitReason)`, `OnError on_error(const ExitReason&)`. A first life runs constructor, on_start; a later one
+/// constructor, on_restart, on_start. on_stop runs exactly once for each life that had started, however it ends, except
+/// by kill.
 ///
 /// Threads    all of it: the actor's own turn, constructor included. No locks are needed inside an actor.
 /// Failure    whatever a handler, hook or constructor throws ends the life and nothing else.
@@ -63,18 +64,24 @@ class Actor {
   /// The time, the same throughout one message.
   [[nodiscard]] TimePoint now() const noexcept { return detail::turn_now(*cell_->runtime()); }
   [[nodiscard]] System& system() const noexcept { return detail::system_of(*cell_->runtime()); }
+  /// Whose child this is: a supervisor's ref by `parent().as<Supervisor>()`, for its other children. Names no place at
+  /// the top.
+  [[nodiscard]] AnyRef parent() const noexcept {
+    return detail::RefAccess::make<AnyRef>(detail::IntrusivePtr<detail::Cell>::share(cell_->parent()));
+  }
   [[nodiscard]] std::string path() const { return cell_->path(); }
   [[nodiscard]] std::uint32_t incarnation() const noexcept { return cell_->incarnation(); }
   /// Messages handled in this place, counted by the runtime.
   [[nodiscard]] std::uint64_t message_count() const noexcept { return cell_->handled(); }
 
-  /// A child, stopped with this life, before its on_stop. Not restarted: that is a supervisor's work. Arguments are decay-copied.
+  /// A child, stopped with this life, before its on_stop. Not restarted: that is a supervisor's work. Arguments are
+  /// decay-copied.
   template <class Child, class... Args>
   ActorRef<Child> spawn(SpawnOptions options, Args&&... args) {
-    return detail::RefAccess::make<ActorRef<Child>>(
-        detail::checked_spawn(detail::spawn_cell(*cell_->runtime(), cell_, detail::kActorOps<Child>,
-                                                 detail::make_factory<Child, true>(std::forward<Args>(args)...), options),
-                              options));
+    return detail::RefAccess::make<ActorRef<Child>>(detail::checked_spawn(
+        detail::spawn_cell(*cell_->runtime(), cell_, detail::kActorOps<Child>,
+                           detail::make_factory<Child, true>(std::forward<Args>(args)...), options),
+        options));
   }
   template <class Child, class... Args>
     requires(!std::is_same_v<std::remove_cvref_t<Args>, SpawnOptions> && ...)
@@ -89,7 +96,8 @@ class Actor {
     return detail::RefAccess::make<ActorRef<Child>>(std::move(spawned).value());
   }
 
-  /// Ends this life after the handler in hand; what waits in the mailbox then is dead letters, unless a supervisor restarts it.
+  /// Ends this life after the handler in hand; what waits in the mailbox then is dead letters, unless a supervisor
+  /// restarts it.
   void stop(const ExitReason& reason = ExitReason::normal()) noexcept { cell_->stop_self(reason); }
 
   /// Sends `message` to this actor after `delay`; never early, never to a later life.
@@ -98,7 +106,8 @@ class Actor {
   TimerHandle send_after(Duration delay, M&& message) {
     return start<std::remove_cvref_t<M>>(delay, Duration::zero(), Every::FixedRate, std::forward<M>(message));
   }
-  /// Sends a copy of `message` every `period`, first after one period. A period below one nanosecond counts as one nanosecond.
+  /// Sends a copy of `message` every `period`, first after one period. A period below one nanosecond counts as one
+  /// nanosecond.
   template <class M>
     requires(Handles<Self, std::remove_cvref_t<M>> && std::copy_constructible<std::remove_cvref_t<M>>)
   TimerHandle send_every(Duration period, M&& message, Every mode = Every::FixedRate) {
@@ -106,7 +115,8 @@ class Actor {
     return start<std::remove_cvref_t<M>>(every, every, mode, std::forward<M>(message));
   }
 
-  /// One Down when the life of `ref` that is on ends (at once, with NoProc, when the place is over). Several watches, several Downs.
+  /// One Down when the life of `ref` that is on ends (at once, with NoProc, when the place is over). Several watches,
+  /// several Downs.
   template <class A>
   WatchId watch(const ActorRef<A>& ref) {
     return watch(AnyRef{ref});
@@ -133,8 +143,8 @@ class Actor {
   template <class R, class M>
   class [[nodiscard]] Asking {
    public:
-    /// Sends the message. `continuation` runs once, as a message of this actor, with the reply or the reason why there is none;
-    /// not at all when this life ends first.
+    /// Sends the message. `continuation` runs once, as a message of this actor, with the reply or the reason why there
+    /// is none; not at all when this life ends first.
     template <class F>
       requires std::invocable<F&, Result<R, AskError>>
     void then(F&& continuation) && {
@@ -150,12 +160,14 @@ class Actor {
         ask->settle(Error{*refused_});
         return;
       }
-      detail::deliver(*target_, detail::make_envelope<detail::AskEnvelope<M, R>>(ops_, std::move(message_), *ask, asker_, now, deadline));
+      detail::deliver(*target_, detail::make_envelope<detail::AskEnvelope<M, R>>(ops_, std::move(message_), *ask,
+                                                                                 asker_, now, deadline));
     }
 
    private:
     friend class Actor;
-    Asking(detail::Cell& asker, detail::IntrusivePtr<detail::Cell> target, const detail::EnvelopeOps* ops, M message, Duration within)
+    Asking(detail::Cell& asker, detail::IntrusivePtr<detail::Cell> target, const detail::EnvelopeOps* ops, M message,
+           Duration within)
         : asker_{&asker}, target_{std::move(target)}, ops_{ops}, message_(std::move(message)), within_{within} {
       if (!target_ || ops_ == nullptr) refused_ = AskError::Closed;
       if (target_.get() == asker_) refused_ = AskError::Rejected;  // it would wait for itself
@@ -182,23 +194,24 @@ class Actor {
     using Ref = ActorRef<Protocol<Rs(Ms)...>>;
     using R = typename Ref::template ReplyFor<Plain, Protocol<Rs(Ms)...>>::type;
     const detail::HandlerEntry* const entry = ref.template find<Plain>();
-    return Asking<R, Plain>{*cell_, detail::RefAccess::share(ref), entry == nullptr ? nullptr : entry->ask, std::forward<M>(message),
-                            within};
+    return Asking<R, Plain>{*cell_, detail::RefAccess::share(ref), entry == nullptr ? nullptr : entry->ask,
+                            std::forward<M>(message), within};
   }
   template <class A, class M>
     requires(!detail::kIsProtocol<A> && !Handles<A, std::remove_cvref_t<M>>)
-  void ask(const ActorRef<A>& ref, M&& message, Duration within) = delete;  // no handler for this message: that actor has no handle() for exactly this type
+  void ask(const ActorRef<A>& ref, M&& message, Duration within) = delete;  // no handler for this message
 
   /// Passes a message on with the original's reply address and correlation id.
   template <class A, class M>
     requires Handles<A, std::remove_cvref_t<M>>
   Delivery forward(const ActorRef<A>& to, M&& message) {
     const MessageInfo came = info();
-    return to.send(std::forward<M>(message), SendOptions{.reply_to = came.reply_to, .correlation_id = came.correlation_id});
+    return to.send(std::forward<M>(message),
+                   SendOptions{.reply_to = came.reply_to, .correlation_id = came.correlation_id});
   }
 
-  /// For a handler that answers later: `auto [promise, later] = reply_later<int>(); keep(std::move(promise)); return later;` with the
-  /// return type Later<int>. Asked by nobody, the promise answers nobody.
+  /// For a handler that answers later: `auto [promise, later] = reply_later<int>(); keep(std::move(promise)); return
+  /// std::move(later);` with the return type Later<int>. Asked by nobody, the promise answers nobody.
   template <class R>
   [[nodiscard]] std::pair<ReplyPromise<R>, Later<R>> reply_later() {
     auto* const ask = static_cast<detail::AskState<R>*>(

@@ -2,8 +2,8 @@
 
 #include <array>
 #include <compare>
-#include <memory>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -29,22 +29,22 @@ struct RefAccess;
 class RefBase {
  public:
   /// Unique in its system, in the order of creation, from 1; 0 for a ref that names no place.
-  [[nodiscard]] std::uint64_t id() const noexcept { return cell_ ? cell_->id() : 0; }
+  [[nodiscard]] std::uint64_t id() const noexcept { return cell_ ? live().id() : 0; }
   /// "app/workers/worker-3"; "#17" for an actor without a name.
-  [[nodiscard]] std::string path() const { return cell().path(); }
-  [[nodiscard]] std::string name() const { return cell().name(); }
+  [[nodiscard]] std::string path() const { return live().path(); }
+  [[nodiscard]] std::string name() const { return live().name(); }
   /// A moment's view: it may be over when you read it. Sends answer for themselves.
-  [[nodiscard]] Phase phase() const noexcept { return cell().phase(); }
-  [[nodiscard]] bool is_closed() const noexcept { return cell().is_closed(); }
+  [[nodiscard]] Phase phase() const noexcept { return live().phase(); }
+  [[nodiscard]] bool is_closed() const noexcept { return live().is_closed(); }
   /// Which of the place's lives is on, from 1.
-  [[nodiscard]] std::uint32_t incarnation() const noexcept { return cell().incarnation(); }
+  [[nodiscard]] std::uint32_t incarnation() const noexcept { return live().incarnation(); }
   /// Messages that the place has handled, over all its lives.
-  [[nodiscard]] std::uint64_t message_count() const noexcept { return cell().handled(); }
+  [[nodiscard]] std::uint64_t message_count() const noexcept { return live().handled(); }
 
-  friend bool operator==(const RefBase& a, const RefBase& b) noexcept { return a.cell_.get() == b.cell_.get(); }
+  friend bool operator==(const RefBase& a, const RefBase& b) noexcept { return &a.live() == &b.live(); }
   friend std::strong_ordering operator<=>(const RefBase& a, const RefBase& b) noexcept {
     if (const auto order = a.id() <=> b.id(); order != 0) return order;
-    return std::compare_three_way{}(a.cell_.get(), b.cell_.get());  // actors of two systems
+    return std::compare_three_way{}(&a.live(), &b.live());  // actors of two systems
   }
 
  protected:
@@ -52,6 +52,12 @@ class RefBase {
   RefBase() noexcept = default;
   explicit RefBase(IntrusivePtr<Cell> cell) noexcept : cell_{std::move(cell)} {}
   [[nodiscard]] Cell& cell() const noexcept { return cell_ ? *cell_ : dead_cell(); }
+  /// The cell that the place lives in now: a killed one goes on in another.
+  [[nodiscard]] const Cell& live() const noexcept {
+    const Cell* found = &cell();
+    while (const Cell* const next = found->successor()) found = next;
+    return *found;
+  }
   IntrusivePtr<Cell> cell_;
 };
 
@@ -78,8 +84,8 @@ struct HandlerEntry {
 template <class M>
 struct RichEnvelope : Envelope {
   template <class U>
-  RichEnvelope(const EnvelopeOps* operations, U&& m, IntrusivePtr<Cell> from, IntrusivePtr<Cell> answer_to, std::uint64_t correlation,
-               TimePoint sent)
+  RichEnvelope(const EnvelopeOps* operations, U&& m, IntrusivePtr<Cell> from, IntrusivePtr<Cell> answer_to,
+               std::uint64_t correlation, TimePoint sent)
       : Envelope{operations},
         message(std::forward<U>(m)),
         sender{std::move(from)},
@@ -134,30 +140,29 @@ struct HandlerOps {
     }
     return Outcome::Handled;
   }
-  static void destroy_plain(Envelope& envelope) { std::destroy_at(&static_cast<MessageEnvelope<M>&>(envelope).message); }
+  static void destroy_plain(Envelope& envelope) {
+    std::destroy_at(&static_cast<MessageEnvelope<M>&>(envelope).message);
+  }
   static void destroy_rich(Envelope& envelope) {
     auto& self = static_cast<RichEnvelope<M>&>(envelope);
     std::destroy_at(&self.sender);
     std::destroy_at(&self.reply_to);
     std::destroy_at(&self.message);
   }
-  static constexpr EnvelopeOps kSend{&handle_plain, nullptr, &destroy_plain, &kTypeInfo<M>, nullptr, sizeof(MessageEnvelope<M>), true};
-  static constexpr EnvelopeOps kSendWith{&handle_rich,     nullptr,
-                                         &destroy_rich,    &kTypeInfo<M>,
-                                         &RichEnvelope<M>::describe_rich, sizeof(RichEnvelope<M>),
-                                         true};
-  static constexpr EnvelopeOps kAsk{&handle_ask,
-                                    &AskEnvelope<M, Reply>::abandon_ask,
-                                    &AskEnvelope<M, Reply>::destroy_ask,
-                                    &kTypeInfo<M>,
-                                    &AskEnvelope<M, Reply>::describe_ask,
-                                    sizeof(AskEnvelope<M, Reply>),
-                                    true};
+  static constexpr EnvelopeOps kSend{
+      &handle_plain, nullptr, &destroy_plain, &kTypeInfo<M>, nullptr, sizeof(MessageEnvelope<M>), true};
+  static constexpr EnvelopeOps kSendWith{
+      &handle_rich, nullptr, &destroy_rich, &kTypeInfo<M>, &RichEnvelope<M>::describe_rich, sizeof(RichEnvelope<M>),
+      true};
+  static constexpr EnvelopeOps kAsk{
+      &handle_ask,   &AskEnvelope<M, Reply>::abandon_ask,  &AskEnvelope<M, Reply>::destroy_ask,
+      &kTypeInfo<M>, &AskEnvelope<M, Reply>::describe_ask, sizeof(AskEnvelope<M, Reply>),
+      true};
 };
 
 template <class A, class M>
-inline constexpr HandlerEntry kHandler{&kTypeInfo<M>, &kTypeInfo<ReplyOf<A, M>>, &HandlerOps<A, M>::kSend, &HandlerOps<A, M>::kSendWith,
-                                       &HandlerOps<A, M>::kAsk};
+inline constexpr HandlerEntry kHandler{&kTypeInfo<M>, &kTypeInfo<ReplyOf<A, M>>, &HandlerOps<A, M>::kSend,
+                                       &HandlerOps<A, M>::kSendWith, &HandlerOps<A, M>::kAsk};
 
 template <class T>
 inline constexpr bool kIsProtocol = false;
@@ -193,7 +198,8 @@ template <class R, class M>
   const TimePoint now = runtime->clock->now();
   const TimePoint deadline = saturating_add(now, within);
   auto ask = IntrusivePtr<ThreadAsk<R>>::adopt(new ThreadAsk<R>{runtime});
-  auto* const envelope = make_envelope<AskEnvelope<Plain, R>>(ops, std::forward<M>(message), *ask, this_thread.cell, now, deadline);
+  auto* const envelope =
+      make_envelope<AskEnvelope<Plain, R>>(ops, std::forward<M>(message), *ask, this_thread.cell, now, deadline);
   deliver(cell, envelope);
   return AskFuture<R>{std::move(ask), deadline};
 }
@@ -253,23 +259,24 @@ class ActorRef : public detail::RefBase, public detail::RefExtension<A, ActorRef
  public:
   ActorRef() noexcept = default;
 
-  /// Sends exactly an M (nothing is converted). What the answer is not Accepted for is a dead letter, so it may be ignored.
-  /// Throws what copying or moving the message throws, and std::bad_alloc; nothing is sent then.
+  /// Sends exactly an M (nothing is converted). What the answer is not Accepted for is a dead letter, so it may be
+  /// ignored. Throws what copying or moving the message throws, and std::bad_alloc; nothing is sent then.
   template <class M>
     requires Handles<A, std::remove_cvref_t<M>>
   Delivery send(M&& message) const {
     using Plain = std::remove_cvref_t<M>;
-    return detail::deliver(this->cell(), detail::make_envelope<detail::MessageEnvelope<Plain>>(&detail::HandlerOps<A, Plain>::kSend,
-                                                                                               std::forward<M>(message)));
+    return detail::deliver(this->cell(), detail::make_envelope<detail::MessageEnvelope<Plain>>(
+                                             &detail::HandlerOps<A, Plain>::kSend, std::forward<M>(message)));
   }
   template <class M>
     requires(!Handles<A, std::remove_cvref_t<M>>)
-  Delivery send(M&& message) const = delete;  // no handler for this message: the actor has no handle() for exactly this type
+  Delivery send(M&& message) const = delete;  // no handler for this message: no handle() of this actor takes exactly it
 
   template <class M>
     requires Handles<A, std::remove_cvref_t<M>>
   Delivery send(M&& message, const SendOptions& options) const {
-    return detail::deliver_with(this->cell(), &detail::HandlerOps<A, std::remove_cvref_t<M>>::kSendWith, std::forward<M>(message), options);
+    return detail::deliver_with(this->cell(), &detail::HandlerOps<A, std::remove_cvref_t<M>>::kSendWith,
+                                std::forward<M>(message), options);
   }
 
   /// As send, but a refused message stays with the caller: no dead letter.
@@ -284,19 +291,20 @@ class ActorRef : public detail::RefBase, public detail::RefExtension<A, ActorRef
     requires Handles<A, std::remove_cvref_t<M>>
   AskFuture<ReplyOf<A, std::remove_cvref_t<M>>> ask(M&& message, Duration within) const {
     using Plain = std::remove_cvref_t<M>;
-    return detail::ask_from_thread<ReplyOf<A, Plain>>(this->cell(), &detail::HandlerOps<A, Plain>::kAsk, std::forward<M>(message), within);
+    return detail::ask_from_thread<ReplyOf<A, Plain>>(this->cell(), &detail::HandlerOps<A, Plain>::kAsk,
+                                                      std::forward<M>(message), within);
   }
   template <class M>
     requires(!Handles<A, std::remove_cvref_t<M>>)
-  void ask(M&& message, Duration within) const = delete;  // no handler for this message: the actor has no handle() for exactly this type
+  void ask(M&& message, Duration within) const = delete;  // no handler for this message: handle() must take exactly it
 
  private:
   friend struct detail::RefAccess;
   explicit ActorRef(detail::IntrusivePtr<detail::Cell> cell) noexcept : RefBase{std::move(cell)} {}
 };
 
-/// A ref that knows only the messages, not the actor's class: `ActorRef<Protocol<int(Add), void(Reset)>>`. Made implicitly from the
-/// ref of any actor that handles them, and from any wider protocol's.
+/// A ref that knows only the messages, not the actor's class: `ActorRef<Protocol<int(Add), void(Reset)>>`. Made
+/// implicitly from the ref of any actor that handles them, and from any wider protocol's.
 template <class... Rs, class... Ms>
 class ActorRef<Protocol<Rs(Ms)...>> : public detail::RefBase {
  public:
@@ -309,7 +317,8 @@ class ActorRef<Protocol<Rs(Ms)...>> : public detail::RefBase {
       : RefBase{detail::RefAccess::share(ref)}, table_{kTableOf<A>.data()}, entries_{sizeof...(Ms)} {}
 
   template <class... R2, class... M2>
-    requires(!std::is_same_v<Protocol<R2(M2)...>, Protocol<Rs(Ms)...>> && (detail::has_signature<Rs(Ms), R2(M2)...>() && ...))
+    requires(!std::is_same_v<Protocol<R2(M2)...>, Protocol<Rs(Ms)...>> &&
+             (detail::has_signature<Rs(Ms), R2(M2)...>() && ...))
   ActorRef(const ActorRef<Protocol<R2(M2)...>>& wider) noexcept  // NOLINT(google-explicit-constructor)
       : RefBase{detail::RefAccess::share(wider)}, table_{wider.table_}, entries_{wider.entries_} {}
 
@@ -319,11 +328,12 @@ class ActorRef<Protocol<Rs(Ms)...>> : public detail::RefBase {
     using Plain = std::remove_cvref_t<M>;
     const detail::HandlerEntry* const entry = find<Plain>();
     if (entry == nullptr) return Delivery::Closed;  // names no place
-    return detail::deliver(this->cell(), detail::make_envelope<detail::MessageEnvelope<Plain>>(entry->send, std::forward<M>(message)));
+    return detail::deliver(
+        this->cell(), detail::make_envelope<detail::MessageEnvelope<Plain>>(entry->send, std::forward<M>(message)));
   }
   template <class M>
     requires(!(std::is_same_v<std::remove_cvref_t<M>, Ms> || ...))
-  Delivery send(M&& message) const = delete;  // no handler for this message: the protocol does not list this type
+  Delivery send(M&& message) const = delete;  // no handler for this message: the protocol does not list it
 
   template <class M>
     requires(std::is_same_v<std::remove_cvref_t<M>, Ms> || ...)
@@ -348,7 +358,8 @@ class ActorRef<Protocol<Rs(Ms)...>> : public detail::RefBase {
     using R = typename ReplyFor<Plain, Protocol<Rs(Ms)...>>::type;
     const detail::HandlerEntry* const entry = find<Plain>();
     if (entry == nullptr) {
-      auto closed = detail::IntrusivePtr<detail::ThreadAsk<R>>::adopt(new detail::ThreadAsk<R>{detail::dead_cell().runtime()});
+      auto closed =
+          detail::IntrusivePtr<detail::ThreadAsk<R>>::adopt(new detail::ThreadAsk<R>{detail::dead_cell().runtime()});
       closed->settle(Error{AskError::Closed});
       return AskFuture<R>{std::move(closed), TimePoint::min()};
     }
@@ -362,8 +373,8 @@ class ActorRef<Protocol<Rs(Ms)...>> : public detail::RefBase {
   template <class T>
   friend class Actor;
 
-  // By overload: a class that derives from each std::type_identity<R(M)> is one of them for exactly one R. (Partial specialisations
-  // over R(M), R2(M2)... are ambiguous to GCC.)
+  // By overload: a class that derives from each std::type_identity<R(M)> is one of them for exactly one R. (Partial
+  // specialisations over R(M), R2(M2)... are ambiguous to GCC.)
   template <class... Signatures>
   struct Listed : std::type_identity<Signatures>... {};
   template <class M, class R>
@@ -409,7 +420,9 @@ ActorRef<A> AnyRef::as() const noexcept {
 
 template <class A>
 struct std::hash<coppice::ActorRef<A>> {
-  std::size_t operator()(const coppice::ActorRef<A>& ref) const noexcept { return std::hash<std::uint64_t>{}(ref.id()); }
+  std::size_t operator()(const coppice::ActorRef<A>& ref) const noexcept {
+    return std::hash<std::uint64_t>{}(ref.id());
+  }
 };
 template <>
 struct std::hash<coppice::AnyRef> {

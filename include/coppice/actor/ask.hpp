@@ -32,7 +32,8 @@ namespace detail {
 struct AskCore : Timer {
   enum : std::uint32_t { kPending = 0, kWriting = 1, kDone = 2 };
 
-  AskCore(Act fire_act, Act destroy_act, const TypeInfo* reply) noexcept : Timer{fire_act, destroy_act}, reply_type{reply} {}
+  AskCore(Act fire_act, Act destroy_act, const TypeInfo* reply) noexcept
+      : Timer{fire_act, destroy_act}, reply_type{reply} {}
   [[nodiscard]] bool claim() noexcept {
     std::uint32_t pending = kPending;
     // acquire: the outcome is written after the claim. Exactly one wins.
@@ -127,8 +128,13 @@ struct AnswerEnvelope : Envelope {
     return Outcome::Handled;
   }
   static void destroy_answer(Envelope& envelope) { std::destroy_at(&static_cast<AnswerEnvelope&>(envelope).ask); }
-  static constexpr EnvelopeOps kOps{&handle_answer, nullptr, &destroy_answer, &kTypeInfo<Result<R, AskError>>, nullptr,
-                                    sizeof(Envelope) + sizeof(void*), false};
+  static constexpr EnvelopeOps kOps{&handle_answer,
+                                    nullptr,
+                                    &destroy_answer,
+                                    &kTypeInfo<Result<R, AskError>>,
+                                    nullptr,
+                                    sizeof(Envelope) + sizeof(void*),
+                                    false};
   union {
     IntrusivePtr<ActorAsk<R>> ask;
   };
@@ -204,7 +210,8 @@ void settle_from(Cell& replier, AskState<R>& ask, Result<R, AskError>&& answer) 
 template <class R>
 class [[nodiscard]] AskFuture {
  public:
-  AskFuture(detail::IntrusivePtr<detail::ThreadAsk<R>> ask, TimePoint deadline) noexcept : ask_{std::move(ask)}, deadline_{deadline} {}
+  AskFuture(detail::IntrusivePtr<detail::ThreadAsk<R>> ask, TimePoint deadline) noexcept
+      : ask_{std::move(ask)}, deadline_{deadline} {}
 
   /// Whether get() would return at once.
   [[nodiscard]] bool is_ready() const noexcept { return ask_->is_done(); }

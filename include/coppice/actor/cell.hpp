@@ -24,8 +24,9 @@ enum class OnError : unsigned char {
   Supervise,  ///< end the life; the supervisor decides by its restart type and strategy (the default)
   Resume,     ///< the message is consumed, the life goes on with its state as it is
   Stop,       ///< end the life for good, whatever the restart type says
-  Restart,    ///< start a new life, whatever the restart type says (it counts against the limit); without a supervisor: Stop
-  Escalate,   ///< the supervisor fails at once with this reason, and its own parent decides
+  Restart,    ///< start a new life, whatever the restart type says (it counts against the limit); without a supervisor:
+              ///< Stop
+  Escalate,   ///< the supervisor fails at once, with this reason as its cause, and its own parent decides
 };
 }  // namespace coppice
 
@@ -92,7 +93,8 @@ struct Bound : PoolAllocated {
   [[nodiscard]] bool try_enter() noexcept {
     std::uint64_t in = entered.load(kRelaxed);
     do {
-      // acquire: what `left` counts has left the mailbox. An `in` that is older than `left` fails the exchange, not the test.
+      // acquire: what `left` counts has left the mailbox. An `in` that is older than `left` fails the exchange, not the
+      // test.
       const std::uint64_t out = left.load(kAcquire);
       if (in >= out && in - out >= capacity) return false;
     } while (!entered.compare_exchange_weak(in, in + 1, kAcqRel, kRelaxed));
@@ -104,20 +106,22 @@ struct Bound : PoolAllocated {
 
 /// A place: its mailbox, its life-cycle, and behind it in the same block the state of the life that is on.
 ///
-/// Threads    send(), signal(), the counts and the getters: any. All else: the owner, which is whoever runs the activation.
-/// Ownership  counted by refs, by its parent, by what refers to it; a place that has not ended holds one count on itself.
-/// Order      signals before the next message; messages as the mailbox gives them.
-/// Failure    what user code throws is caught in step() and in_hook(), and nowhere else.
+/// Threads    send(), signal(), the counts and the getters: any. All else: the owner, which is whoever runs the
+/// activation. Ownership  counted by refs, by its parent, by what refers to it; a place that has not ended holds one
+/// count on itself. Order      signals before the next message; messages as the mailbox gives them. Failure    what
+/// user code throws is caught in step() and in_hook(), and nowhere else.
 ///
 /// [C1] Exclusivity: hooks and handlers of one place never overlap (Mailbox [M1]).
-/// [C2] A life's end, in this order: its children have ended; on_stop; what it made (timers, asks, watches) is withdrawn; the
+/// [C2] A life's end, in this order: its children have ended; on_stop; what it made (timers, asks, watches) is
+/// withdrawn; the
 ///      state is destroyed; then each watcher gets one Down; only then may the next life be constructed.
-/// [C3] A place's end, before the Downs: the name is released and the mailbox closed; what waited in it is a dead letter.
-/// [C4] A held cell runs no messages, but signals.
+/// [C3] A place's end, before the Downs: the name is released and the mailbox closed; what waited in it is a dead
+/// letter. [C4] A held cell runs no messages, but signals.
 class Cell : public Runnable {
  public:
   /// A new place whose first activation constructs the actor. The caller gets the first count and must submit it.
-  [[nodiscard]] static Cell* make(Runtime& runtime, Scheduler& scheduler, const ActorOps& ops, Factory* factory, Cell* parent);
+  [[nodiscard]] static Cell* make(Runtime& runtime, Scheduler& scheduler, const ActorOps& ops, Factory* factory,
+                                  Cell* parent);
 
   void add_ref() noexcept { refs_.add(); }
   void release() noexcept {
@@ -125,7 +129,9 @@ class Cell : public Runnable {
   }
 
   // ---- any thread ----
-  [[nodiscard]] Runtime* runtime() const noexcept { return &static_cast<Runtime&>(*table); }  // a reference is never null: no test
+  [[nodiscard]] Runtime* runtime() const noexcept {
+    return &static_cast<Runtime&>(*table);
+  }  // a reference is never null: no test
   [[nodiscard]] Scheduler& scheduler() const noexcept { return *scheduler_; }
   [[nodiscard]] const ActorOps& ops() const noexcept { return *ops_; }
   [[nodiscard]] Cell* parent() const noexcept { return parent_; }
@@ -135,8 +141,8 @@ class Cell : public Runnable {
   [[nodiscard]] std::uint32_t incarnation() const noexcept { return incarnation_.load(kRelaxed); }
   [[nodiscard]] std::uint64_t handled() const noexcept { return handled_.load(kRelaxed); }
   [[nodiscard]] bool is_closed() const noexcept { return mailbox().is_closed(); }
-  [[nodiscard]] std::string name() const;  // the registered name or the child's id; empty if it has none
-  [[nodiscard]] std::string path() const;  // "app/workers/worker-3", "#17" for the nameless
+  [[nodiscard]] std::string name() const;    // the registered name or the child's id; empty if it has none
+  [[nodiscard]] std::string path() const;    // "app/workers/worker-3", "#17" for the nameless
   void signal(CellSignal* signal) noexcept;  // takes it
   /// The cell that took this place over after a kill, or null.
   [[nodiscard]] Cell* successor() const noexcept;
@@ -150,6 +156,8 @@ class Cell : public Runnable {
   void set_mailbox(const MailboxOptions& options);
   void set_supervised() noexcept { supervised_ = true; }
   void own_scheduler() noexcept { owns_scheduler_ = true; }
+  /// Goes on where a killed cell of the same place left off: its id, its count of lives.
+  void continue_from(Cell& killed);
   void set_start_ticket(IntrusivePtr<Ticket> ticket);
 
   // ---- the owner ----
@@ -194,7 +202,8 @@ class Cell : public Runnable {
   void record_handled(const TypeInfo& message) noexcept;
   [[nodiscard]] Next attend() noexcept;  // signals, and what they set off
   [[nodiscard]] Next rest() noexcept;    // no message to run: rest, or find out why not
-  void failed_in_hand(Envelope& envelope, bool was_handled, const std::exception* known) noexcept;  // inside a catch block
+  void failed_in_hand(Envelope& envelope, bool was_handled,
+                      const std::exception* known) noexcept;  // inside a catch block
   void stale_in_hand(Envelope& envelope) noexcept;
   void yield_back() noexcept;
 
@@ -216,13 +225,13 @@ class Cell : public Runnable {
   Atomic<Phase> phase_{Phase::Starting};
   Atomic<Claim> claim_{Claim::Free};  // who may touch the life-cycle: settles a take-over against a returning handler
   Atomic<bool> place_over_{false};    // no life will come any more
-  bool state_alive_ = false;          // a life's state is constructed; alone in its byte: user code runs while a killer looks
-  bool attention_ : 1 = true;         // the first activation has something to do before messages
+  bool state_alive_ = false;   // a life's state is constructed; alone in its byte: user code runs while a killer looks
+  bool attention_ : 1 = true;  // the first activation has something to do before messages
   bool held_ : 1 = true;
   bool supervised_ : 1 = false;
   bool draining_ : 1 = false;
   bool owns_scheduler_ : 1 = false;  // a foreign executor's, made for this place
-  bool started_ : 1 = false;     // the life that is on got through its start: its end runs on_stop
+  bool started_ : 1 = false;         // the life that is on got through its start: its end runs on_stop
 
   // What the owner writes for each message.
   mutable MailboxOutlet outlet_;
@@ -271,7 +280,8 @@ void Cell::step(Link* link) noexcept {
       handled = true;
     }
     envelope.ops->destroy(envelope);
-  } catch (const std::exception& known) {  // told apart here, where it costs nothing: another throw would cost a microsecond
+  } catch (
+      const std::exception& known) {  // told apart here, where it costs nothing: another throw would cost a microsecond
     failed_in_hand(envelope, handled, &known);
   } catch (...) {
     failed_in_hand(envelope, handled, nullptr);
@@ -298,7 +308,9 @@ void Cell::record_handled(const TypeInfo& message) noexcept {
 
 /// The thread's view of whose turn it is, for the length of an activation.
 struct TurnScope {
-  explicit TurnScope(Cell& cell) noexcept : outer{std::exchange(this_thread.cell, &cell)} { this_thread.now_known = false; }
+  explicit TurnScope(Cell& cell) noexcept : outer{std::exchange(this_thread.cell, &cell)} {
+    this_thread.now_known = false;
+  }
   ~TurnScope() { this_thread.cell = outer; }
   TurnScope(const TurnScope&) = delete;
   TurnScope& operator=(const TurnScope&) = delete;
@@ -334,7 +346,8 @@ void Cell::run_with(Runnable& runnable) noexcept {
       return;
     }
     if (!first) {
-      if (WorkerSlot* const worker = this_thread.worker; worker != nullptr && worker->next != nullptr) flush_slot(*worker);
+      if (WorkerSlot* const worker = this_thread.worker; worker != nullptr && worker->next != nullptr)
+        flush_slot(*worker);
     }
     first = false;
     cell.step<Monitor>(link);

@@ -8,7 +8,8 @@
 
 namespace coppice {
 
-/// Why a life ended. OTP's reasons: normal, shutdown and {shutdown, Term} are the normal set; everything else is abnormal.
+/// Why a life ended. OTP's reasons: normal, shutdown and {shutdown, Term} are the normal set; everything else is
+/// abnormal.
 ///
 /// Threads    immutable: any. Copies share one description.
 /// Source     OTP's supervisor: what an exit means.
@@ -25,19 +26,24 @@ class ExitReason {
   ExitReason() noexcept = default;  ///< Normal
   [[nodiscard]] static ExitReason normal() noexcept { return {}; }
   [[nodiscard]] static ExitReason shutdown() noexcept { return ExitReason{Kind::Shutdown}; }
-  [[nodiscard]] static ExitReason shutdown(std::string_view text) { return ExitReason{Kind::Shutdown, text, nullptr, nullptr}; }
+  [[nodiscard]] static ExitReason shutdown(std::string_view text) {
+    return ExitReason{Kind::Shutdown, text, nullptr, nullptr};
+  }
   [[nodiscard]] static ExitReason shutdown(std::string_view text, const ExitReason& cause) {
     return ExitReason{Kind::Shutdown, text, nullptr, &cause};
   }
   [[nodiscard]] static ExitReason killed() noexcept { return ExitReason{Kind::Killed}; }
   [[nodiscard]] static ExitReason no_proc() noexcept { return ExitReason{Kind::NoProc}; }
-  [[nodiscard]] static ExitReason error(std::string_view text) { return ExitReason{Kind::Error, text, nullptr, nullptr}; }
+  [[nodiscard]] static ExitReason error(std::string_view text) {
+    return ExitReason{Kind::Error, text, nullptr, nullptr};
+  }
   [[nodiscard]] static ExitReason error(std::string_view text, const ExitReason& cause) {
     return ExitReason{Kind::Error, text, nullptr, &cause};
   }
   /// From what was thrown, whatever its type; the text is what() or the type's name. Never throws.
   /// `known`: the same object, for a caller that has it in hand; spares throwing it again to find out.
-  [[nodiscard]] static ExitReason from_exception(const std::exception_ptr& exception, const std::exception* known = nullptr) noexcept;
+  [[nodiscard]] static ExitReason from_exception(const std::exception_ptr& exception,
+                                                 const std::exception* known = nullptr) noexcept;
 
   [[nodiscard]] Kind kind() const noexcept { return kind_; }
   /// normal, shutdown: what a Transient child may end with and stay down.
@@ -52,7 +58,9 @@ class ExitReason {
   [[nodiscard]] std::string to_string() const;
 
   /// Same kind and same text.
-  friend bool operator==(const ExitReason& a, const ExitReason& b) noexcept { return a.kind_ == b.kind_ && a.text() == b.text(); }
+  friend bool operator==(const ExitReason& a, const ExitReason& b) noexcept {
+    return a.kind_ == b.kind_ && a.text() == b.text();
+  }
 
  private:
   struct Detail;

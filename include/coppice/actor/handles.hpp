@@ -27,14 +27,16 @@ consteval bool is_complete() {
 template <class A, class M, class R>
 consteval bool has_exact_handler() {
   return requires { static_cast<R (A::*)(M)>(&A::handle); } || requires { static_cast<R (A::*)(M&&)>(&A::handle); } ||
-         requires { static_cast<R (A::*)(const M&)>(&A::handle); } || requires { static_cast<R (A::*)(M) const>(&A::handle); } ||
+         requires { static_cast<R (A::*)(const M&)>(&A::handle); } ||
+         requires { static_cast<R (A::*)(M) const>(&A::handle); } ||
          requires { static_cast<R (A::*)(M&&) const>(&A::handle); } ||
          requires { static_cast<R (A::*)(const M&) const>(&A::handle); };
 }
 
 template <class A, class M>
 consteval bool handles() {
-  static_assert(is_complete<A>(), "the actor's class must be complete where it is sent to; a Protocol ref does not need it");
+  static_assert(is_complete<A>(),
+                "the actor's class must be complete where it is sent to; a Protocol ref does not need it");
   if constexpr (requires(A& actor, M&& message) { actor.handle(std::move(message)); }) {
     return has_exact_handler<A, M, decltype(std::declval<A&>().handle(std::declval<M>()))>();
   } else {

@@ -15,7 +15,8 @@ class Cell;
 /// [I1] A life's end withdraws every item of it, before the state is destroyed.
 struct LifeItem {
   explicit LifeItem(void (*w)(LifeItem&) noexcept) noexcept : withdraw{w} {}
-  void (*withdraw)(LifeItem& item) noexcept;  // cancels it and drops the list's count; the item is no longer in the list
+  void (*withdraw)(
+      LifeItem& item) noexcept;  // cancels it and drops the list's count; the item is no longer in the list
   LifeItem* previous_item = nullptr;
   LifeItem* next_item = nullptr;
   bool enlisted = false;

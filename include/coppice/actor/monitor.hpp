@@ -60,16 +60,19 @@ struct Event {
   EventKind kind;
   std::uint64_t actor = 0;        ///< the actor's id; 0 where there is none
   std::uint32_t incarnation = 0;  ///< which of its lives, from 1
-  std::string_view path;          ///< "app/workers/worker-3"; a child's supervisor for the supervisor family; empty on MessageHandled
-  std::string_view subject;       ///< the child's id, the message's type or the topic
-  std::string_view text;          ///< the reason, in words
+  std::string_view
+      path;  ///< "app/workers/worker-3"; a child's supervisor for the supervisor family; empty on MessageHandled
+  std::string_view subject;  ///< the child's id, the message's type or the topic
+  std::string_view text;     ///< the reason, in words
   TimePoint time{};
 };
 
-/// A compile-time policy of the run loop. `kRecords` false: nothing is left of it, neither the call nor the making of the event.
-/// Otherwise record() is called by whichever thread sees the event, several at a time; what it throws is swallowed.
+/// A compile-time policy of the run loop. `kRecords` false: nothing is left of it, neither the call nor the making of
+/// the event. Otherwise record() is called by whichever thread sees the event, several at a time; what it throws is
+/// swallowed.
 ///
-/// `Event` names the type that the run loop builds for each handled message; record() takes that type and coppice::Event.
+/// `Event` names the type that the run loop builds for each handled message; record() takes that type and
+/// coppice::Event.
 template <class M>
 concept Monitor = requires {
   { M::kRecords } -> std::convertible_to<bool>;

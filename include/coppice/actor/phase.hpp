@@ -7,6 +7,7 @@ namespace coppice {
 /// Where an actor stands in its life. A place goes through many lives.
 ///
 ///     Starting -> Running -> Stopping -> Stopped        any of the first three -> Failed (it threw)
+///     Starting | Restarting -> Stopping | Stopped       (told to stop before it ran)
 ///     Failed | Stopped -> Restarting -> Running         (its supervisor starts the next life)
 ///     Failed -> Stopped                                 (nobody does)
 enum class Phase : unsigned char { Starting, Running, Stopping, Stopped, Failed, Restarting };
@@ -27,7 +28,8 @@ enum class Phase : unsigned char { Starting, Running, Stopping, Stopped, Failed,
 [[nodiscard]] constexpr bool may_follow(Phase from, Phase to) noexcept {
   switch (from) {
     case Phase::Starting:
-    case Phase::Restarting: return to == Phase::Running || to == Phase::Stopping || to == Phase::Failed || to == Phase::Stopped;
+    case Phase::Restarting:
+      return to == Phase::Running || to == Phase::Stopping || to == Phase::Failed || to == Phase::Stopped;
     case Phase::Running: return to == Phase::Stopping || to == Phase::Failed;
     case Phase::Stopping: return to == Phase::Stopped || to == Phase::Failed;
     case Phase::Stopped: return to == Phase::Restarting;

@@ -67,8 +67,8 @@ class Runtime : public RunTable {
   /// A handler did not return in time and was left behind; later: it returned.
   virtual void zombie_left(Cell& cell, const TypeInfo* handling) noexcept = 0;
   virtual void zombie_returned(Cell& cell) noexcept = 0;
-  /// Blocks the calling thread while `word` holds `expected`, until `deadline` at the latest. False: the time was up. Not to be
-  /// called on an actor's turn. A test system runs its actors meanwhile.
+  /// Blocks the calling thread while `word` holds `expected`, until `deadline` at the latest. False: the time was up.
+  /// Not to be called on an actor's turn. A test system runs its actors meanwhile.
   virtual bool wait(const Atomic<std::uint32_t>& word, std::uint32_t expected, TimePoint deadline) noexcept = 0;
   virtual void wake(Atomic<std::uint32_t>& word) noexcept = 0;
   /// A random number from the system's one seeded source (jitter).
@@ -97,8 +97,8 @@ class Runtime : public RunTable {
   void* monitor = nullptr;      // the policy's instance, for the run loop made for it
   Faults* faults = nullptr;
   Scheduler* default_scheduler = nullptr;
-  unsigned batch = 64;          // messages an activation may handle
-  unsigned timers_max = 0;      // live timers an actor may have; 0 never occurs
+  unsigned batch = 64;      // messages an activation may handle
+  unsigned timers_max = 0;  // live timers an actor may have; 0 never occurs
   MailboxOptions mailbox_default;
 
  protected:

@@ -14,12 +14,13 @@ namespace coppice::detail {
 /// Whether a refused message becomes a dead letter or goes back to the caller.
 enum class Refusal : unsigned char { DeadLetter, HandBack };
 
-/// The out-of-line half of deliver(): the mailbox is bounded, or has closed. Takes the envelope unless it hands it back.
+/// The out-of-line half of deliver(): the mailbox is bounded, or has closed. Takes the envelope unless it hands it
+/// back.
 [[nodiscard]] Delivery deliver_slow(Cell& cell, Envelope* envelope, Refusal refusal) noexcept;
 [[nodiscard]] Delivery refused(Cell& cell, Envelope* envelope, Delivery why, Refusal refusal) noexcept;
 
-/// Puts an envelope into an actor's mailbox and submits the actor if that woke it. Any thread. On HandBack and anything but
-/// Accepted the envelope is still the caller's; otherwise it is gone.
+/// Puts an envelope into an actor's mailbox and submits the actor if that woke it. Any thread. On HandBack and anything
+/// but Accepted the envelope is still the caller's; otherwise it is gone.
 inline Delivery deliver(Cell& cell, Envelope* envelope, Refusal refusal = Refusal::DeadLetter) noexcept {
   cell.runtime()->count(Count::Sent);
   if (cell.bound() != nullptr) [[unlikely]] {

@@ -18,8 +18,8 @@ struct Ticket : Timer {
         runtime{IntrusivePtr<Runtime>::share(&r)} {}
   /// The first completion counts; later ones are ignored.
   void complete(bool success, const ExitReason& why) noexcept;
-  /// Kills `late`, which was set before the ticket was handed on, at the deadline, unless completed before. Once, after that: a kill may
-  /// not come before the stop that it belongs to.
+  /// Kills `late`, which was set before the ticket was handed on, at the deadline, unless completed before. Once, after
+  /// that: a kill may not come before the stop that it belongs to.
   void kill_at(TimePoint when) noexcept;
 
   Atomic<std::uint32_t> claimed{0};
@@ -49,25 +49,26 @@ enum class StopMode : unsigned char {
   Drain,    // handled first
 };
 
-/// All that an actor is told past its messages. One fat struct: signals are rare, and one kind of block serves them all.
+/// All that an actor is told past its messages. One fat struct: signals are rare, and one kind of block serves them
+/// all.
 struct CellSignal : Signal, PoolAllocated {
   enum class Kind : unsigned char {
-    Stop,         // end the life; keep_place: the supervisor will start another
-    Kill,         // end it without on_stop
-    Restart,      // the supervisor: start the next life (opens a closed place again)
-    Retain,       // the supervisor: a next life will come; tell the watchers now
-    Close,        // the supervisor: no next life; the place is closed, its spec kept
-    Bury,         // the supervisor has forgotten the place
-    ChildEvent,   // a child to its parent
-    ChildLate,    // the time that a child had to stop is over
+    Stop,        // end the life; keep_place: the supervisor will start another
+    Kill,        // end it without on_stop
+    Restart,     // the supervisor: start the next life (opens a closed place again)
+    Retain,      // the supervisor: a next life will come; tell the watchers now
+    Close,       // the supervisor: no next life; the place is closed, its spec kept
+    Bury,        // the supervisor has forgotten the place
+    ChildEvent,  // a child to its parent
+    ChildLate,   // the time that a child had to stop is over
     Watch,
     Unwatch,
     Link,
     Unlink,
     LinkExit,
-    Attach,       // something from outside that ends with the place
+    Attach,  // something from outside that ends with the place
     Detach,
-    Poke,         // a manager's own: run child_event with nothing (timers of a supervisor)
+    Poke,  // a manager's own: run child_event with nothing (timers of a supervisor)
   };
   explicit CellSignal(Kind k) noexcept : kind{k} {}
   Kind kind;
@@ -86,8 +87,9 @@ struct CellSignal : Signal, PoolAllocated {
 
 [[nodiscard]] inline CellSignal* make_signal(CellSignal::Kind kind) { return new CellSignal{kind}; }
 
-/// Kills a cell: asks it to end without on_stop, and if its handler stands in the way takes the place from it. True: taken over, the
-/// parent's ChildEvent is on its way. False: it will end by itself, or try again in a millisecond. Called by the parent, or the system.
+/// Kills a cell: asks it to end without on_stop, and if its handler stands in the way takes the place from it. True:
+/// taken over, the parent's ChildEvent is on its way. False: it will end by itself, or try again in a millisecond.
+/// Called by the parent, or the system.
 [[nodiscard]] bool try_kill(Cell& cell) noexcept;
 
 }  // namespace coppice::detail

@@ -39,11 +39,16 @@ class Placement {
   /// An Asio executor; needs coppice/asio.hpp.
   template <class Executor>
     requires(!std::is_same_v<std::decay_t<Executor>, Placement> && !requires(const Executor& s) { s.scheduler(); })
-  Placement(Executor executor) : make_{&SubmitTo<Executor>::make}, destroy_{&SubmitTo<Executor>::destroy} {  // NOLINT(google-explicit-constructor)
+  Placement(Executor executor)
+      : make_{&SubmitTo<Executor>::make},
+        destroy_{&SubmitTo<Executor>::destroy} {  // NOLINT(google-explicit-constructor)
     executor_ = SubmitTo<Executor>::keep(std::move(executor));
   }
   Placement(Placement&& other) noexcept
-      : scheduler_{other.scheduler_}, executor_{std::exchange(other.executor_, nullptr)}, make_{other.make_}, destroy_{other.destroy_} {}
+      : scheduler_{other.scheduler_},
+        executor_{std::exchange(other.executor_, nullptr)},
+        make_{other.make_},
+        destroy_{other.destroy_} {}
   Placement& operator=(Placement&&) = delete;
   ~Placement() {
     if (executor_ != nullptr) destroy_(executor_);
@@ -69,8 +74,8 @@ struct SpawnOptions {
   struct ByNameOnly {
     explicit ByNameOnly() = default;
   };
-  ByNameOnly by_name_only = ByNameOnly{};  // so that spawn<A>({"text"}) is an error instead of a name
-  std::string name = {};                   ///< unique among live actors; empty: none
+  ByNameOnly by_name_only = ByNameOnly{};                // so that spawn<A>({"text"}) is an error instead of a name
+  std::string name = {};                                 ///< unique among live actors; empty: none
   std::optional<MailboxOptions> mailbox = std::nullopt;  ///< SystemOptions::mailbox where it is not given
   Placement on = {};                                     ///< the system's pool by default
 };
@@ -83,7 +88,8 @@ struct Construction {
   const TypeInfo* type;
 };
 
-/// Keeps an actor's arguments. `Once`: they are moved into the one life there is; otherwise each life gets them as const&.
+/// Keeps an actor's arguments. `Once`: they are moved into the one life there is; otherwise each life gets them as
+/// const&.
 template <class A, bool Once, class... Args>
 struct ArgsFactory final : Factory {
   template <class... Us>
@@ -133,9 +139,12 @@ constexpr ActorOps make_actor_ops() {
   if constexpr (std::is_default_constructible_v<A>) ops.construct_default = [](void* where) { ::new (where) A(); };
   ops.destroy = [](void* actor) { static_cast<A*>(actor)->~A(); };
   if constexpr (HasOnStart<A>) ops.on_start = [](void* actor) { static_cast<A*>(actor)->on_start(); };
-  if constexpr (HasOnStop<A>) ops.on_stop = [](void* actor, const ExitReason& why) { static_cast<A*>(actor)->on_stop(why); };
-  if constexpr (HasOnRestart<A>) ops.on_restart = [](void* actor, const ExitReason& why) { static_cast<A*>(actor)->on_restart(why); };
-  if constexpr (HasOnError<A>) ops.on_error = [](void* actor, const ExitReason& why) { return static_cast<A*>(actor)->on_error(why); };
+  if constexpr (HasOnStop<A>)
+    ops.on_stop = [](void* actor, const ExitReason& why) { static_cast<A*>(actor)->on_stop(why); };
+  if constexpr (HasOnRestart<A>)
+    ops.on_restart = [](void* actor, const ExitReason& why) { static_cast<A*>(actor)->on_restart(why); };
+  if constexpr (HasOnError<A>)
+    ops.on_error = [](void* actor, const ExitReason& why) { return static_cast<A*>(actor)->on_error(why); };
   if constexpr (ManagesChildren<A>) {
     ops.child_event = [](void* actor, const ChildEvent& event) { static_cast<A*>(actor)->child_event(event); };
     ops.begin_stop = [](void* actor, const ExitReason& why) { static_cast<A*>(actor)->begin_stop(why); };
@@ -152,21 +161,27 @@ template <class A, bool Once, class... Args>
     static_assert(std::is_default_constructible_v<A>, "this actor's constructor needs arguments");
     return {};
   } else if constexpr (Once) {
-    static_assert(std::is_constructible_v<A, std::decay_t<Args>&&...>, "this actor cannot be constructed from these arguments");
-    return IntrusivePtr<Factory>::adopt(new ArgsFactory<A, true, std::decay_t<Args>...>(std::in_place, std::forward<Args>(args)...));
+    static_assert(std::is_constructible_v<A, std::decay_t<Args>&&...>,
+                  "this actor cannot be constructed from these arguments");
+    return IntrusivePtr<Factory>::adopt(
+        new ArgsFactory<A, true, std::decay_t<Args>...>(std::in_place, std::forward<Args>(args)...));
   } else {
     static_assert(std::is_constructible_v<A, const std::decay_t<Args>&...>,
                   "this actor cannot be constructed from these arguments as const references, life after life; "
                   "a move-only one comes through a factory: child({.id = …}, [] { return A(…); })");
-    return IntrusivePtr<Factory>::adopt(new ArgsFactory<A, false, std::decay_t<Args>...>(std::in_place, std::forward<Args>(args)...));
+    return IntrusivePtr<Factory>::adopt(
+        new ArgsFactory<A, false, std::decay_t<Args>...>(std::in_place, std::forward<Args>(args)...));
   }
 }
 
-/// A new place below `parent` (null: at the top), named, bounded and placed as asked; submitted. The untyped half of spawn.
+/// A new place below `parent` (null: at the top), named, bounded and placed as asked; submitted. The untyped half of
+/// spawn.
 [[nodiscard]] Result<IntrusivePtr<Cell>, SpawnError> spawn_cell(Runtime& runtime, Cell* parent, const ActorOps& ops,
-                                                                IntrusivePtr<Factory> factory, const SpawnOptions& options);
+                                                                IntrusivePtr<Factory> factory,
+                                                                const SpawnOptions& options);
 /// spawn's way to treat an error: an assertion in debug, a ref to no place otherwise.
-[[nodiscard]] IntrusivePtr<Cell> checked_spawn(Result<IntrusivePtr<Cell>, SpawnError> spawned, const SpawnOptions& options) noexcept;
+[[nodiscard]] IntrusivePtr<Cell> checked_spawn(Result<IntrusivePtr<Cell>, SpawnError> spawned,
+                                               const SpawnOptions& options) noexcept;
 
 }  // namespace detail
 }  // namespace coppice

@@ -11,7 +11,8 @@ namespace coppice {
 
 /// How a periodic timer keeps time.
 enum class Every : unsigned char {
-  FixedRate,   ///< at start + n·period; a tick that finds the one before still waiting is left out, and nothing drifts (the default)
+  FixedRate,   ///< at start + n·period; a tick that finds the one before still waiting is left out, and nothing drifts
+               ///< (the default)
   FixedDelay,  ///< the next period starts when the handler of the last tick starts
 };
 
@@ -20,8 +21,8 @@ namespace detail {
 /// A message that comes later, once or again and again.
 ///
 /// Threads    the maker's turn; fire_tick(): the thread that runs the wheel.
-/// [T3] After cancel() on the actor's own turn nothing of it is handled any more, also when it is in the mailbox already.
-/// [T4] A timer of one life never reaches a later one.
+/// [T3] After cancel() on the actor's own turn nothing of it is handled any more, also when it is in the mailbox
+/// already. [T4] A timer of one life never reaches a later one.
 struct ActorTimer : Timer, LifeItem {
   ActorTimer(Cell& cell, const EnvelopeOps* ops, Duration every, Every mode, Act destroy_act) noexcept;
   IntrusivePtr<Cell> target;
@@ -29,7 +30,7 @@ struct ActorTimer : Timer, LifeItem {
   Duration period;  // zero: once
   Every mode;
   const EnvelopeOps* tick_ops;
-  Atomic<bool> waiting{false};    // a tick is in the mailbox
+  Atomic<bool> waiting{false};  // a tick is in the mailbox
   Atomic<bool> withdrawn{false};
 };
 
@@ -66,8 +67,8 @@ struct MessageTimer final : ActorTimer {
     }
     return Outcome::Handled;
   }
-  static constexpr EnvelopeOps kTickOps{&handle_tick, nullptr, &TickEnvelope::destroy_tick, &kTypeInfo<M>, nullptr, sizeof(TickEnvelope),
-                                        false};
+  static constexpr EnvelopeOps kTickOps{
+      &handle_tick, nullptr, &TickEnvelope::destroy_tick, &kTypeInfo<M>, nullptr, sizeof(TickEnvelope), false};
   M message;
 };
 

@@ -67,8 +67,8 @@ Outcome handle_down(Cell& cell, Envelope& envelope) {
   return Outcome::Handled;
 }
 template <class A>
-inline constexpr EnvelopeOps kDownOps{&handle_down<A>, nullptr, &DownEnvelope::destroy_down, &kTypeInfo<Down>, nullptr,
-                                      sizeof(DownEnvelope), false};
+inline constexpr EnvelopeOps kDownOps{
+    &handle_down<A>, nullptr, &DownEnvelope::destroy_down, &kTypeInfo<Down>, nullptr, sizeof(DownEnvelope), false};
 
 struct ExitEnvelope : Envelope {
   ExitEnvelope(const EnvelopeOps* operations, ExitSignal s) noexcept : Envelope{operations}, exit{std::move(s)} {}
@@ -84,8 +84,9 @@ Outcome handle_exit(Cell& cell, Envelope& envelope) {
   return Outcome::Handled;
 }
 template <class A>
-inline constexpr EnvelopeOps kExitOps{&handle_exit<A>, nullptr, &ExitEnvelope::destroy_exit, &kTypeInfo<ExitSignal>, nullptr,
-                                      sizeof(ExitEnvelope), false};
+inline constexpr EnvelopeOps kExitOps{
+    &handle_exit<A>,      nullptr, &ExitEnvelope::destroy_exit, &kTypeInfo<ExitSignal>, nullptr,
+    sizeof(ExitEnvelope), false};
 
 [[nodiscard]] IntrusivePtr<WatchNode> watch_cell(Cell& watcher, Cell& target, const EnvelopeOps* down_ops);
 void unwatch_node(Cell& watcher, WatchNode& node) noexcept;

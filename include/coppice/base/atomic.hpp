@@ -28,7 +28,8 @@ class SingleWriterCount {
   [[nodiscard]] T value() const noexcept { return value_.load(kRelaxed); }
 
  private:
-  // relaxed: a statistic; whoever needs the exact value has synchronised with the writer in another way (it saw it at rest).
+  // relaxed: a statistic; whoever needs the exact value has synchronised with the writer in another way (it saw it at
+  // rest).
   Atomic<T> value_{0};
 };
 

@@ -4,8 +4,8 @@
 
 /// Build switches and assertions.
 ///
-/// COPPICE_ASSERT(condition, text) states what a caller or the runtime itself must have kept. It is checked in builds without NDEBUG
-/// and in every build that sets COPPICE_ASSERTIONS; a broken one prints where and what, and aborts.
+/// COPPICE_ASSERT(condition, text) states what a caller or the runtime itself must have kept. It is checked in builds
+/// without NDEBUG and in every build that sets COPPICE_ASSERTIONS; a broken one prints where and what, and aborts.
 /// COPPICE_VERIFY is checked in every build: for mistakes that no program survives.
 
 namespace coppice::detail {

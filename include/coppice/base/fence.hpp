@@ -8,7 +8,8 @@ namespace coppice::detail {
 /// Set once before main and never changed.
 extern const bool owner_needs_fence;
 
-/// The frequent side: nothing but an order for the compiler where the platform fences all threads at once for the rare side.
+/// The frequent side: nothing but an order for the compiler where the platform fences all threads at once for the rare
+/// side.
 inline void light_fence() noexcept {
   if (owner_needs_fence) [[unlikely]] {
     std::atomic_thread_fence(kSeqCst);

@@ -56,7 +56,8 @@ class RefCount {
   explicit RefCount(std::uint32_t initial = 1) noexcept : count_{initial} {}
   // relaxed: whoever adds holds a count already, so the object cannot go away meanwhile.
   void add() noexcept { count_.fetch_add(1, kRelaxed); }
-  /// True for the caller that took the last one and must destroy. acq_rel: all others' last uses happen before the destruction.
+  /// True for the caller that took the last one and must destroy. acq_rel: all others' last uses happen before the
+  /// destruction.
   [[nodiscard]] bool drop() noexcept { return count_.fetch_sub(1, kAcqRel) == 1; }
   [[nodiscard]] std::uint32_t value() const noexcept { return count_.load(kRelaxed); }
   /// Nobody but the caller holds a count. acquire: all others' last uses have happened before.

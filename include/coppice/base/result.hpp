@@ -16,8 +16,8 @@ struct Error {
 template <class E>
 Error(E) -> Error<E>;
 
-/// A value, or the reason why there is none. Ours rather than std::expected, whose presence depends on the user's -std flag
-/// while this library is compiled once.
+/// A value, or the reason why there is none. Ours rather than std::expected, whose presence depends on the user's -std
+/// flag while this library is compiled once.
 ///
 /// Threads    as the value's.
 /// Failure    value() of an error and error() of a value abort with a message in every build: read has_value() first.
@@ -27,13 +27,15 @@ class [[nodiscard]] Result {
   using value_type = T;
   using error_type = E;
 
-  Result(T value) noexcept(std::is_nothrow_move_constructible_v<T>) : ok_{true} {  // NOLINT(google-explicit-constructor)
+  Result(T value) noexcept(std::is_nothrow_move_constructible_v<T>)
+      : ok_{true} {  // NOLINT(google-explicit-constructor)
     std::construct_at(std::addressof(value_), std::move(value));
   }
-  Result(Error<E> error) noexcept(std::is_nothrow_move_constructible_v<E>) : ok_{false} {  // NOLINT(google-explicit-constructor)
+  Result(Error<E> error) noexcept(std::is_nothrow_move_constructible_v<E>)
+      : ok_{false} {  // NOLINT(google-explicit-constructor)
     std::construct_at(std::addressof(error_), std::move(error.value));
   }
-  Result(Result&& other) noexcept(std::is_nothrow_move_constructible_v<T>&& std::is_nothrow_move_constructible_v<E>)
+  Result(Result&& other) noexcept(std::is_nothrow_move_constructible_v<T> && std::is_nothrow_move_constructible_v<E>)
       : ok_{other.ok_} {
     if (ok_) {
       std::construct_at(std::addressof(value_), std::move(other.value_));
@@ -50,7 +52,8 @@ class [[nodiscard]] Result {
       std::construct_at(std::addressof(error_), other.error_);
     }
   }
-  Result& operator=(Result other) noexcept(std::is_nothrow_move_constructible_v<T>&& std::is_nothrow_move_constructible_v<E>) {
+  Result& operator=(Result other) noexcept(std::is_nothrow_move_constructible_v<T> &&
+                                           std::is_nothrow_move_constructible_v<E>) {
     std::destroy_at(this);
     std::construct_at(this, std::move(other));
     return *this;
@@ -95,7 +98,9 @@ class [[nodiscard]] Result {
   }
 
  private:
-  void checked() const { COPPICE_VERIFY(ok_, "value() of a Result that holds an error: look at has_value() or error() first"); }
+  void checked() const {
+    COPPICE_VERIFY(ok_, "value() of a Result that holds an error: look at has_value() or error() first");
+  }
 
   union {
     T value_;
@@ -116,7 +121,9 @@ class [[nodiscard]] Result<void, E> {
 
   [[nodiscard]] bool has_value() const noexcept { return ok_; }
   explicit operator bool() const noexcept { return ok_; }
-  void value() const { COPPICE_VERIFY(ok_, "value() of a Result that holds an error: look at has_value() or error() first"); }
+  void value() const {
+    COPPICE_VERIFY(ok_, "value() of a Result that holds an error: look at has_value() or error() first");
+  }
   [[nodiscard]] const E& error() const {
     COPPICE_VERIFY(!ok_, "error() of a Result that holds a value");
     return error_;

@@ -22,6 +22,8 @@ template <class T>
 inline constexpr TypeInfo kTypeInfo{type_name<T>()};
 
 /// Two shared objects may each have a TypeInfo of one type, so the names decide when the addresses do not.
-[[nodiscard]] inline bool same_type(const TypeInfo* a, const TypeInfo* b) noexcept { return a == b || a->name == b->name; }
+[[nodiscard]] inline bool same_type(const TypeInfo* a, const TypeInfo* b) noexcept {
+  return a == b || a->name == b->name;
+}
 
 }  // namespace coppice::detail

@@ -72,9 +72,10 @@ class UniqueFunction<R(Args...)> {
       },
       [](void* p) noexcept { std::destroy_at(static_cast<F*>(p)); }};
   template <class F>
-  static constexpr Ops kHeap{[](void* p, Args&&... args) -> R { return (**static_cast<F**>(p))(std::forward<Args>(args)...); },
-                             [](void* from, void* to) noexcept { std::construct_at(static_cast<F**>(to), *static_cast<F**>(from)); },
-                             [](void* p) noexcept { delete *static_cast<F**>(p); }};
+  static constexpr Ops kHeap{
+      [](void* p, Args&&... args) -> R { return (**static_cast<F**>(p))(std::forward<Args>(args)...); },
+      [](void* from, void* to) noexcept { std::construct_at(static_cast<F**>(to), *static_cast<F**>(from)); },
+      [](void* p) noexcept { delete *static_cast<F**>(p); }};
 
   void take(UniqueFunction& other) noexcept {
     if (other.ops_ == nullptr) return;

@@ -59,8 +59,8 @@ class [[nodiscard]] Subscription {
   std::optional<BrokerError> error_;
 };
 
-/// Publish and subscribe over topics of dot-separated words; in a pattern `*` stands for one word and a trailing `>` for one or more.
-/// (NATS's rules.) Another broker takes this one's place wherever code is written against the concept.
+/// Publish and subscribe over topics of dot-separated words; in a pattern `*` stands for one word and a trailing `>`
+/// for one or more. (NATS's rules.) Another broker takes this one's place wherever code is written against the concept.
 template <class B>
 concept Broker = requires(B& broker, std::string_view topic, const ActorRef<detail::BrokerProbe>& ref) {
   { broker.template subscribe<int>(topic, ref) } -> std::same_as<Subscription>;

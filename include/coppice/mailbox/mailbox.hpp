@@ -33,24 +33,25 @@ enum class [[nodiscard]] Rest : unsigned char {
 
 /// What senders write, and what they read of a mailbox.
 struct MailboxInlet {
-  Atomic<std::uintptr_t> head{0};     // the link pushed last | marks
-  Atomic<Signal*> signals{nullptr};   // newest first; a marker when nobody will look again
+  Atomic<std::uintptr_t> head{0};    // the link pushed last | marks
+  Atomic<Signal*> signals{nullptr};  // newest first; a marker when nobody will look again
 };
 
-/// What the owner writes for each message. A host keeps it a cache line away from the inlet: where both shared a line, each push and
-/// each take would fetch it from the other's processor.
+/// What the owner writes for each message. A host keeps it a cache line away from the inlet: where both shared a line,
+/// each push and each take would fetch it from the other's processor.
 struct MailboxOutlet {
-  alignas(16) Link stub;             // stands in for "the link taken last" while idle, so that an idle actor keeps no block
-  Atomic<Link*> tail{nullptr};       // the link taken last; written by the owner only
+  alignas(16) Link stub;        // stands in for "the link taken last" while idle, so that an idle actor keeps no block
+  Atomic<Link*> tail{nullptr};  // the link taken last; written by the owner only
 };
 
 /// Many senders, one owner: the thread that currently runs the actor's activation.
 ///
 /// Threads    push(), push_signal(): any thread. Everything else: the owner.
-/// Ownership  push() takes the link unless it answers Refused. The link taken last stays with the mailbox until the next one
+/// Ownership  push() takes the link unless it answers Refused. The link taken last stays with the mailbox until the
+/// next one
 ///            is taken, or until the owner rests; what it carries may be destroyed before.
-/// Order      First in, first out for each sender; unspecified between senders. Signals: the same, in a lane of their own.
-/// Failure    Nothing throws, allocates or blocks.
+/// Order      First in, first out for each sender; unspecified between senders. Signals: the same, in a lane of their
+/// own. Failure    Nothing throws, allocates or blocks.
 ///
 /// One word decides: the link pushed last, with four marks.
 ///
@@ -58,7 +59,8 @@ struct MailboxOutlet {
 ///     Busy --rest(held)--> Held --push--> Held     Held --push_signal--> Busy (the hold is then the owner's to end)
 ///     Busy --close--> Closed (pushes are refused, signals still taken) --end--> Ended (signals are refused too)
 ///
-/// [M1] Between leaving Idle and returning to it, exactly one push answers Activate. Hence one activation per actor, hence
+/// [M1] Between leaving Idle and returning to it, exactly one push answers Activate. Hence one activation per actor,
+/// hence
 ///      handlers need no locks. src/actor/cell.cpp rests on this.
 /// [M2] An owner cannot rest over a waiting message (unless held) nor over a waiting signal.
 /// [M3] Closing is one step on the word that pushes change: after it no push is accepted, before it none is lost.
@@ -82,8 +84,9 @@ class MailboxRef {
       }
       // Keep SIGNALS and HELD; IDLE goes, unless the mailbox is held: then nobody may run its messages.
       const std::uintptr_t keep = (seen & kHeld) != 0 ? seen & (kSignals | kHeld | kIdle) : seen & kSignals;
-      // acq_rel: the release half hands over what this sender did, the acquire half takes the state of an owner that rested
-      // (partner: the exchange in try_rest). Nothing behind `seen` is read before this succeeds, so a reused address is harmless.
+      // acq_rel: the release half hands over what this sender did, the acquire half takes the state of an owner that
+      // rested (partner: the exchange in try_rest). Nothing behind `seen` is read before this succeeds, so a reused
+      // address is harmless.
       if (in_.head.compare_exchange_weak(seen, to_word(&link) | keep, kAcqRel, kRelaxed)) break;
     }
     // release: partner of the acquire in next(). The link before ours cannot be freed before it has a successor.
@@ -98,10 +101,12 @@ class MailboxRef {
   [[nodiscard]] Link* next() const noexcept {
     return out_.tail.load(kRelaxed)->next.load(kAcquire);  // partner: the release in push()
   }
-  /// Makes `link` (what next() answered) the last one taken; answers the one before for the caller to free, or null. Owner.
+  /// Makes `link` (what next() answered) the last one taken; answers the one before for the caller to free, or null.
+  /// Owner.
   [[nodiscard]] Link* take(Link* link) noexcept {
     Link* const before = out_.tail.load(kRelaxed);
-    out_.tail.store(link, kRelease);  // release: a take-over of a stuck owner reads it (partner: depth(), Cell::take_over)
+    out_.tail.store(link,
+                    kRelease);  // release: a take-over of a stuck owner reads it (partner: depth(), Cell::take_over)
     return before == &out_.stub ? nullptr : before;
   }
 
@@ -116,12 +121,12 @@ class MailboxRef {
   /// All waiting signals, oldest first. Owner.
   [[nodiscard]] Signal* take_signals() noexcept;
 
-  /// Lets the owner rest. After Idle the owner must not touch the mailbox again; `freed` then is the last link, for it to free.
-  /// While held, messages may wait. Owner.
+  /// Lets the owner rest. After Idle the owner must not touch the mailbox again; `freed` then is the last link, for it
+  /// to free. While held, messages may wait. Owner.
   Rest try_rest(bool held, Link*& freed) noexcept;
 
-  /// try_rest() for the common case, in a few instructions: not held, no marks, nothing arrived. False: nothing has changed, ask
-  /// try_rest(). Owner.
+  /// try_rest() for the common case, in a few instructions: not held, no marks, nothing arrived. False: nothing has
+  /// changed, ask try_rest(). Owner.
   [[nodiscard]] bool rest_quickly(Link*& freed) noexcept {
     Link* const last = out_.tail.load(kRelaxed);
     freed = last == &out_.stub ? nullptr : last;
@@ -137,7 +142,8 @@ class MailboxRef {
     return false;
   }
 
-  /// Refuses every later push. What was accepted can still be taken; try_rest answers InFlight until all of it is linked. Owner.
+  /// Refuses every later push. What was accepted can still be taken; try_rest answers InFlight until all of it is
+  /// linked. Owner.
   void close() noexcept { in_.head.fetch_or(kClosed, kAcqRel); }
   /// Accepts again. Owner.
   void reopen() noexcept { in_.head.fetch_and(~kClosed, kAcqRel); }
@@ -145,8 +151,8 @@ class MailboxRef {
   void release_hold() noexcept { in_.head.fetch_and(~kHeld, kAcqRel); }
   /// Closes the signals' lane as well, if it is empty; false when a signal came first. Owner, after close().
   [[nodiscard]] bool end() noexcept;
-  /// Closes the signals' lane and takes what waits there, oldest first, in one step: at no moment does the lane look empty to an owner
-  /// that is being replaced. After close().
+  /// Closes the signals' lane and takes what waits there, oldest first, in one step: at no moment does the lane look
+  /// empty to an owner that is being replaced. After close().
   [[nodiscard]] Signal* end_now() noexcept;
   /// After close(), when is_drained(): gives up the last link, for the owner to free (or null). Owner.
   [[nodiscard]] Link* strip() noexcept;
@@ -155,7 +161,9 @@ class MailboxRef {
   /// Messages that wait. Owner, or at rest.
   [[nodiscard]] std::uint64_t depth() const noexcept;
   /// True when all that was accepted is linked and taken. Owner.
-  [[nodiscard]] bool is_drained() const noexcept { return to_link(in_.head.load(kAcquire)) == out_.tail.load(kRelaxed); }
+  [[nodiscard]] bool is_drained() const noexcept {
+    return to_link(in_.head.load(kAcquire)) == out_.tail.load(kRelaxed);
+  }
 
  private:
   static constexpr std::uintptr_t kIdle = 1;
@@ -164,7 +172,9 @@ class MailboxRef {
   static constexpr std::uintptr_t kClosed = 8;
   static constexpr std::uintptr_t kMarks = 15;
 
-  [[nodiscard]] static std::uintptr_t to_word(const Link* link) noexcept { return reinterpret_cast<std::uintptr_t>(link); }
+  [[nodiscard]] static std::uintptr_t to_word(const Link* link) noexcept {
+    return reinterpret_cast<std::uintptr_t>(link);
+  }
   [[nodiscard]] static Link* to_link(std::uintptr_t word) noexcept { return reinterpret_cast<Link*>(word & ~kMarks); }
 
   MailboxInlet& in_;
@@ -174,10 +184,14 @@ class MailboxRef {
 /// A mailbox with both ends side by side, for hosts that do not mind.
 class Mailbox : private MailboxInlet, private MailboxOutlet, public MailboxRef {
  public:
-  Mailbox() noexcept : MailboxRef{static_cast<MailboxInlet&>(*this), static_cast<MailboxOutlet&>(*this)} { open(false); }
+  Mailbox() noexcept : MailboxRef{static_cast<MailboxInlet&>(*this), static_cast<MailboxOutlet&>(*this)} {
+    open(false);
+  }
   /// Made busy: whoever made it submits the owner.
   struct Busy {};
-  explicit Mailbox(Busy) noexcept : MailboxRef{static_cast<MailboxInlet&>(*this), static_cast<MailboxOutlet&>(*this)} { open(true); }
+  explicit Mailbox(Busy) noexcept : MailboxRef{static_cast<MailboxInlet&>(*this), static_cast<MailboxOutlet&>(*this)} {
+    open(true);
+  }
   Mailbox(const Mailbox&) = delete;
   Mailbox& operator=(const Mailbox&) = delete;
 };

@@ -16,8 +16,8 @@ struct Unbounded {
   friend bool operator==(const Unbounded&, const Unbounded&) = default;
 };
 
-/// At most `capacity` messages wait (the one in hand has left). Exact however many threads send. Replies, timers, Downs and
-/// system signals are exempt: a full mailbox still stops. A capacity of zero is refused when the actor is spawned.
+/// At most `capacity` messages wait (the one in hand has left). Exact however many threads send. Replies, timers, Downs
+/// and system signals are exempt: a full mailbox still stops. A capacity of zero is refused when the actor is spawned.
 struct Bounded {
   std::uint64_t capacity = 1'000;
   Overflow overflow = Overflow::Reject;

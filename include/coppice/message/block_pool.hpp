@@ -6,10 +6,10 @@
 
 namespace coppice::detail {
 
-/// Blocks for envelopes, cells, timers and asks: sizes in steps of 32 bytes up to 512, from per-thread magazines; full and empty
-/// magazines are exchanged through a locked list once in kMagazine operations, so a block may be freed on another thread than
-/// the one that took it without meeting it there. Larger blocks come from operator new. Memory of the pool is kept for the
-/// life of the process. Under AddressSanitizer every block is its own allocation.
+/// Blocks for envelopes, cells, timers and asks: sizes in steps of 32 bytes up to 512, from per-thread magazines; full
+/// and empty magazines are exchanged through a locked list once in kMagazine operations, so a block may be freed on
+/// another thread than the one that took it without meeting it there. Larger blocks come from operator new. Memory of
+/// the pool is kept for the life of the process. Under AddressSanitizer every block is its own allocation.
 ///
 /// Threads    any.
 /// Ownership  a block belongs to its taker until free_block() with the same size.

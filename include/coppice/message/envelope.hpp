@@ -13,7 +13,8 @@ namespace coppice::detail {
 class Cell;
 struct Envelope;
 
-/// What a mailbox chains: a pointer to the next one. At least 16-byte aligned, since the mailbox keeps four marks in the low bits.
+/// What a mailbox chains: a pointer to the next one. At least 16-byte aligned, since the mailbox keeps four marks in
+/// the low bits.
 struct Link {
   Atomic<Link*> next{nullptr};
 };
@@ -35,13 +36,15 @@ struct Particulars {
 
 /// What can be done with an envelope whose payload type only its maker knows.
 struct EnvelopeOps {
-  Outcome (*handle)(Cell& cell, Envelope& envelope);              // runs the handler; what it throws is the actor's crash
-  void (*abandon)(Envelope& envelope, DeadReason reason) noexcept;  // it will not be handled: tells whoever waits for it; may be null
-  void (*destroy)(Envelope& envelope);  // destroys what it carries (a hostile destructor may throw); the envelope itself stays
+  Outcome (*handle)(Cell& cell, Envelope& envelope);  // runs the handler; what it throws is the actor's crash
+  void (*abandon)(Envelope& envelope,
+                  DeadReason reason) noexcept;  // it will not be handled: tells whoever waits for it; may be null
+  void (*destroy)(
+      Envelope& envelope);  // destroys what it carries (a hostile destructor may throw); the envelope itself stays
   const TypeInfo* message;
   void (*describe)(const Envelope& envelope, Particulars& to) noexcept;  // what came with the message; may be null
-  std::uint32_t bytes;                                 // of the block
-  bool bounded;                                        // counts against the mailbox's capacity
+  std::uint32_t bytes;                                                   // of the block
+  bool bounded;                                                          // counts against the mailbox's capacity
 };
 
 /// One thing in a mailbox: a link, how to treat it, and (in the types made from it) a sender and the user's message.

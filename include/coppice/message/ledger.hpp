@@ -24,7 +24,9 @@ struct Ledger {
     for (const std::uint64_t n : dead_by_reason) sum += n;
     return sum;
   }
-  [[nodiscard]] std::uint64_t dead(DeadReason reason) const noexcept { return dead_by_reason[static_cast<std::size_t>(reason)]; }
+  [[nodiscard]] std::uint64_t dead(DeadReason reason) const noexcept {
+    return dead_by_reason[static_cast<std::size_t>(reason)];
+  }
   [[nodiscard]] bool balances() const noexcept { return sent == handled + dead() + handed_back + queued; }
 };
 
@@ -32,16 +34,16 @@ namespace detail {
 
 /// What is counted, each at its own place in the code, so that the law can fail.
 enum class Count : unsigned char {
-  Sent,        // by the sender, before the push
-  Refused,     // by the sender, when the mailbox did not take it
-  HandedBack,  // by try_send
-  Taken,       // by the owner, when a message left the mailbox for good
-  Handled,     // by the owner, when a handler returned
-  LateReply,   // a reply whose asker had gone or had timed out
+  Sent,          // by the sender, before the push
+  Refused,       // by the sender, when the mailbox did not take it
+  HandedBack,    // by try_send
+  Taken,         // by the owner, when a message left the mailbox for good
+  Handled,       // by the owner, when a handler returned
+  LateReply,     // a reply whose asker had gone or had timed out
   TimerRefused,  // a life had as many timers as it may
   Failure,       // a life crashed
   Restart,       // a life started after another
-  DeadFirst,   // + DeadReason
+  DeadFirst,     // + DeadReason
 };
 inline constexpr int kCounts = static_cast<int>(Count::DeadFirst) + kDeadReasons;
 
@@ -58,8 +60,12 @@ class alignas(kCacheLine) LedgerShard {
     count.store(count.load(kRelaxed) + n, kRelaxed);  // single writer; readers want the value at rest only
   }
   /// For a shard that several threads use.
-  void add_shared(Count what, std::uint64_t n = 1) noexcept { counts_[static_cast<std::size_t>(what)].fetch_add(n, kRelaxed); }
-  [[nodiscard]] std::uint64_t value(Count what) const noexcept { return counts_[static_cast<std::size_t>(what)].load(kRelaxed); }
+  void add_shared(Count what, std::uint64_t n = 1) noexcept {
+    counts_[static_cast<std::size_t>(what)].fetch_add(n, kRelaxed);
+  }
+  [[nodiscard]] std::uint64_t value(Count what) const noexcept {
+    return counts_[static_cast<std::size_t>(what)].load(kRelaxed);
+  }
 
  private:
   Atomic<std::uint64_t> counts_[kCounts]{};

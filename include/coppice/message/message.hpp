@@ -8,8 +8,8 @@ namespace coppice {
 /// What may be sent: any movable object type. No base class, no macro, no registration, no copy.
 /// (A const or volatile type, a reference, an array and an abstract class may not.)
 template <class M>
-concept Message = std::is_object_v<M> && !std::is_array_v<M> && std::same_as<M, std::remove_cv_t<M>> && std::move_constructible<M> &&
-                  std::destructible<M>;
+concept Message = std::is_object_v<M> && !std::is_array_v<M> && std::same_as<M, std::remove_cv_t<M>> &&
+                  std::move_constructible<M> && std::destructible<M>;
 
 /// What a send came to.
 enum class Delivery : unsigned char {

@@ -12,7 +12,8 @@ struct RunTable {
 
 /// What a scheduler runs: one activation of one actor.
 ///
-/// [S1] A runnable is submitted only by whoever owns its activation, hence it is in at most one queue and runs on one thread.
+/// [S1] A runnable is submitted only by whoever owns its activation, hence it is in at most one queue and runs on one
+/// thread.
 struct Runnable {
   explicit Runnable(RunTable& t) noexcept : table{&t} {}
   RunTable* table;

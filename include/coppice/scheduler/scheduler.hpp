@@ -16,7 +16,8 @@ class Cell;
 class Runtime;
 struct Construction;
 
-/// Where activations run. The work-stealing pool, a pinned thread, a foreign executor and the seeded test scheduler are schedulers.
+/// Where activations run. The work-stealing pool, a pinned thread, a foreign executor and the seeded test scheduler are
+/// schedulers.
 ///
 /// Threads    every function: any thread.
 /// Failure    nothing throws.
@@ -49,8 +50,8 @@ struct WorkerSlot {
 
 /// What a thread knows about itself. Zero on threads that are not a runtime's.
 struct ThreadContext {
-  WorkerSlot* worker;          // this thread runs a pool's queue
-  Runtime* runtime;            // whose ledger shard this thread owns
+  WorkerSlot* worker;  // this thread runs a pool's queue
+  Runtime* runtime;    // whose ledger shard this thread owns
   LedgerShard* ledger;
   Cell* cell;                  // whose activation runs here
   Construction* construction;  // the actor that is being constructed here
@@ -65,7 +66,8 @@ void number_this_thread() noexcept;
 /// The out-of-line half of submit(): the slot was taken, or the caller is not a worker of that scheduler.
 void submit_slow(Scheduler& scheduler, Runnable& runnable) noexcept;
 
-/// Makes the runnable run. The fast path: the caller is a worker of that scheduler with an empty slot; no fence, no wake-up.
+/// Makes the runnable run. The fast path: the caller is a worker of that scheduler with an empty slot; no fence, no
+/// wake-up.
 inline void submit(Scheduler& scheduler, Runnable& runnable) noexcept {
   WorkerSlot* const worker = this_thread.worker;
   if (worker != nullptr && worker->scheduler == &scheduler && worker->next == nullptr) {
@@ -75,8 +77,8 @@ inline void submit(Scheduler& scheduler, Runnable& runnable) noexcept {
   submit_slow(scheduler, runnable);
 }
 
-/// [S2] The flush rule: when an activation goes on to a further message while the slot is taken, the slot's runnable moves to the
-/// queue that others steal from. So nothing waits longer than one handler behind the one that woke it.
+/// [S2] The flush rule: when an activation goes on to a further message while the slot is taken, the slot's runnable
+/// moves to the queue that others steal from. So nothing waits longer than one handler behind the one that woke it.
 void flush_slot(WorkerSlot& worker) noexcept;
 
 }  // namespace coppice::detail

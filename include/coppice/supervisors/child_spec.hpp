@@ -42,7 +42,7 @@ class Shutdown {
 };
 
 struct ChildOptions {
-  std::string id;                                 ///< unique within the supervisor, not empty, without '/'
+  std::string id;  ///< unique within the supervisor, not empty, without '/'
   Restart restart = Restart::Permanent;
   Shutdown shutdown = std::chrono::seconds{5};
   Duration start_within = std::chrono::seconds{30};  ///< then the start has failed
@@ -79,8 +79,9 @@ struct SupervisorOptions {
   std::string id;
   AnyStrategy strategy = OneForOne{};
   Intensity intensity = {};
-  Backoff backoff = {};                      ///< off by default
-  Restart restart = Restart::Permanent;      ///< as a child of another supervisor. Transient: not restarted when it gave up, see docs
+  Backoff backoff = {};  ///< off by default
+  Restart restart =
+      Restart::Permanent;  ///< as a child of another supervisor. Transient: not restarted when it gave up, see docs
   Shutdown shutdown = Shutdown::infinity();  ///< as a child of another supervisor
 };
 
@@ -104,10 +105,12 @@ class SupervisorSpec {
 /// A child of class A; each life is constructed from the arguments as const references.
 template <class A, class... Args>
 [[nodiscard]] ChildSpec child(ChildOptions options, Args&&... args) {
-  return ChildSpec{std::move(options), detail::kActorOps<A>, detail::make_factory<A, false>(std::forward<Args>(args)...)};
+  return ChildSpec{std::move(options), detail::kActorOps<A>,
+                   detail::make_factory<A, false>(std::forward<Args>(args)...)};
 }
 
-/// A child whose lives a callable makes: `child({.id = "s"}, [] { return Socket{…}; })`. The actor is constructed in place.
+/// A child whose lives a callable makes: `child({.id = "s"}, [] { return Socket{…}; })`. The actor is constructed in
+/// place.
 template <class F>
   requires std::is_invocable_v<F&>
 [[nodiscard]] ChildSpec child(ChildOptions options, F make) {
@@ -126,7 +129,8 @@ template <class A, class... Args>
 [[nodiscard]] std::vector<ChildSpec> children(std::size_t count, std::string_view pattern, Args&&... args) {
   std::vector<ChildSpec> specs;
   specs.reserve(count);
-  for (std::size_t i = 1; i <= count; ++i) specs.push_back(child<A>(ChildOptions{.id = detail::numbered(pattern, i)}, args...));
+  for (std::size_t i = 1; i <= count; ++i)
+    specs.push_back(child<A>(ChildOptions{.id = detail::numbered(pattern, i)}, args...));
   return specs;
 }
 /// The same with options for all; their id is the pattern.

@@ -8,8 +8,8 @@
 
 namespace coppice {
 
-/// How many restarts a supervisor stands, all its children together: with `restarts` 3, the fourth within `within` ends it.
-/// Zero restarts: the first one ends it.
+/// How many restarts a supervisor stands, all its children together: with `restarts` 3, the fourth within `within` ends
+/// it. Zero restarts: the first one ends it.
 struct Intensity {
   std::uint32_t restarts = 3;
   Duration within = std::chrono::seconds{5};  ///< longer than zero

@@ -44,7 +44,8 @@ struct RuleEffect {
     Arm,           // RetryDue after `delay`
     Disarm,        // no RetryDue any more
     Up,            // all children run: the supervisor has started
-    StartAborted,  // `child` did not start, for `reason`; what had started has been stopped again: the supervisor's start failed
+    StartAborted,  // `child` did not start, for `reason`; what had started has been stopped again: the supervisor's
+                   // start failed
     LimitReached,  // a report: one restart too many
     Escalated,     // a report: a child asked for it
     Down,          // everything has been stopped: the supervisor ends with `reason`
@@ -56,16 +57,20 @@ struct RuleEffect {
   ExitReason reason = {};
 };
 
-/// The rules of supervision as a pure step function: state and event to state and effects. No clock, no threads, no actors.
+/// The rules of supervision as a pure step function: state and event to state and effects. No clock, no threads, no
+/// actors.
 ///
 /// Threads    one.
 /// Source     OTP's supervisor: restart/2, do_restart, terminate_child, add_restart.
-/// [V1] Children start one after another in start order, and stop one after another in the reverse; each step waits for the one before.
-/// [V2] A group is stopped last to first, then started first to last; its temporary members are gone for good, its other members
+/// [V1] Children start one after another in start order, and stop one after another in the reverse; each step waits for
+/// the one before. [V2] A group is stopped last to first, then started first to last; its temporary members are gone
+/// for good, its other members
 ///      start whether they ran before or not.
-/// [V3] Ends that happen while a step is under way are dealt with after it, oldest first; an end of somebody who is about to be
+/// [V3] Ends that happen while a step is under way are dealt with after it, oldest first; an end of somebody who is
+/// about to be
 ///      stopped anyway is consumed by that and counts for nothing.
-/// [V4] Each start attempt after a failure counts against the limit; the one too many stops everything and ends the supervisor.
+/// [V4] Each start attempt after a failure counts against the limit; the one too many stops everything and ends the
+/// supervisor.
 class SupervisorRules {
  public:
   SupervisorRules(AnyStrategy strategy, Intensity intensity, Backoff backoff) noexcept
@@ -92,11 +97,11 @@ class SupervisorRules {
     ChildKey key;
     Restart restart;
     State state = State::Undefined;
-    bool open = false;            // its place takes messages
-    bool counted = false;         // the attempt it waits for has been counted
-    std::uint32_t attempts = 0;   // start attempts since it last ran for long, for the backoff
+    bool open = false;           // its place takes messages
+    bool counted = false;        // the attempt it waits for has been counted
+    std::uint32_t attempts = 0;  // start attempts since it last ran for long, for the backoff
     TimePoint running_since{};
-    ExitReason failure{};         // why it waits for another attempt
+    ExitReason failure{};  // why it waits for another attempt
   };
   struct PlanStep {
     enum class Kind : unsigned char {
@@ -116,6 +121,7 @@ class SupervisorRules {
   void on_stop(const ExitReason& reason);
   void handle_exit(Child& child, const RuleEvent& event);
   void restart(Child& child, const ExitReason& reason, bool delay_served);
+  [[nodiscard]] AffectedRange affected_by(ChildKey failed) const noexcept;
   void begin_group(ChildKey failed, Duration delay);
   void start_group(ChildKey failed);
   void end(const ExitReason& reason);

@@ -16,7 +16,7 @@ struct AffectedRange {
 };
 
 /// Which children are stopped and started again when one of them failed: a pure function. A user may write one.
-/// The range must contain `failed`, and lie within [0, count).
+/// A range that leaves out `failed` is widened to it, one that leaves [0, count) is cut to it.
 template <class S>
 concept Strategy = std::default_initializable<S> && requires(const S& strategy, std::size_t failed, std::size_t count) {
   { strategy.affected(failed, count) } noexcept -> std::same_as<AffectedRange>;
@@ -34,9 +34,13 @@ class AnyStrategy {
         name_{S::kName},
         type_{&detail::kTypeInfo<S>} {}
 
-  [[nodiscard]] AffectedRange affected(std::size_t failed, std::size_t count) const noexcept { return affected_(failed, count); }
+  [[nodiscard]] AffectedRange affected(std::size_t failed, std::size_t count) const noexcept {
+    return affected_(failed, count);
+  }
   [[nodiscard]] std::string_view name() const noexcept { return name_; }
-  friend bool operator==(const AnyStrategy& a, const AnyStrategy& b) noexcept { return detail::same_type(a.type_, b.type_); }
+  friend bool operator==(const AnyStrategy& a, const AnyStrategy& b) noexcept {
+    return detail::same_type(a.type_, b.type_);
+  }
 
  private:
   AffectedRange (*affected_)(std::size_t, std::size_t) noexcept;

@@ -41,11 +41,11 @@ class SupervisorFactory;
 
 }  // namespace detail
 
-/// An actor that starts, stops and restarts its children by OTP's rules. Made from a SupervisorSpec by System::start, or as a child of
-/// another supervisor. It never blocks its worker: between two steps it serves what else comes.
+/// An actor that starts, stops and restarts its children by OTP's rules. Made from a SupervisorSpec by System::start,
+/// or as a child of another supervisor. It never blocks its worker: between two steps it serves what else comes.
 ///
 /// Threads    its own turn. Refs: any.
-/// Failure    what a strategy throws ends the supervisor, as a crash; its parent decides.
+/// Failure    one restart too many, or a child that escalates, ends it; its parent decides.
 class Supervisor final : public Actor<Supervisor> {
  public:
   static constexpr bool kManagesChildren = true;
@@ -81,7 +81,8 @@ struct RefExtension<Supervisor, Ref> {
 
 }  // namespace detail
 
-/// Starts a tree below the system and waits until all of it runs. Children start one after another, depth first. What System::start calls.
+/// Starts a tree below the system and waits until all of it runs. Children start one after another, depth first. What
+/// System::start calls.
 [[nodiscard]] inline Result<ActorRef<Supervisor>, StartError> start_tree(System& system, const SupervisorSpec& spec) {
   auto started = detail::start_root(system, spec);
   if (!started) return Error{started.error()};

@@ -6,11 +6,13 @@
 
 namespace coppice {
 
-/// A system on a work-stealing pool, watched by M. The run loop is made for M, so a monitor that does not record leaves nothing in it.
+/// A system on a work-stealing pool, watched by M. The run loop is made for M, so a monitor that does not record leaves
+/// nothing in it.
 template <Monitor M>
 class BasicActorSystem final : public System {
  public:
-  explicit BasicActorSystem(SystemOptions options = {}) : BasicActorSystem{detail::make_monitor<M>(options), std::move(options)} {}
+  explicit BasicActorSystem(SystemOptions options = {})
+      : BasicActorSystem{detail::make_monitor<M>(options), std::move(options)} {}
   ~BasicActorSystem() override { shut_down_now(); }
 
   [[nodiscard]] M& monitor() noexcept { return holder_->monitor; }
@@ -19,7 +21,8 @@ class BasicActorSystem final : public System {
  private:
   using Holder = detail::IntrusivePtr<detail::MonitorHolder<M>>;
   BasicActorSystem(Holder holder, SystemOptions&& options)
-      : System{detail::make_pool_core(std::move(options), detail::bind_monitor<M>(holder))}, holder_{std::move(holder)} {}
+      : System{detail::make_pool_core(std::move(options), detail::bind_monitor<M>(holder))},
+        holder_{std::move(holder)} {}
   Holder holder_;
 };
 

@@ -16,8 +16,9 @@ enum class Wait : unsigned char {
   Spin,      ///< never sleeps: one processor at 100 %
 };
 
-/// A lease of a thread of its own, bound to one processor: `system.spawn<A>({.on = lease})`. Where it cannot be bound it does not run,
-/// and make() says why. Ends with the lease: actors that are on it are stopped with their system, which keeps the thread until then.
+/// A lease of a thread of its own, bound to one processor: `system.spawn<A>({.on = lease})`. Where it cannot be bound
+/// it does not run, and make() says why. Ends with the lease: actors that are on it are stopped with their system,
+/// which keeps the thread until then.
 class PinnedThread {
  public:
   struct Options {

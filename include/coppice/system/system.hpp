@@ -30,7 +30,7 @@ struct DeadLetter {
 
 /// How a system stands. Counted by the runtime; exact at rest.
 struct SystemStats {
-  std::uint64_t actors = 0;        ///< live ones
+  std::uint64_t actors = 0;  ///< live ones
   std::uint64_t sent = 0;
   std::uint64_t handled = 0;
   std::uint64_t queued = 0;
@@ -41,13 +41,13 @@ struct SystemStats {
   std::uint64_t late_replies = 0;  ///< replies that came after their ask had its outcome
   std::uint64_t timers = 0;        ///< armed ones, asks' deadlines included
   std::uint64_t timers_refused = 0;
-  std::uint64_t zombies = 0;       ///< handlers left behind that have not returned yet
+  std::uint64_t zombies = 0;  ///< handlers left behind that have not returned yet
 };
 
 /// How an actor is told to stop.
 struct StopOptions {
-  /// Discard: what waits in the mailbox is dead letters. Drain: it is handled first; nothing new is accepted. A supervised actor's
-  /// place outlives it, so Drain is refused there.
+  /// Discard: what waits in the mailbox is dead letters. Drain: it is handled first; nothing new is accepted. A
+  /// supervised actor's place outlives it: its mailbox is kept for the next life, whichever is asked for.
   detail::StopMode mailbox = detail::StopMode::Discard;
   Duration within = std::chrono::seconds{5};  ///< then it is killed: its place ends, its handler is left behind
   ExitReason reason = ExitReason::normal();
@@ -65,7 +65,8 @@ enum class StopError : unsigned char {
 /// Threads    one.
 class [[nodiscard]] StopFuture {
  public:
-  StopFuture(detail::IntrusivePtr<detail::Cell> cell, detail::IntrusivePtr<detail::Ticket> ticket, TimePoint deadline) noexcept
+  StopFuture(detail::IntrusivePtr<detail::Cell> cell, detail::IntrusivePtr<detail::Ticket> ticket,
+             TimePoint deadline) noexcept
       : cell_{std::move(cell)}, ticket_{std::move(ticket)}, deadline_{deadline} {}
   [[nodiscard]] bool is_ready() const noexcept;
   /// Blocks until the place has ended; kills at the deadline. The reason of its end.
@@ -80,7 +81,8 @@ class [[nodiscard]] StopFuture {
 /// One actor that a shutdown had to leave behind or to kill.
 struct LateActor {
   std::string path;
-  std::string handling;  ///< the type of the message that its handler did not come back from; "a hook" for hooks; empty: none
+  std::string
+      handling;  ///< the type of the message that its handler did not come back from; "a hook" for hooks; empty: none
 };
 
 struct ShutdownOptions {
@@ -88,8 +90,8 @@ struct ShutdownOptions {
 };
 
 struct ShutdownReport {
-  bool complete = false;           ///< every actor has ended and every thread of the runtime is gone
-  bool asynchronous = false;       ///< called on an actor's turn: the shutdown goes on behind it
+  bool complete = false;      ///< every actor has ended and every thread of the runtime is gone
+  bool asynchronous = false;  ///< called on an actor's turn: the shutdown goes on behind it
   Duration took{};
   std::vector<LateActor> late;
 };
@@ -100,7 +102,8 @@ enum class LookupError : unsigned char {
 };
 [[nodiscard]] const char* to_string(LookupError error) noexcept;
 
-/// An actor system, whatever monitors it and whatever drives it: what user functions, brokers and tests take by reference.
+/// An actor system, whatever monitors it and whatever drives it: what user functions, brokers and tests take by
+/// reference.
 ///
 /// Threads    every function: any.
 /// Ownership  the object owns threads and actors; its destructor shuts down. Refs may outlive it.
@@ -112,16 +115,18 @@ class System {
   /// Shuts down, if that has not been done, within SystemOptions::shutdown_within.
   virtual ~System();
 
-  /// Whether it runs: a bad option, or a thread that could not be started, leaves a system in which every spawn is refused.
+  /// Whether it runs: a bad option, or a thread that could not be started, leaves a system in which every spawn is
+  /// refused.
   [[nodiscard]] Result<void, OptionError> status() const;
 
-  /// A new actor at the top of the tree, unsupervised: a crash ends it and is reported. Arguments are decay-copied, as by
-  /// std::thread, since the constructor runs later, on a worker; when it throws, that is the actor's exit.
+  /// A new actor at the top of the tree, unsupervised: a crash ends it and is reported. Arguments are decay-copied, as
+  /// by std::thread, since the constructor runs later, on a worker; when it throws, that is the actor's exit.
   template <class A, class... Args>
   ActorRef<A> spawn(SpawnOptions options, Args&&... args) {
-    return detail::RefAccess::make<ActorRef<A>>(detail::checked_spawn(
-        detail::spawn_cell(runtime(), nullptr, detail::kActorOps<A>, detail::make_factory<A, true>(std::forward<Args>(args)...), options),
-        options));
+    return detail::RefAccess::make<ActorRef<A>>(
+        detail::checked_spawn(detail::spawn_cell(runtime(), nullptr, detail::kActorOps<A>,
+                                                 detail::make_factory<A, true>(std::forward<Args>(args)...), options),
+                              options));
   }
   template <class A, class... Args>
     requires(!std::is_same_v<std::remove_cvref_t<Args>, SpawnOptions> && ...)
@@ -131,13 +136,14 @@ class System {
   /// As spawn, for where a name may be taken or a limit reached.
   template <class A, class... Args>
   [[nodiscard]] Result<ActorRef<A>, SpawnError> try_spawn(SpawnOptions options, Args&&... args) {
-    auto spawned =
-        detail::spawn_cell(runtime(), nullptr, detail::kActorOps<A>, detail::make_factory<A, true>(std::forward<Args>(args)...), options);
+    auto spawned = detail::spawn_cell(runtime(), nullptr, detail::kActorOps<A>,
+                                      detail::make_factory<A, true>(std::forward<Args>(args)...), options);
     if (!spawned) return Error{spawned.error()};
     return detail::RefAccess::make<ActorRef<A>>(std::move(spawned).value());
   }
 
-  /// Starts a supervision tree and waits until all of it runs; see supervisors/supervisor.hpp.
+  /// Starts a supervision tree and waits until all of it runs. Needs coppice/supervisors/supervisor.hpp, which the
+  /// umbrella includes.
   template <class Spec>
   auto start(const Spec& spec) {
     return start_tree(*this, spec);
@@ -157,9 +163,9 @@ class System {
   }
   [[nodiscard]] AnyRef find_any(std::string_view name) const;
 
-  /// Refuses new work, stops the actors in reverse order of their start, joins the threads. A late one may use at most half of the
-  /// time that is left, then it is killed. Again: waits for the first and answers its report. On an actor's turn: returns at once,
-  /// asynchronous, and the destructor finishes.
+  /// Refuses new work, stops the actors in reverse order of their start, joins the threads. A late one may use at most
+  /// half of the time that is left, then it is killed. Again: waits for the first and answers its report. On an actor's
+  /// turn: returns at once, asynchronous, and the destructor finishes.
   ShutdownReport shutdown(ShutdownOptions options = {});
   [[nodiscard]] bool is_shutting_down() const noexcept;
 
@@ -212,7 +218,8 @@ struct MonitorHolder final : Counted, EventSink {
 template <class M>
 [[nodiscard]] IntrusivePtr<MonitorHolder<M>> make_monitor(const SystemOptions& options) {
   if constexpr (std::is_constructible_v<M, std::size_t>) {
-    return IntrusivePtr<MonitorHolder<M>>::adopt(new MonitorHolder<M>{options.monitor_capacity == 0 ? 1 : options.monitor_capacity});
+    return IntrusivePtr<MonitorHolder<M>>::adopt(
+        new MonitorHolder<M>{options.monitor_capacity == 0 ? 1 : options.monitor_capacity});
   } else {
     return IntrusivePtr<MonitorHolder<M>>::adopt(new MonitorHolder<M>{});
   }
@@ -220,7 +227,8 @@ template <class M>
 
 template <class M>
 [[nodiscard]] MonitorBinding bind_monitor(const IntrusivePtr<MonitorHolder<M>>& holder) {
-  return MonitorBinding{&Cell::run_with<M>, &holder->monitor, M::kRecords ? static_cast<EventSink*>(holder.get()) : nullptr,
+  return MonitorBinding{&Cell::run_with<M>, &holder->monitor,
+                        M::kRecords ? static_cast<EventSink*>(holder.get()) : nullptr,
                         IntrusivePtr<Counted>::share(holder.get())};
 }
 

@@ -15,29 +15,33 @@ namespace coppice {
 
 /// A crash that no supervisor deals with: of an actor without one, or of a tree's top that gave up.
 struct FailureReport {
-  std::string path;              ///< whose
-  std::string_view type;         ///< the actor's class
+  std::string path;       ///< whose
+  std::string_view type;  ///< the actor's class
   std::uint32_t incarnation = 0;
-  ExitReason reason;             ///< with its chain of causes
+  ExitReason reason;  ///< with its chain of causes
 };
 
 struct OptionError {
   std::string text;  ///< which option, what it was, what it may be
 };
 
-/// Every number of a system: unit, default, bounds. A system made with an option out of its bounds does not start: status() says why.
+/// Every number of a system: unit, default, bounds. A system made with an option out of its bounds does not start:
+/// status() says why.
 struct SystemOptions {
-  std::optional<unsigned> workers = std::nullopt;  ///< threads, 1 to 1,024; as many as the process may use processors by default
-  unsigned batch = 64;                             ///< messages an actor handles before others get their turn, from 1
-  Duration spin = std::chrono::microseconds{10};   ///< how long an idle worker looks for work before it sleeps; zero: not at all
-  std::uint64_t actors_max = 10'000'000;           ///< live actors at once, from 1
-  MailboxOptions mailbox = Unbounded{};            ///< of actors that are spawned without one of their own
-  std::uint64_t dead_letters_max = 1'000;          ///< dead letters kept to look at, from 1; all are counted
-  unsigned timers_max = 1'000'000;                 ///< live timers of one actor, from 1
-  std::size_t monitor_capacity = 1'000;            ///< events that a recording monitor keeps, from 1
+  std::optional<unsigned> workers =
+      std::nullopt;     ///< threads, 1 to 1,024; as many as the process may use processors by default
+  unsigned batch = 64;  ///< messages an actor handles before others get their turn, from 1
+  Duration spin =
+      std::chrono::microseconds{10};      ///< how long an idle worker looks for work before it sleeps; zero: not at all
+  std::uint64_t actors_max = 10'000'000;  ///< live actors at once, from 1
+  MailboxOptions mailbox = Unbounded{};   ///< of actors that are spawned without one of their own
+  std::uint64_t dead_letters_max = 1'000;              ///< dead letters kept to look at, from 1; all are counted
+  unsigned timers_max = 1'000'000;                     ///< live timers of one actor, from 1
+  std::size_t monitor_capacity = 1'000;                ///< events that a recording monitor keeps, from 1
   Duration shutdown_within = std::chrono::seconds{5};  ///< the destructor's patience, not negative
-  std::uint64_t seed = 1;                          ///< of everything random (jitter)
-  /// Told of each failure that nobody supervises; prints a line on stderr by default. Any thread; what it throws is swallowed.
+  std::uint64_t seed = 1;                              ///< of everything random (jitter)
+  /// Told of each failure that nobody supervises; prints a line on stderr by default. Any thread; what it throws is
+  /// swallowed.
   UniqueFunction<void(const FailureReport&)> on_failure = nullptr;
 
   [[nodiscard]] Result<void, OptionError> check() const;

@@ -60,8 +60,8 @@ class ProbeActor final : public Actor<ProbeActor<Ms...>> {
 
 }  // namespace detail
 
-/// An actor that a test holds in its hand: others send to it, the test says what must come. Works in a TestSystem, where waiting moves
-/// virtual time, and in a threaded one.
+/// An actor that a test holds in its hand: others send to it, the test says what must come. Works in a TestSystem,
+/// where waiting moves virtual time, and in a threaded one.
 ///
 /// Threads    the test's thread.
 template <class... Ms>
@@ -87,7 +87,9 @@ class Probe {
   [[nodiscard]] bool expect_none(Duration within) { return inbox_->take(within) == nullptr; }
   void watch(const AnyRef& actor) { actor_.send(typename detail::ProbeActor<Ms...>::WatchThis{actor}); }
   /// The next message, if it is the Down of a watched actor.
-  [[nodiscard]] std::optional<Down> expect_down(Duration within = std::chrono::seconds{5}) { return expect<Down>(within); }
+  [[nodiscard]] std::optional<Down> expect_down(Duration within = std::chrono::seconds{5}) {
+    return expect<Down>(within);
+  }
 
  private:
   std::shared_ptr<detail::ProbeInbox> inbox_;

@@ -24,12 +24,13 @@ struct InjectedFault final : std::exception {
 };
 
 struct TestOptions {
-  std::uint64_t seed = 1;       ///< of the order in which ready actors run, and of everything random
-  SystemOptions system = {};    ///< workers and spin have no meaning here; batch is 1
+  std::uint64_t seed = 1;     ///< of the order in which ready actors run, and of everything random
+  SystemOptions system = {};  ///< workers and spin have no meaning here; batch is 1
 };
 
-/// A system on the thread that uses it, under a clock that it moves: the actors, supervisors and brokers are the ones that ship, only
-/// scheduler and clock differ. Whoever is ready runs in an order drawn from the seed; the same seed gives the same event log.
+/// A system on the thread that uses it, under a clock that it moves: the actors, supervisors and brokers are the ones
+/// that ship, only scheduler and clock differ. Whoever is ready runs in an order drawn from the seed; the same seed
+/// gives the same event log.
 ///
 /// Threads    one: the one that made it. Nothing runs between its calls.
 /// Failure    what cannot come to rest aborts with the seed.
@@ -61,11 +62,13 @@ class TestSystem final : public System {
     return has_stopped(AnyRef{actor.value()});
   }
 
-  /// The n-th message handled from now on (of `actor`, if it names one), or the n-th start, throws InjectedFault instead. From 1.
+  /// The n-th message handled from now on (of `actor`, if it names one), or the n-th start, throws InjectedFault
+  /// instead. From 1.
   void fail_message(std::uint64_t n, const AnyRef& actor = {});
   void fail_start(std::uint64_t n, const AnyRef& actor = {});
 
-  /// As System::ledger, but `queued` is counted in the mailboxes of all live actors: a message lost inside one does not balance.
+  /// As System::ledger, but `queued` is counted in the mailboxes of all live actors: a message lost inside one does not
+  /// balance.
   [[nodiscard]] Ledger ledger();
   /// Everything that happened, a line each: "+0.100s actor failed app/database: boom".
   [[nodiscard]] const std::vector<std::string>& event_log() const noexcept;

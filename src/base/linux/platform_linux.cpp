@@ -8,8 +8,8 @@
 #include <cerrno>
 #include <cstring>
 
-#include "coppice/base/fence.hpp"
 #include "base/platform.hpp"
+#include "coppice/base/fence.hpp"
 
 namespace coppice::detail {
 namespace {
@@ -17,7 +17,8 @@ namespace {
 static_assert(sizeof(Atomic<std::uint32_t>) == sizeof(std::uint32_t), "a futex is a plain 32-bit word");
 
 long futex(const Atomic<std::uint32_t>& word, int operation, std::uint32_t value, const timespec* timeout) noexcept {
-  return ::syscall(SYS_futex, reinterpret_cast<const std::uint32_t*>(&word), operation | FUTEX_PRIVATE_FLAG, value, timeout, nullptr, 0);
+  return ::syscall(SYS_futex, reinterpret_cast<const std::uint32_t*>(&word), operation | FUTEX_PRIVATE_FLAG, value,
+                   timeout, nullptr, 0);
 }
 
 bool register_membarrier() noexcept {

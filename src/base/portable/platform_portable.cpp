@@ -3,8 +3,8 @@
 #include <mutex>
 #include <thread>
 
-#include "coppice/base/fence.hpp"
 #include "base/platform.hpp"
+#include "coppice/base/fence.hpp"
 
 namespace coppice::detail {
 namespace {
@@ -49,7 +49,9 @@ void wake_one(Atomic<std::uint32_t>& word) noexcept { wake_all(word); }
 
 void wake_all(Atomic<std::uint32_t>& word) noexcept {
   WaitingPlace& place = place_of(&word);
-  { const std::lock_guard lock{place.mutex}; }  // nobody stands between its look at the word and its wait
+  {
+    const std::lock_guard lock{place.mutex};
+  }  // nobody stands between its look at the word and its wait
   place.condition.notify_all();
 }
 

@@ -1,0 +1,93 @@
+#pragma once
+
+/// Every public name that a header of yours may need without its definition, declared once. It includes nothing of
+/// coppice.
+
+namespace coppice {
+
+// base
+template <class T, class E>
+class Result;
+template <class E>
+struct Error;
+template <class Signature>
+class UniqueFunction;
+class Clock;
+class SteadyClock;
+class ManualClock;
+
+// message, mailbox
+enum class Delivery : unsigned char;
+enum class DeadReason : unsigned char;
+struct Ledger;
+enum class Overflow : unsigned char;
+struct Unbounded;
+struct Bounded;
+
+// actor
+template <class Self>
+class Actor;
+template <class A>
+class ActorRef;
+class AnyRef;
+template <class... Signatures>
+struct Protocol;
+template <class R>
+class AskFuture;
+template <class R>
+class ReplyPromise;
+template <class R>
+class Later;
+enum class AskError : unsigned char;
+enum class SpawnError : unsigned char;
+enum class OnError : unsigned char;
+enum class Phase : unsigned char;
+enum class Every : unsigned char;
+class ExitReason;
+struct Down;
+struct ExitSignal;
+class WatchId;
+class TimerHandle;
+struct SendOptions;
+struct SpawnOptions;
+struct MessageInfo;
+struct Event;
+struct NoopMonitor;
+class ActorExecutor;
+
+// system
+class System;
+struct SystemOptions;
+struct SystemStats;
+struct StopOptions;
+class StopFuture;
+enum class StopError : unsigned char;
+enum class LookupError : unsigned char;
+struct ShutdownOptions;
+struct ShutdownReport;
+struct FailureReport;
+struct DeadLetter;
+class PinnedThread;
+
+// supervisors, brokers, monitors
+class Supervisor;
+class SupervisorSpec;
+class ChildSpec;
+struct ChildOptions;
+struct SupervisorOptions;
+struct StartError;
+enum class Restart : unsigned char;
+class Shutdown;
+struct Intensity;
+class Backoff;
+struct Exponential;
+struct OneForOne;
+struct OneForAll;
+struct RestForOne;
+class InMemoryBroker;
+class Subscription;
+struct Published;
+enum class BrokerError : unsigned char;
+class InMemoryMonitor;
+
+}  // namespace coppice
