@@ -72,7 +72,7 @@ const EnvelopeOps ClosureEnvelope<F>::kOps{
 class ActorExecutor {
  public:
   explicit ActorExecutor(detail::Cell& cell) noexcept
-      : cell_{detail::IntrusivePtr<detail::Cell>::share(&cell)}, incarnation_{cell.incarnation()} {}
+      : cell_{detail::IntrusivePtr<detail::Cell>::of(cell)}, incarnation_{cell.incarnation()} {}
 
   template <class F>
   void execute(F&& f) const {

@@ -169,7 +169,7 @@ void Cell::stop_self(const ExitReason& reason) noexcept {
   CellSignal* const stop = make_signal(CellSignal::Kind::Stop);
   stop->reason = reason;
   // A supervised place outlives a life that ends by itself: the supervisor says what comes then.
-  stop->keep_place = supervised_;
+  stop->keep_place = is_supervised();
   signal(stop);
 }
 

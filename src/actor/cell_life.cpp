@@ -109,7 +109,7 @@ bool CellLife::settle_visit() noexcept {
     }
   }
   if (c.factory_ != nullptr) c.factory_->retire();
-  if (!c.supervised_ && c.parent_ != nullptr) tell_parent(ChildEvent::Kind::Exited, c.extras().reason);
+  if (!c.is_supervised() && c.parent_ != nullptr) tell_parent(ChildEvent::Kind::Exited, c.extras().reason);
   c.release();  // the place's own count
   return false;
 }
@@ -169,7 +169,7 @@ void CellLife::start_life() noexcept {
   if (const auto thrown = hook([&] { construct_life(last_reason); })) {
     if (zombie_) return;
     c.extras().start_failed = true;
-    begin_end(ExitReason::from_exception(thrown), c.supervised_);
+    begin_end(ExitReason::from_exception(thrown), c.is_supervised());
     return;
   }
   if (zombie_) return;
@@ -190,7 +190,7 @@ void CellLife::became_running() noexcept {
   c.started_ = true;
   if (c.incarnation() > 1) c.runtime()->count(Count::Restart);
   emit(c.incarnation() > 1 ? EventKind::ActorRestarted : EventKind::ActorStarted, {});
-  if (c.supervised_) tell_parent(ChildEvent::Kind::Started, {});
+  if (c.is_supervised()) tell_parent(ChildEvent::Kind::Started, {});
 }
 
 void CellLife::finish_start(const ExitReason* failure) noexcept {
@@ -216,7 +216,7 @@ void CellLife::after_manager() noexcept {
   }
   if (!x.manager_stopped) return;
   if (!x.ending) {
-    begin_end(x.manager_reason, c.supervised_);
+    begin_end(x.manager_reason, c.is_supervised());
   } else {
     x.manager_stopped = false;
     end_life();
@@ -251,7 +251,7 @@ void CellLife::failed_in_hand(Envelope& envelope, bool was_handled, const std::e
   CellSignal* const crash = make_signal(CellSignal::Kind::Stop);
   crash->reason = reason;
   crash->verdict = verdict;
-  crash->keep_place = c.supervised_;
+  crash->keep_place = c.is_supervised();
   c.signal(crash);  // taken before the next message
 }
 
@@ -329,7 +329,7 @@ void CellLife::end_life() noexcept {
   } else {
     emit(reason.is_normal() ? EventKind::ActorStopped : EventKind::ActorFailed, reason.text());
   }
-  if (!c.supervised_) {
+  if (!c.is_supervised()) {
     // A tree's top that gave up ends with shutdown, as OTP's does; its cause tells it from an ordered end. Whoever
     // waits for the start is told by that, and only when nothing of the place is left.
     if (!start_ticket && (!reason.is_normal() || reason.cause() != nullptr)) c.runtime()->unhandled_failure(c, reason);
@@ -399,7 +399,7 @@ void CellLife::close_place(const ExitReason& reason) noexcept {
   for (const auto& item : std::exchange(x.place_items, {})) item->place_ended();
   send_downs(reason);
   if (c.phase() == Phase::Failed) set_phase(Phase::Stopped);
-  c.place_over_.store(!c.supervised_, kRelease);
+  c.place_over_.store(!c.is_supervised(), kRelease);
   runtime.place_ended(c, reason);
   for (const auto& ticket : std::exchange(x.end_tickets, {})) ticket->complete(true, reason);
 }

@@ -64,7 +64,7 @@ void CellLife::on_stop_signal(CellSignal& signal) noexcept {
     if (!signal.keep_place) x.keep_place = false;
     return;
   }
-  if (signal.mode == StopMode::Drain && !c.supervised_ && c.phase() == Phase::Running) {
+  if (signal.mode == StopMode::Drain && !c.is_supervised() && c.phase() == Phase::Running) {
     if (c.draining_) return;
     x.reason = signal.reason;
     c.draining_ = true;
@@ -142,7 +142,7 @@ void CellLife::on_bury() noexcept {
     return;
   }
   // Its supervisor went away over its head: it ends like anybody without one.
-  c.supervised_ = false;
+  c.supervised_.store(false, kRelaxed);
   x.keep_place = false;
   if (!x.ending) begin_end(ExitReason::shutdown(), false);
 }
@@ -157,7 +157,7 @@ void CellLife::on_child_event(CellSignal& signal) noexcept {
     try {
       c.ops_->child_event(c.state(), event);
     } catch (...) {
-      if (!x.ending) begin_end(ExitReason::from_exception(std::current_exception()), c.supervised_);
+      if (!x.ending) begin_end(ExitReason::from_exception(std::current_exception()), c.is_supervised());
     }
     after_manager();
     return;
@@ -211,7 +211,7 @@ void CellLife::on_link_exit(CellSignal& signal) noexcept {
     return;
   }
   if (signal.reason.kind() == ExitReason::Kind::Normal || !c.state_alive_) return;
-  begin_end(signal.reason, c.supervised_);
+  begin_end(signal.reason, c.is_supervised());
 }
 
 void CellLife::answer_for_ended(Cell& cell, CellSignal* signal) noexcept {

@@ -61,9 +61,7 @@ struct Scene {
     observer.send(std::move(script));
     REQUIRE(observer.ask(Ready{}, kPatience).get());
   }
-  [[nodiscard]] bool ended(const AnyRef& ref) {
-    return testing::eventually([&] { return ref.is_closed(); }) && testing::at_rest(system);
-  }
+  [[nodiscard]] bool ended(const AnyRef& ref) { return testing::has_ended(system, ref); }
   Log failures;
   Log log;
   ActorSystem system;

@@ -234,6 +234,20 @@ TEST_CASE("a closed mailbox still takes signals until it has ended") {
   CHECK(mailbox.push(item) == Pushed::Refused);
 }
 
+TEST_CASE("a mailbox that ends now gives back its signals and takes no more") {
+  Mailbox mailbox{Mailbox::Busy{}};
+  mailbox.close();
+  Signal signals[2];
+  for (Signal& signal : signals) static_cast<void>(mailbox.push_signal(signal));
+  Signal* const first = mailbox.end_now();
+  REQUIRE(first == &signals[0]);
+  CHECK(first->next_signal == &signals[1]);
+  CHECK(signals[1].next_signal == nullptr);
+  CHECK(mailbox.has_signals());  // an owner that is being replaced must look, and find out
+  Signal late;
+  CHECK(mailbox.push_signal(late) == Pushed::Refused);
+}
+
 TEST_CASE("a closed mailbox may rest and wakes for a signal") {
   Mailbox mailbox{Mailbox::Busy{}};
   mailbox.close();

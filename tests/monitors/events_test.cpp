@@ -5,6 +5,7 @@
 
 #include "catch.hpp"
 #include "coppice/coppice.hpp"
+#include "coppice/monitors/in_memory_monitor.hpp"
 #include "coppice/testing/test_system.hpp"
 #include "support/eventually.hpp"
 #include "support/quiet.hpp"

@@ -4,6 +4,7 @@
 
 #include "catch.hpp"
 #include "coppice/coppice.hpp"
+#include "coppice/monitors/in_memory_monitor.hpp"
 #include "coppice/monitors/combined_monitors.hpp"
 #include "support/ending.hpp"
 #include "support/quiet.hpp"
@@ -45,6 +46,7 @@ struct Silent {
   void record(const coppice::Event&) { std::abort(); }
 };
 struct Loud {
+  Loud() = default;
   static constexpr bool kRecords = true;
   using Event = CountedEvent;
   void record(const CountedEvent& event) { handled.fetch_add(event.kind == EventKind::MessageHandled ? 1 : 1'000'000); }
@@ -89,9 +91,21 @@ TEST_CASE("a monitor that records has exactly one event built for each message")
   CHECK(system.monitor().others > 0);
 }
 
+struct Plain {  // an aggregate, which C++20 can make from a number in parentheses
+  static constexpr bool kRecords = true;
+  using Event = coppice::Event;
+  void record(const coppice::Event&) { calls.fetch_add(1); }
+  std::atomic<long> calls{0};
+};
+
+TEST_CASE("a monitor without a constructor for its capacity starts as it is written") {
+  CHECK(BasicActorSystem<Plain>{testing::quiet()}.monitor().calls < 10);
+}
+
 struct Thrower {
   static constexpr bool kRecords = true;
   using Event = coppice::Event;
+  Thrower() = default;
   void record(const coppice::Event&) {
     calls.fetch_add(1);
     throw std::runtime_error{"monitor"};

@@ -55,7 +55,7 @@ class Actor {
   ~Actor() = default;
 
   [[nodiscard]] ActorRef<Self> self() const noexcept {
-    return detail::RefAccess::make<ActorRef<Self>>(detail::IntrusivePtr<detail::Cell>::share(cell_));
+    return detail::RefAccess::make<ActorRef<Self>>(detail::IntrusivePtr<detail::Cell>::of(*cell_));
   }
   /// Who sent the message in hand; names no place if the sender did not say. Asks and sends with options do.
   [[nodiscard]] AnyRef sender() const { return detail::RefAccess::make<AnyRef>(detail::sender_of(*cell_)); }

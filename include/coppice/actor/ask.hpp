@@ -74,7 +74,7 @@ struct ThreadAsk final : AskState<R> {
         runtime{IntrusivePtr<Runtime>::share(r)} {
     this->announce = [](AskCore& core) noexcept {
       // The asker may let go the moment it sees Done; this count keeps the word for the wake-up.
-      const auto keep = IntrusivePtr<Timer>::share(&core);
+      const auto keep = IntrusivePtr<Timer>::of(core);
       core.progress.store(AskCore::kDone, kRelease);  // partner: the acquire in is_done() and wait()
       static_cast<ThreadAsk&>(core).runtime->wake(core.progress);
     };
@@ -85,7 +85,7 @@ struct ThreadAsk final : AskState<R> {
 /// An ask from an actor: its answer comes back as a message and runs the continuation on the asker's turn.
 struct ActorAskTie : LifeItem {
   ActorAskTie(Cell& a, void (*w)(LifeItem&) noexcept) noexcept
-      : LifeItem{w}, asker{IntrusivePtr<Cell>::share(&a)}, incarnation{a.incarnation()} {}
+      : LifeItem{w}, asker{IntrusivePtr<Cell>::of(a)}, incarnation{a.incarnation()} {}
   IntrusivePtr<Cell> asker;
   std::uint32_t incarnation;
   bool withdrawn = false;  // asker's turn only
@@ -115,7 +115,7 @@ struct ActorAsk final : AskState<R>, ActorAskTie {
 
 template <class R>
 struct AnswerEnvelope : Envelope {
-  explicit AnswerEnvelope(ActorAsk<R>& a) noexcept : Envelope{&kOps}, ask{IntrusivePtr<ActorAsk<R>>::share(&a)} {}
+  explicit AnswerEnvelope(ActorAsk<R>& a) noexcept : Envelope{&kOps}, ask{IntrusivePtr<ActorAsk<R>>::of(a)} {}
   ~AnswerEnvelope() = delete;
 
   static Outcome handle_answer(Cell& cell, Envelope& envelope) {
@@ -157,7 +157,7 @@ struct AskEnvelope : Envelope {
   AskEnvelope(const EnvelopeOps* operations, U&& m, AskState<R>& a, Cell* from, TimePoint sent, TimePoint until)
       : Envelope{operations},
         message(std::forward<U>(m)),
-        ask{IntrusivePtr<AskState<R>>::share(&a)},
+        ask{IntrusivePtr<AskState<R>>::of(a)},
         asker{IntrusivePtr<Cell>::share(from)},
         sent_at{sent},
         deadline{until} {}

@@ -154,7 +154,7 @@ class Cell : public Runnable {
   // ---- before the first activation: its maker ----
   void set_name(std::string_view name, bool registered);
   void set_mailbox(const MailboxOptions& options);
-  void set_supervised() noexcept { supervised_ = true; }
+  void set_supervised() noexcept { supervised_.store(true, kRelaxed); }
   void own_scheduler() noexcept { owns_scheduler_ = true; }
   /// Goes on where a killed cell of the same place left off: its id, its count of lives.
   void continue_from(Cell& killed);
@@ -171,7 +171,7 @@ class Cell : public Runnable {
   void stop_self(const ExitReason& reason) noexcept;
   void finish_start(const ExitReason* failure) noexcept;  // managers only
   void finish_stop(const ExitReason& reason) noexcept;    // managers only
-  [[nodiscard]] bool is_supervised() const noexcept { return supervised_; }
+  [[nodiscard]] bool is_supervised() const noexcept { return supervised_.load(kRelaxed); }
   /// For good: no life will come in this cell.
   [[nodiscard]] bool has_ended() const noexcept { return place_over_.load(kAcquire); }
 
@@ -225,10 +225,10 @@ class Cell : public Runnable {
   Atomic<Phase> phase_{Phase::Starting};
   Atomic<Claim> claim_{Claim::Free};  // who may touch the life-cycle: settles a take-over against a returning handler
   Atomic<bool> place_over_{false};    // no life will come any more
+  Atomic<bool> supervised_{false};    // relaxed: who asks from outside wants a moment's answer
   bool state_alive_ = false;   // a life's state is constructed; alone in its byte: user code runs while a killer looks
   bool attention_ : 1 = true;  // the first activation has something to do before messages
   bool held_ : 1 = true;
-  bool supervised_ : 1 = false;
   bool draining_ : 1 = false;
   bool owns_scheduler_ : 1 = false;  // a foreign executor's, made for this place
   bool started_ : 1 = false;         // the life that is on got through its start: its end runs on_stop

@@ -37,7 +37,7 @@ struct ActorTimer : Timer, LifeItem {
 /// One tick in a mailbox.
 struct TickEnvelope : Envelope {
   TickEnvelope(const EnvelopeOps* operations, ActorTimer& t) noexcept
-      : Envelope{operations}, timer{IntrusivePtr<Timer>::share(&t)} {}
+      : Envelope{operations}, timer{IntrusivePtr<Timer>::of(t)} {}
   ~TickEnvelope() = delete;
   union {
     IntrusivePtr<Timer> timer;

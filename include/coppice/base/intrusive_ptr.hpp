@@ -20,7 +20,12 @@ class IntrusivePtr {
     p.object_ = object;
     return p;
   }
-  /// Adds a count.
+  /// Adds a count of an object that is there. (Where share() tests for null, GCC 12 warns of the null that cannot be.)
+  [[nodiscard]] static IntrusivePtr of(T& object) noexcept {
+    object.add_ref();
+    return adopt(&object);
+  }
+  /// Adds a count, if there is an object.
   [[nodiscard]] static IntrusivePtr share(T* object) noexcept {
     if (object != nullptr) object->add_ref();
     return adopt(object);

@@ -1,0 +1,15 @@
+// Options are given by name: a bare string in braces is not silently the actor's name.
+// expect: spawn<Counter>|no matching (member )?function
+#include <coppice/coppice.hpp>
+
+struct Counter : coppice::Actor<Counter> {
+  void handle(int) {}
+};
+
+void start(coppice::System& system) {
+#ifdef WRONG
+  system.spawn<Counter>({"counter"});
+#else
+  system.spawn<Counter>({.name = "counter"});
+#endif
+}

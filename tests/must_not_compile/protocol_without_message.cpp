@@ -1,0 +1,17 @@
+// A ref that knows the messages only takes those that its protocol lists.
+// expect: no handler for this message
+#include <coppice/coppice.hpp>
+
+struct Add {
+  int amount;
+};
+struct Reset {};
+struct Remove {};
+
+void count(coppice::ActorRef<coppice::Protocol<int(Add), void(Reset)>> counter) {
+#ifdef WRONG
+  counter.send(Remove{});
+#else
+  counter.send(Reset{});
+#endif
+}

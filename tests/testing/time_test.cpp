@@ -1,0 +1,174 @@
+#include <string>
+#include <vector>
+
+#include "catch.hpp"
+#include "coppice/coppice.hpp"
+#include "coppice/testing/probe.hpp"
+#include "coppice/testing/test_system.hpp"
+#include "support/scale.hpp"
+#include "support/test_end.hpp"
+
+namespace coppice {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::TestSystem;
+
+struct Tick {
+  int number = 0;
+};
+struct Go {
+  Duration period;
+};
+struct Bang {};
+
+struct Ticker : Actor<Ticker> {
+  explicit Ticker(std::vector<TimePoint>* w) : when{w} {}
+  void handle(const Tick&) { when->push_back(now()); }
+  void handle(Go go) { timer = send_every(go.period, Tick{}); }
+  void handle(Bang) { throw 1; }
+  void handle(std::string) { timer.cancel(); }
+  std::vector<TimePoint>* when;
+  TimerHandle timer;
+};
+
+TEST_CASE("a thousand periods are exact under virtual time") {  // F67
+  for (const Duration period : {Duration{1ns}, Duration{7us}, Duration{1ms}, Duration{333'333'333ns}, Duration{24h}}) {
+    CAPTURE(period.count());
+    std::vector<TimePoint> when;
+    TestSystem system;
+    const auto ticker = system.spawn<Ticker>(&when);
+    ticker.send(Go{period});
+    system.run_until_idle();
+    const TimePoint begun = system.now();
+    system.advance(period * 1'000);
+    REQUIRE(when.size() == 1'000);
+    bool exact = true;
+    for (std::size_t i = 0; i < when.size(); ++i) exact = exact && when[i] == begun + period * static_cast<int>(i + 1);
+    CHECK(exact);
+    CHECK(system.now() == begun + period * 1'000);
+    ticker.send(std::string{"cancel"});
+    system.advance(period * 10);
+    CHECK(when.size() == 1'000);
+    CHECK(system.stats().timers == 0);
+    testing::check_end(system);
+  }
+}
+
+TEST_CASE("time stands still unless the test moves it") {
+  TestSystem system;
+  const TimePoint before = system.now();
+  std::vector<TimePoint> when;
+  const auto ticker = system.spawn<Ticker>(&when);
+  ticker.send(Go{1s});
+  system.run_until_idle();
+  CHECK(system.now() == before);
+  system.advance(1s - 1ns);
+  CHECK(when.empty());
+  CHECK(system.now() == before + 1s - 1ns);
+  system.advance(1ns);
+  CHECK(when == std::vector<TimePoint>{before + 1s});
+  system.advance(0s);
+  CHECK(when.size() == 1);
+  CHECK(system.advance_to_next_timer());
+  CHECK(system.now() == before + 2s);
+  CHECK(when.size() == 2);
+  testing::check_end(system);
+  CHECK_FALSE(system.advance_to_next_timer());
+}
+
+TEST_CASE("timers of an old life never reach the new one") {  // F67, [T4]
+  for (std::uint64_t seed = 1; seed <= testing::scaled(200); ++seed) {
+    std::vector<TimePoint> when;
+    TestSystem system{{.seed = seed}};
+    const auto root = system.start(supervisor({.id = "app"}, child<Ticker>({.id = "t"}, &when)));
+    REQUIRE(root);
+    const auto ticker = root->child<Ticker>("t").value();
+    ticker.send(Go{1ms});
+    system.advance(3ms);
+    CHECK(when.size() == 3);
+    // The crash and the fourth tick come at the same moment, in an order that the seed draws.
+    system.advance(1ms - 1ns);
+    ticker.send(Bang{});
+    system.advance(1ns);
+    const std::size_t ticks = when.size();
+    CHECK(ticks <= 4);
+    system.advance(1s);
+    CHECK(when.size() == ticks);
+    CHECK(ticker.incarnation() == 2);
+    CHECK(system.stats().timers == 0);
+    testing::check_end(system);
+  }
+}
+
+TEST_CASE("timers that are due at one moment fire in the order in which they were set") {  // F68
+  struct Setter : Actor<Setter> {
+    explicit Setter(std::vector<int>* s) : seen{s} {}
+    void handle(Go) {
+      for (int i = 0; i < 50; ++i) {
+        send_after(i % 2 == 0 ? 10ms : 10'000us, Tick{i}).detach();
+      }
+    }
+    void handle(const Tick& tick) { seen->push_back(tick.number); }
+    std::vector<int>* seen;
+  };
+  for (std::uint64_t seed = 1; seed <= testing::scaled(50); ++seed) {
+    std::vector<int> seen;
+    TestSystem system{{.seed = seed}};
+    system.spawn<Setter>(&seen).send(Go{});
+    system.advance(10ms);
+    REQUIRE(seen.size() == 50);
+    for (int i = 0; i < 50; ++i) CHECK(seen[static_cast<std::size_t>(i)] == i);
+    testing::check_end(system);
+  }
+}
+
+TEST_CASE("a timer without a delay fires without moving time") {
+  struct Soon : Actor<Soon> {
+    explicit Soon(int* c) : count{c} {}
+    void handle(Go go) { send_after(go.period, Tick{}).detach(); }
+    void handle(const Tick&) { ++*count; }
+    int* count;
+  };
+  for (const Duration delay : {Duration{0}, Duration{-1s}}) {
+    int count = 0;
+    TestSystem system;
+    const TimePoint before = system.now();
+    system.spawn<Soon>(&count).send(Go{delay});
+    system.run_until_idle();
+    system.advance(0s);
+    CHECK(count == 1);
+    CHECK(system.now() == before);
+    testing::check_end(system);
+  }
+}
+
+TEST_CASE("an ask times out at its deadline to the nanosecond") {  // P12
+  struct Silent : Actor<Silent> {
+    Later<int> handle(int) {
+      auto [promise, later] = reply_later<int>();
+      kept.push_back(std::move(promise));
+      return std::move(later);
+    }
+    std::vector<ReplyPromise<int>> kept;
+  };
+  TestSystem system;
+  const auto silent = system.spawn<Silent>();
+  const TimePoint before = system.now();
+  CHECK(silent.ask(1, 1500ms).get() == Result<int, AskError>{Error{AskError::Timeout}});
+  CHECK(system.now() == before + 1500ms);
+  testing::check_end(system);
+}
+
+TEST_CASE("far timers and saturated ones do no harm") {  // R10
+  std::vector<TimePoint> when;
+  TestSystem system;
+  const auto ticker = system.spawn<Ticker>(&when);
+  ticker.send(Go{kForever});
+  system.advance(1'000'000h);
+  CHECK(when.empty());
+  testing::check_end(system);
+}
+
+}  // namespace
+}  // namespace coppice
