@@ -1,30 +1,37 @@
 #include "interrupt.hpp"
 
 #include <signal.h>
-#include <unistd.h>
 
 #include <atomic>
+#include <ctime>
 
 namespace {
 
-// relaxed everywhere: the number is all there is to see.
-std::atomic<int> noted{0};
-static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may not take a lock");
+std::atomic<int> seen{0};  // relaxed everywhere: the number is all there is to see
 
-void note(int signal) {
-  int none = 0;
-  if (!noted.compare_exchange_strong(none, signal, std::memory_order_relaxed)) ::_exit(128 + signal);
+sigset_t interrupts() noexcept {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  return set;
 }
 
 }  // namespace
 
-void catch_interrupts() {
-  struct sigaction action{};
-  action.sa_handler = &note;
-  action.sa_flags = SA_RESTART;  // nobody's read() needs to know
-  sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+// Without a handler, which could do next to nothing: the signals stay pending until somebody asks.
+void hold_interrupts() {
+  const sigset_t held = interrupts();
+  pthread_sigmask(SIG_BLOCK, &held, nullptr);
 }
 
-int interrupting_signal() noexcept { return noted.load(std::memory_order_relaxed); }
+int interrupting_signal() noexcept {
+  if (const int signal = seen.load(std::memory_order_relaxed); signal != 0) return signal;
+  const sigset_t held = interrupts();
+  const timespec at_once{};
+  const int signal = sigtimedwait(&held, nullptr, &at_once);
+  if (signal <= 0) return 0;
+  seen.store(signal, std::memory_order_relaxed);
+  pthread_sigmask(SIG_UNBLOCK, &held, nullptr);
+  return signal;
+}

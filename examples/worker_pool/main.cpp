@@ -96,6 +96,6 @@ int run(const Options& options) {
 int main(int argc, char** argv) {
   Options options;
   if (const auto code = read_arguments(options, argc, argv)) return *code;
-  catch_interrupts();
+  hold_interrupts();
   return run(options);
 }

@@ -371,6 +371,10 @@ Result<IntrusivePtr<Cell>, SpawnError> spawn_cell(Runtime& runtime, Cell* parent
   if (!runtime.admit()) return Error{runtime.is_closing() ? SpawnError::Closing : SpawnError::LimitReached};
   Scheduler* scheduler = options.on.resolve(runtime);
   if (scheduler == nullptr) scheduler = runtime.default_scheduler;
+  if (scheduler->runtime() != &runtime) {  // another system's thread: it would end while this actor is on it
+    runtime.unadmit();
+    return Error{SpawnError::BadOption};
+  }
   auto cell = IntrusivePtr<Cell>::adopt(Cell::make(runtime, *scheduler, ops, factory.get(), parent));
   const auto give_up = [&](SpawnError error) {
     cell->mailbox().close();

@@ -67,6 +67,7 @@ class SeededScheduler final : public Scheduler {
     clock_.set(t);
     wheel_.advance(t);
   }
+  void clear() noexcept { wheel_.clear(); }
   [[nodiscard]] TimePoint next_timer() const noexcept { return wheel_.next(); }
   [[nodiscard]] std::size_t ready() const noexcept { return ready_.size(); }
   [[nodiscard]] std::uint64_t timers() const noexcept { return wheel_.size(); }
@@ -210,7 +211,15 @@ IntrusivePtr<Runtime> make_core(TestOptions&& options) {
 
 TestSystem::TestSystem(TestOptions options)
     : System{detail::make_core(std::move(options))}, test_{static_cast<detail::TestCore*>(&core())} {}
-TestSystem::~TestSystem() { shut_down_now(); }
+TestSystem::~TestSystem() {
+  shut_down_now();
+  // What is left to say is said, and what is still armed lets go of what it holds: nobody will come back to it.
+  while (test_->scheduler_->step()) {
+  }
+  test_->scheduler_->clear();
+  while (test_->scheduler_->step()) {
+  }
+}
 
 bool TestSystem::step() {
   test_->fresh_budget();

@@ -1,5 +1,5 @@
 // An actor asks another with a message that the other has no handle() for.
-// expect: no handler for this message
+// expect: (?s)(?=.*no handler for this message)(?=.*Remove)(?=.*Counter)
 #include <coppice/coppice.hpp>
 
 using namespace std::chrono_literals;

@@ -1,5 +1,5 @@
 // An actor is asked with a message that it has no handle() for.
-// expect: no handler for this message|deleted function.*Counter.*Remove
+// expect: (?s)(?=.*no handler for this message)(?=.*Remove)(?=.*Counter)
 #include <coppice/coppice.hpp>
 
 using namespace std::chrono_literals;

@@ -1,5 +1,5 @@
 // A message is exactly what the handler takes: an int does not become a long on the way.
-// expect: no handler for this message
+// expect: (?s)(?=.*no handler for this message)(?=.*\bint\b)(?=.*Counter)
 #include <coppice/coppice.hpp>
 
 struct Counter : coppice::Actor<Counter> {

@@ -1,5 +1,5 @@
 // Options are given by name: a bare string in braces is not silently the actor's name.
-// expect: spawn<Counter>|no matching (member )?function
+// expect: (?s)(?=.*no matching (member )?function)(?=.*spawn)(?=.*Counter)
 #include <coppice/coppice.hpp>
 
 struct Counter : coppice::Actor<Counter> {
@@ -10,6 +10,6 @@ void start(coppice::System& system) {
 #ifdef WRONG
   system.spawn<Counter>({"counter"});
 #else
-  system.spawn<Counter>({.name = "counter"});
+  system.spawn<Counter>({});
 #endif
 }

@@ -1,5 +1,5 @@
 // A ref that knows the messages only takes those that its protocol lists.
-// expect: no handler for this message
+// expect: (?s)(?=.*no handler for this message)(?=.*Remove)
 #include <coppice/coppice.hpp>
 
 struct Add {

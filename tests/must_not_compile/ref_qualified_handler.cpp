@@ -1,5 +1,5 @@
 // A ref-qualified handle() is no handler.
-// expect: no handler for this message
+// expect: (?s)(?=.*no handler for this message)(?=.*Add)(?=.*Counter)
 #include <coppice/coppice.hpp>
 
 struct Add {

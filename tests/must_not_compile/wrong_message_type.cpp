@@ -1,5 +1,5 @@
 // An actor is sent a message that it has no handle() for.
-// expect: no handler for this message
+// expect: (?s)(?=.*no handler for this message)(?=.*Remove)(?=.*Counter)
 #include <coppice/coppice.hpp>
 
 struct Add {

@@ -213,6 +213,9 @@ TEST_CASE("two systems live side by side and their actors send to each other") {
   REQUIRE(testing::at_rest(one));
   REQUIRE(testing::at_rest(two));
   CHECK(one.ledger().sent + two.ledger().sent == 102);
+  const auto left = a.is_closed() ? b : a;
+  CHECK((a.is_closed() ? one : two).stop(left).get().has_value());  // whichever system tells it
+  CHECK(left.is_closed());
   testing::check_end(one);
   testing::check_end(two);
 }

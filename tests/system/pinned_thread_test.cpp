@@ -69,6 +69,21 @@ TEST_CASE("a system that shuts down gives no lease") {
   testing::check_end(system);
 }
 
+TEST_CASE("a thread of another system is refused") {
+  ActorSystem one;
+  ActorSystem two;
+  const std::vector<unsigned> usable = thread_affinity();
+  if (usable.empty()) return;
+  const auto lease = PinnedThread::make(one, {.cpu = usable.front()});
+  REQUIRE(lease);
+  const auto spawned = two.try_spawn<Located>({.on = lease.value()});
+  REQUIRE_FALSE(spawned);
+  CHECK(spawned.error() == SpawnError::BadOption);
+  CHECK(two.stats().actors == 0);
+  testing::check_end(one);
+  testing::check_end(two);
+}
+
 struct Client : Actor<Client> {
   explicit Client(ActorRef<Located> l) : located{std::move(l)} {}
   ActorRef<Located> located;

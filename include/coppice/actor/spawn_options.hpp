@@ -22,7 +22,7 @@ enum class SpawnError : unsigned char {
   DuplicateName,  ///< a live actor has that name
   LimitReached,   ///< as many live actors as SystemOptions::actors_max
   Closing,        ///< the system is shutting down, or has; or the parent is ending (on_stop, destructor)
-  BadOption,      ///< a capacity of zero
+  BadOption,      ///< a capacity of zero; a pinned thread of another system
 };
 [[nodiscard]] const char* to_string(SpawnError error) noexcept;
 

@@ -85,7 +85,10 @@ class Probe {
   }
   /// True when nothing comes for that long.
   [[nodiscard]] bool expect_none(Duration within) { return inbox_->take(within) == nullptr; }
-  void watch(const AnyRef& actor) { actor_.send(typename detail::ProbeActor<Ms...>::WatchThis{actor}); }
+  /// Effective when it returns: whatever is sent to the actor from now on comes after it.
+  void watch(const AnyRef& actor) {
+    static_cast<void>(actor_.ask(typename detail::ProbeActor<Ms...>::WatchThis{actor}, std::chrono::seconds{5}).get());
+  }
   /// The next message, if it is the Down of a watched actor.
   [[nodiscard]] std::optional<Down> expect_down(Duration within = std::chrono::seconds{5}) {
     return expect<Down>(within);
