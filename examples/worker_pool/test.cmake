@@ -1,3 +1,3 @@
 add_test(NAME example/${example} COMMAND Python3::Interpreter "${folder}/check.py" $<TARGET_FILE:${example}>
-  $<$<BOOL:${COPPICE_SANITIZE}>:--sanitized>)
+  $<$<BOOL:${COPPICE_SANITIZE}>:--sanitized> COMMAND_EXPAND_LISTS)
 set_tests_properties(example/${example} PROPERTIES LABELS example TIMEOUT 600)

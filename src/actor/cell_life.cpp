@@ -288,7 +288,8 @@ void CellLife::stop_next_child() noexcept {
     end_life();
     return;
   }
-  CellSignal* const stop = make_signal(x.was_killed ? CellSignal::Kind::Kill : CellSignal::Kind::Stop);
+  if (x.was_killed) return on_child_late();
+  CellSignal* const stop = make_signal(CellSignal::Kind::Stop);
   stop->reason = ExitReason::shutdown();
   x.newest_child->signal(stop);
   arm_child_timer(kChildStopLimit);

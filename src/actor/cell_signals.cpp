@@ -85,7 +85,11 @@ void CellLife::on_kill() noexcept {
   if (x.ending) {
     x.reason = ExitReason::killed();
     x.keep_place = false;
-    if (x.newest_child != nullptr) x.newest_child->signal(make_signal(CellSignal::Kind::Kill));
+    if (c.ops_->begin_stop == nullptr) {
+      on_child_late();  // the one it waits for gets no more time either
+    } else if (x.newest_child != nullptr) {
+      x.newest_child->signal(make_signal(CellSignal::Kind::Kill));
+    }
     if (c.ops_->begin_stop != nullptr && c.state_alive_) {
       // A manager is waiting for its children: they get no more time.
       try {

@@ -7,6 +7,12 @@
 #include "system_core.hpp"
 
 namespace coppice::detail {
+namespace {
+
+/// How long a handler that has been told to end may take to come back.
+constexpr Duration kQuantum = std::chrono::milliseconds{50};
+
+}  // namespace
 
 /// Looks after a shutdown when its caller does not wait: kills whoever is late.
 struct SystemCore::DriveTimer final : Timer {
@@ -20,9 +26,22 @@ struct SystemCore::DriveTimer final : Timer {
   IntrusivePtr<SystemCore> core;
 };
 
+/// One at a time: the one before is over, or no longer wanted.
 void SystemCore::arm_drive(TimePoint when) noexcept {
+  disarm_drive();
   auto timer = IntrusivePtr<Timer>::adopt(new DriveTimer{*this});
   default_scheduler->arm(*timer, when);
+  const Lock lock{mutex_};
+  std::swap(drive_timer_, timer);
+}
+
+void SystemCore::disarm_drive() noexcept {
+  IntrusivePtr<Timer> timer;
+  {
+    const Lock lock{mutex_};
+    std::swap(drive_timer_, timer);
+  }
+  if (timer) default_scheduler->disarm(*timer);
 }
 
 /// True for the one that begins it. In one step for all who look under the lock: state, deadline and the refusal of new
@@ -57,6 +76,7 @@ void SystemCore::ask_next() noexcept {
     }
   }
   if (!next) {
+    disarm_drive();
     shutdown_state_.store(kEnded, kSeqCst);
     wake(shutdown_state_);
     return;
@@ -102,6 +122,7 @@ ShutdownReport SystemCore::shutdown(Duration within) noexcept {
     }
     if (!wait(shutdown_state_, kEnding, next)) drive(clock->now());
   }
+  if (shutdown_state_.load(kAcquire) == kEnding) kill_the_rest();
   finish_threads();
   // Whoever came second waits for the one who looks after the threads.
   for (std::uint32_t seen = shutdown_state_.load(kAcquire); seen != kDone; seen = shutdown_state_.load(kAcquire)) {
@@ -110,6 +131,16 @@ ShutdownReport SystemCore::shutdown(Duration within) noexcept {
   const Lock lock{mutex_};
   report_.late = late_;
   return report_;
+}
+
+/// The deadline has passed. Whoever is left is named, and has one quantum to be killed in.
+void SystemCore::kill_the_rest() noexcept {
+  const TimePoint until = saturating_add(clock->now(), kQuantum);
+  for (const auto& cell : top_level_actors()) note_late(*cell, nullptr);
+  do {
+    for (const auto& cell : top_level_actors()) static_cast<void>(try_kill(*cell));
+    wait(shutdown_state_, kEnding, saturating_add(clock->now(), std::chrono::milliseconds{1}));
+  } while (shutdown_state_.load(kAcquire) == kEnding && clock->now() < until);
 }
 
 /// The threads leave; those whose handler does not come back are left behind, holding what they need.
@@ -122,18 +153,13 @@ void SystemCore::finish_threads() noexcept {
     pools = pools_;
   }
   const bool actors_done = shutdown_state_.load(kAcquire) == kEnded;
-  if (!actors_done) {
-    // Whoever is left at the deadline is named.
-    for (const auto& cell : top_level_actors()) note_late(*cell, nullptr);
-  }
+  disarm_drive();  // it holds this
   bool all_back = true;
   const SteadyClock wall;
-  // One quantum: a handler that has been told to end may take a moment to come back.
   TimePoint until = TimePoint::min();  // on an actor's turn: a thread cannot wait for itself
   if (this_thread.cell == nullptr) {
     const bool nobody_stuck = actors_done && zombies_.load(kAcquire) == 0;
-    until = saturating_add(wall.now(),
-                           nobody_stuck ? Duration{std::chrono::seconds{5}} : Duration{std::chrono::milliseconds{50}});
+    until = saturating_add(wall.now(), nobody_stuck ? Duration{std::chrono::seconds{5}} : kQuantum);
   }
   for (WorkPool* const pool : pools) all_back = pool->stop(until) && all_back;
   emit(EventKind::SystemStopped, {});

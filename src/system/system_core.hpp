@@ -75,6 +75,8 @@ class SystemCore : public Runtime {
   void drive(TimePoint now) noexcept;
   void ask_next() noexcept;
   void arm_drive(TimePoint when) noexcept;
+  void disarm_drive() noexcept;
+  void kill_the_rest() noexcept;
   void finish_threads() noexcept;
   void note_late(Cell& cell, const TypeInfo* handling) noexcept;
 
@@ -99,6 +101,7 @@ class SystemCore : public Runtime {
   IntrusivePtr<Cell> awaited_;      // told to stop by the shutdown, not ended yet
   TimePoint awaited_until_{};       // then it is killed
   TimePoint deadline_{};
+  IntrusivePtr<Timer> drive_timer_;  // looks after the awaited one
   TimePoint begun_{};
   bool threads_done_ = false;
   std::vector<LateActor> late_;

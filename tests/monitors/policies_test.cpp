@@ -4,8 +4,8 @@
 
 #include "catch.hpp"
 #include "coppice/coppice.hpp"
-#include "coppice/monitors/in_memory_monitor.hpp"
 #include "coppice/monitors/combined_monitors.hpp"
+#include "coppice/monitors/in_memory_monitor.hpp"
 #include "support/ending.hpp"
 #include "support/quiet.hpp"
 

@@ -20,7 +20,7 @@ struct Asker : coppice::Actor<Asker> {
   coppice::ActorRef<Counter> counter;
   void handle(int amount) {
 #ifdef WRONG
-    ask(counter, Remove{amount}, 1s).then([](auto) {});
+    ask(counter, Remove{amount}, 1s).then([](auto){});
 #else
     ask(counter, Add{amount}, 1s).then([](auto) {});
 #endif

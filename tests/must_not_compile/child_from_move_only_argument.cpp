@@ -15,4 +15,6 @@ struct Owner : coppice::Actor<Owner> {
   void handle(int) {}
 };
 
-coppice::SupervisorSpec app() { return coppice::supervisor({.id = "app"}, coppice::child<Owner>({.id = "owner"}, Resource{})); }
+coppice::SupervisorSpec app() {
+  return coppice::supervisor({.id = "app"}, coppice::child<Owner>({.id = "owner"}, Resource{}));
+}

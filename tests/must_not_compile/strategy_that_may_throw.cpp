@@ -5,7 +5,9 @@
 struct Mine {
   static constexpr std::string_view kName = "mine";
 #ifdef WRONG
-  coppice::AffectedRange affected(std::size_t failed, std::size_t) const noexcept(false) { return {failed, failed + 1}; }
+  coppice::AffectedRange affected(std::size_t failed, std::size_t) const noexcept(false) {
+    return {failed, failed + 1};
+  }
 #else
   coppice::AffectedRange affected(std::size_t failed, std::size_t) const noexcept(true) { return {failed, failed + 1}; }
 #endif

@@ -12,7 +12,8 @@ namespace coppice::testing {
   return eventually([&] { return system.ledger().queued == 0; });
 }
 
-/// Waits for an actor that ends by itself: until its place is over, its watchers have their Downs, and those have been handled.
+/// Waits for an actor that ends by itself: until its place is over, its watchers have their Downs, and those have been
+/// handled.
 [[nodiscard]] inline bool has_ended(System& system, const AnyRef& actor) {
   if (!eventually([&] { return actor.is_closed(); })) return false;
   static_cast<void>(system.stop(actor).get());  // changes nothing any more, and answers after the Downs

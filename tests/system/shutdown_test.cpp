@@ -172,12 +172,12 @@ TEST_CASE("several that hang together do not add up their time") {  // mutant 54
   CHECK_FALSE(report.complete);
   CHECK(report.late.size() == 4);
   gate.open();
-  REQUIRE(testing::eventually([&] { return system.stats().zombies == 0; }));
+  REQUIRE(testing::eventually([&] { return system.stats().actors == 0 && system.stats().zombies == 0; }));
   REQUIRE(testing::at_rest(system));
   testing::check_ledger(system);
 }
 
-TEST_CASE("a shutdown without any time still returns") {
+TEST_CASE("a shutdown without any time still kills who hangs and answers who asked") {  // P13
   for (const Duration within : {Duration{0}, Duration{-1}, Duration::min()}) {
     Log log;
     ActorSystem system;
@@ -185,14 +185,54 @@ TEST_CASE("a shutdown without any time still returns") {
     const auto hung = system.spawn<Named>(&log, "hung");
     hung.send(Hang{&gate});
     REQUIRE(gate.wait_for_arrivals());
+    auto waiting = hung.ask(End{}, kForever);
     const auto begun = std::chrono::steady_clock::now();
     const ShutdownReport report = system.shutdown({.within = within});
     CHECK(seconds_since(begun) < 2s);
+    CHECK_FALSE(report.complete);
     CHECK(report.late.size() == 1);
+    CHECK(waiting.is_ready());
+    CHECK(hung.send(1) == Delivery::Closed);
+    CHECK(system.stats().actors == 0);
     gate.open();
+    REQUIRE(testing::eventually([&] { return system.stats().actors == 0 && system.stats().zombies == 0; }));
     REQUIRE(testing::at_rest(system));
     testing::check_ledger(system);
   }
+}
+
+TEST_CASE("a child that hangs below others is named and its parents end") {  // P13
+  struct Child : Actor<Child> {
+    void handle(Hang hang) { hang.gate->pass(); }
+  };
+  struct Parent : Actor<Parent> {
+    Parent(int depth, Gate* gate) {
+      if (depth > 0) {
+        spawn<Parent>({.name = "parent-" + std::to_string(depth)}, depth - 1, gate);
+      } else {
+        spawn<Child>({.name = "child"}).send(Hang{gate});
+      }
+    }
+    void handle(int) {}
+  };
+  ActorSystem system{testing::quiet(testing::two_workers())};
+  Gate gate;
+  system.spawn<Parent>({.name = "top"}, 2, &gate);
+  REQUIRE(gate.wait_for_arrivals());
+  const auto begun = std::chrono::steady_clock::now();
+  const ShutdownReport report = system.shutdown({.within = 300ms});
+  CHECK(seconds_since(begun) < 2s);
+  CHECK_FALSE(report.complete);
+  std::string late;
+  for (const LateActor& actor : report.late) late += actor.path + " " + actor.handling + "\n";
+  CHECK_THAT(late, testing::has_text("child"));
+  CHECK_THAT(late, testing::has_text("Hang"));
+  CHECK(system.stats().actors == 0);
+  CHECK(system.stats().zombies == 1);
+  gate.open();
+  REQUIRE(testing::eventually([&] { return system.stats().actors == 0 && system.stats().zombies == 0; }));
+  REQUIRE(testing::at_rest(system));
+  testing::check_ledger(system);
 }
 
 TEST_CASE("an actor that keeps itself busy can not prolong a shutdown") {  // F72

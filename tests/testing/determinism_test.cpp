@@ -43,7 +43,10 @@ struct Run {
 Run play(std::uint64_t seed) {
   Run run;
   TestSystem system{{.seed = seed}};
-  const auto root = system.start(supervisor({.id = "app", .strategy = RestForOne{}, .intensity = {.restarts = 1'000, .within = 5s}, .backoff = Exponential{.first = 10ms, .jitter = 0.3}},
+  const auto root = system.start(supervisor({.id = "app",
+                                             .strategy = RestForOne{},
+                                             .intensity = {.restarts = 1'000, .within = 5s},
+                                             .backoff = Exponential{.first = 10ms, .jitter = 0.3}},
                                             children<Player>(5, "p-{}", &run.handled)));
   REQUIRE(root);
   std::vector<ActorRef<Player>> players;
@@ -106,14 +109,16 @@ TEST_CASE("a thousand seeds of a supervised crash scenario end well") {  // F70
     std::vector<std::string> handled;
     TestSystem system{{.seed = seed}};
     const auto root = system.start(
-        supervisor({.id = "app", .strategy = OneForAll{}, .intensity = {.restarts = 2, .within = 5s}}, children<Player>(2, "p-{}", &handled),
+        supervisor({.id = "app", .strategy = OneForAll{}, .intensity = {.restarts = 2, .within = 5s}},
+                   children<Player>(2, "p-{}", &handled),
                    supervisor({.id = "sub", .strategy = RestForOne{}}, children<Player>(2, "q-{}", &handled))));
     REQUIRE(root);
     const auto sub = root->child<Supervisor>("sub").value();
     const std::vector<ActorRef<Player>> all = {root->child<Player>("p-1").value(), root->child<Player>("p-2").value(),
                                                sub.child<Player>("q-1").value(), sub.child<Player>("q-2").value()};
     for (int round = 0; round < 4; ++round) {
-      for (const auto& player : all) player.send(Pass{static_cast<int>((seed + static_cast<std::uint64_t>(round)) % 7)});
+      for (const auto& player : all)
+        player.send(Pass{static_cast<int>((seed + static_cast<std::uint64_t>(round)) % 7)});
     }
     system.advance(1s);
     CHECK(system.ledger().balances());

@@ -74,7 +74,19 @@ TEST_CASE("time stands still unless the test moves it") {
   CHECK(system.now() == before + 2s);
   CHECK(when.size() == 2);
   testing::check_end(system);
-  CHECK_FALSE(system.advance_to_next_timer());
+}
+
+TEST_CASE("the timers of a test system are counted like any other's") {  // F86
+  std::vector<TimePoint> when;
+  TestSystem system;
+  const auto ticker = system.spawn<Ticker>(&when);
+  ticker.send(Go{1s});
+  system.run_until_idle();
+  CHECK(system.stats().timers == 1);
+  ticker.send(std::string{"cancel"});
+  system.run_until_idle();
+  CHECK(system.stats().timers == 0);
+  testing::check_end(system);
 }
 
 TEST_CASE("timers of an old life never reach the new one") {  // F67, [T4]

@@ -217,7 +217,8 @@ struct MonitorHolder final : Counted, EventSink {
 
 template <class M>
 [[nodiscard]] IntrusivePtr<MonitorHolder<M>> make_monitor(const SystemOptions& options) {
-  if constexpr (std::is_constructible_v<M, std::size_t>) {
+  // (An aggregate whose first member is a number could be made from one as well, and would not mean it.)
+  if constexpr (std::is_constructible_v<M, std::size_t> && !std::is_aggregate_v<M>) {
     return IntrusivePtr<MonitorHolder<M>>::adopt(
         new MonitorHolder<M>{options.monitor_capacity == 0 ? 1 : options.monitor_capacity});
   } else {
