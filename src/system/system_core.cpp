@@ -136,6 +136,7 @@ SystemStats SystemCore::stats() const noexcept {
   stats.timers_refused = total(Count::TimerRefused);
   stats.zombies = zombies_.load(kRelaxed);
   const Lock lock{mutex_};
+  stats.timers = more_timers();
   for (const WorkPool* pool : pools_) stats.timers += pool->timers();
   return stats;
 }

@@ -60,6 +60,8 @@ class SystemCore : public Runtime {
  protected:
   [[nodiscard]] std::uint64_t total(Count what) const noexcept;
   void fail_start(std::string text);
+  /// Armed timers of schedulers that are not pools.
+  [[nodiscard]] virtual std::uint64_t more_timers() const noexcept { return 0; }
   SystemOptions options_;
 
  private:

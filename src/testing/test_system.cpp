@@ -137,6 +137,7 @@ class TestCore final : public SystemCore, public EventSink {
     return true;
   }
   void wake(Atomic<std::uint32_t>&) noexcept override {}
+  std::uint64_t more_timers() const noexcept override { return scheduler_->timers(); }
 
   void record(const Event& event) noexcept override {
     const auto ms = std::chrono::duration_cast<std::chrono::microseconds>(time_.now() - begun_).count();
