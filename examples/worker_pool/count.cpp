@@ -1,6 +1,7 @@
 #include "count.hpp"
 
 #include <array>
+#include <string_view>
 
 namespace {
 
@@ -10,7 +11,7 @@ enum class Kind : unsigned char { Neither, Space, Printable };
 constexpr std::array<Kind, 256> kinds() {
   std::array<Kind, 256> table{};
   for (unsigned c = 0x21; c <= 0x7e; ++c) table[c] = Kind::Printable;
-  for (const unsigned char c : {' ', '\t', '\n', '\v', '\f', '\r'}) table[c] = Kind::Space;
+  for (const char c : std::string_view{" \t\n\v\f\r"}) table[static_cast<unsigned char>(c)] = Kind::Space;
   return table;
 }
 constexpr std::array<Kind, 256> kKinds = kinds();
