@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <filesystem>
 #include <iostream>
 #include <optional>
 #include <string>
@@ -29,7 +28,7 @@ constexpr Duration kLong = 1'000h;  // the recordings' period is far longer than
 
 const testing::Recordings& recordings() {
   static const testing::Recordings all =
-      testing::load_recordings((std::filesystem::path{__FILE__}.parent_path() / "otp27_supervisor.jsonl.gz").string());
+      testing::load_recordings(COPPICE_RECORDINGS_DIR "/otp27_supervisor.jsonl.gz");
   return all;
 }
 
