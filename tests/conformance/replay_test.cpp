@@ -27,8 +27,7 @@ using testing::TestSystem;
 constexpr Duration kLong = 1'000h;  // the recordings' period is far longer than a scenario
 
 const testing::Recordings& recordings() {
-  static const testing::Recordings all =
-      testing::load_recordings(COPPICE_RECORDINGS_DIR "/otp27_supervisor.jsonl.gz");
+  static const testing::Recordings all = testing::load_recordings(COPPICE_RECORDINGS_DIR "/otp27_supervisor.jsonl.gz");
   return all;
 }
 
