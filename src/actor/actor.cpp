@@ -9,18 +9,6 @@
 
 namespace coppice {
 
-const char* to_string(AskError error) noexcept {
-  switch (error) {
-    case AskError::Timeout: return "timeout";
-    case AskError::Closed: return "closed";
-    case AskError::Rejected: return "rejected";
-    case AskError::Crashed: return "crashed";
-    case AskError::Cancelled: return "cancelled";
-    case AskError::NoReply: return "no reply";
-  }
-  return "unknown";
-}
-
 const char* to_string(SpawnError error) noexcept {
   switch (error) {
     case SpawnError::DuplicateName: return "a live actor has this name";
@@ -103,7 +91,26 @@ Cell* take_construction(const TypeInfo* type) noexcept {
   return std::exchange(construction->cell, nullptr);
 }
 
-IntrusivePtr<Cell> sender_of_this_turn() noexcept { return IntrusivePtr<Cell>::share(this_thread.cell); }
+void Companions::describe_rich(const Envelope& envelope, Particulars& to) noexcept {
+  const auto& self = static_cast<const Companions&>(envelope);
+  to.sender = self.sender;
+  to.reply_to = self.reply_to;
+  to.correlation_id = self.correlation_id;
+  to.sent_at = self.sent_at;
+}
+
+void Companions::let_go() noexcept {
+  if (sender != nullptr) sender->release();
+  if (reply_to != nullptr) reply_to->release();
+}
+
+Delivery deliver_with(Cell& cell, Companions* envelope, const SendOptions& options) noexcept {
+  envelope->sender = IntrusivePtr<Cell>::share(this_thread.cell).detach();
+  envelope->reply_to = RefAccess::share(options.reply_to).detach();
+  envelope->correlation_id = options.correlation_id;
+  envelope->sent_at = turn_now(*cell.runtime());
+  return deliver(cell, envelope);
+}
 
 TimePoint turn_now(const Runtime& runtime) noexcept {
   ThreadContext& context = this_thread;
@@ -137,10 +144,9 @@ MessageInfo info_of(const Cell& cell) {
                      p.deadline};
 }
 
-void* ask_in_hand(const Cell& cell, const TypeInfo* reply) noexcept {
-  void* const ask = particulars_of(cell).ask;
-  if (ask == nullptr || !same_type(static_cast<AskCore*>(ask)->reply_type, reply)) return nullptr;
-  return ask;
+AskCore* ask_in_hand(const Cell& cell, const TypeInfo* reply) noexcept {
+  AskCore* const ask = particulars_of(cell).ask;
+  return ask != nullptr && same_type(ask->reply_ops->type, reply) ? ask : nullptr;
 }
 
 System& system_of(const Runtime& runtime) noexcept {
@@ -398,7 +404,9 @@ Result<IntrusivePtr<Cell>, SpawnError> spawn_cell(Runtime& runtime, Cell* parent
   return cell;
 }
 
-IntrusivePtr<Cell> checked_spawn(Result<IntrusivePtr<Cell>, SpawnError> spawned, const SpawnOptions& options) noexcept {
+IntrusivePtr<Cell> spawn_or_abort(Runtime& runtime, Cell* parent, const ActorOps& ops, IntrusivePtr<Factory> factory,
+                                  const SpawnOptions& options) {
+  auto spawned = spawn_cell(runtime, parent, ops, std::move(factory), options);
   if (spawned) return std::move(spawned).value();
 #if !defined(NDEBUG) || defined(COPPICE_ASSERTIONS)
   // A shutdown may come at any moment: that one is nobody's mistake.
@@ -407,10 +415,12 @@ IntrusivePtr<Cell> checked_spawn(Result<IntrusivePtr<Cell>, SpawnError> spawned,
                  options.name.c_str(), to_string(spawned.error()));
     std::abort();
   }
-#else
-  static_cast<void>(options);
 #endif
   return {};
+}
+
+IntrusivePtr<Cell> spawn_or_abort(Runtime& runtime, Cell* parent, const ActorOps& ops, IntrusivePtr<Factory> factory) {
+  return spawn_or_abort(runtime, parent, ops, std::move(factory), SpawnOptions{});
 }
 
 }  // namespace detail

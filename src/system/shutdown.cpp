@@ -55,6 +55,8 @@ bool SystemCore::begin_shutdown(Duration within) noexcept {
     closing_.store(true, kSeqCst);
     shutdown_state_.store(kEnding, kSeqCst);
   }
+  // Each stop waits for its turn behind whoever is busy: short turns keep n busy actors from costing n² batches.
+  batch.store(1, kRelaxed);
   emit(EventKind::ShutdownBegun, {});
   ask_next();
   return true;

@@ -44,7 +44,7 @@ SystemCore::SystemCore(SystemOptions&& options, MonitorBinding binding)
   monitor = binding_.monitor;
   events = binding_.events;
   clock = &steady_;
-  batch = options_.batch;
+  batch.store(options_.batch, kRelaxed);
   timers_max = options_.timers_max;
   mailbox_default = options_.mailbox;
   if (!options_.on_failure) options_.on_failure = &print_failure;

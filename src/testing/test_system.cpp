@@ -106,7 +106,7 @@ class TestCore final : public SystemCore, public EventSink {
            const IntrusivePtr<MonitorHolder<TraceMonitor>>& holder)
       : SystemCore{std::move(options.system), std::move(binding)}, seed_{options.seed}, begun_{time_.now()} {
     clock = &time_;
-    batch = 1;
+    batch.store(1, kRelaxed);
     auto made = std::make_unique<SeededScheduler>(*this, time_, options.seed);
     scheduler_ = made.get();
     default_scheduler = scheduler_;

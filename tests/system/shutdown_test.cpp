@@ -250,7 +250,7 @@ TEST_CASE("an actor that keeps itself busy can not prolong a shutdown") {  // F7
   REQUIRE(testing::eventually([&] { return system.stats().handled > 1'000; }));
   const ShutdownReport report = system.shutdown();
   CHECK(report.complete);
-  CHECK(report.took < 4s);
+  CHECK(report.took < 1s);  // 2 ms on two idle processors; with whole batches between two stops it was 200 ms
   testing::check_end(system);
 }
 

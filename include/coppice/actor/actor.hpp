@@ -29,7 +29,7 @@ namespace detail {
 [[nodiscard]] Cell* take_construction(const TypeInfo* type) noexcept;
 [[nodiscard]] MessageInfo info_of(const Cell& cell);
 [[nodiscard]] IntrusivePtr<Cell> sender_of(const Cell& cell) noexcept;
-[[nodiscard]] void* ask_in_hand(const Cell& cell, const TypeInfo* reply) noexcept;
+[[nodiscard]] AskCore* ask_in_hand(const Cell& cell, const TypeInfo* reply) noexcept;
 [[nodiscard]] System& system_of(const Runtime& runtime) noexcept;
 }  // namespace detail
 
@@ -78,15 +78,16 @@ class Actor {
   /// decay-copied.
   template <class Child, class... Args>
   ActorRef<Child> spawn(SpawnOptions options, Args&&... args) {
-    return detail::RefAccess::make<ActorRef<Child>>(detail::checked_spawn(
-        detail::spawn_cell(*cell_->runtime(), cell_, detail::kActorOps<Child>,
-                           detail::make_factory<Child, true>(std::forward<Args>(args)...), options),
-        options));
+    return detail::RefAccess::make<ActorRef<Child>>(
+        detail::spawn_or_abort(*cell_->runtime(), cell_, detail::kActorOps<Child>,
+                               detail::make_factory<Child, true>(std::forward<Args>(args)...), options));
   }
   template <class Child, class... Args>
     requires(!std::is_same_v<std::remove_cvref_t<Args>, SpawnOptions> && ...)
   ActorRef<Child> spawn(Args&&... args) {
-    return spawn<Child>(SpawnOptions{}, std::forward<Args>(args)...);
+    return detail::RefAccess::make<ActorRef<Child>>(
+        detail::spawn_or_abort(*cell_->runtime(), cell_, detail::kActorOps<Child>,
+                               detail::make_factory<Child, true>(std::forward<Args>(args)...)));
   }
   template <class Child, class... Args>
   [[nodiscard]] Result<ActorRef<Child>, SpawnError> try_spawn(SpawnOptions options, Args&&... args) {
@@ -148,20 +149,12 @@ class Actor {
     template <class F>
       requires std::invocable<F&, Result<R, AskError>>
     void then(F&& continuation) && {
-      using Ask = detail::ActorAsk<R>;
-      auto ask = detail::IntrusivePtr<Ask>::adopt(new Ask{*asker_, std::forward<F>(continuation)});
-      const TimePoint now = detail::turn_now(*asker_->runtime());
-      const TimePoint deadline = detail::saturating_add(now, within_);
-      // Registered before the send: from here on every path ends in exactly one outcome.
-      detail::enlist(*asker_, *ask);
-      ask->Timer::add_ref();
-      if (deadline != TimePoint::max()) asker_->scheduler().arm(*ask, deadline);
-      if (refused_) {
-        ask->settle(Error{*refused_});
-        return;
-      }
-      detail::deliver(*target_, detail::make_envelope<detail::AskEnvelope<M, R>>(ops_, std::move(message_), *ask,
-                                                                                 asker_, now, deadline));
+      using Continuation = std::decay_t<F>;
+      detail::Question* question = nullptr;
+      if (target_) question = detail::make_envelope<detail::AskEnvelope<M>>(ops_, std::move(message_));
+      detail::UnsentAsk unsent{*asker_, question, detail::kReplyOps<R>, detail::kContinuationOps<R, Continuation>};
+      ::new (unsent.continuation()) Continuation(std::forward<F>(continuation));
+      std::move(unsent).send(target_.get(), why_not_, within_);
     }
 
    private:
@@ -169,15 +162,15 @@ class Actor {
     Asking(detail::Cell& asker, detail::IntrusivePtr<detail::Cell> target, const detail::EnvelopeOps* ops, M message,
            Duration within)
         : asker_{&asker}, target_{std::move(target)}, ops_{ops}, message_(std::move(message)), within_{within} {
-      if (!target_ || ops_ == nullptr) refused_ = AskError::Closed;
-      if (target_.get() == asker_) refused_ = AskError::Rejected;  // it would wait for itself
+      if (target_.get() == asker_) why_not_ = AskError::Rejected;  // it would wait for itself
+      if (why_not_ == AskError::Rejected || ops_ == nullptr) target_ = {};
     }
     detail::Cell* asker_;
-    detail::IntrusivePtr<detail::Cell> target_;
+    detail::IntrusivePtr<detail::Cell> target_;  // null: it fails with why_not_
     const detail::EnvelopeOps* ops_;
     M message_;
     Duration within_;
-    std::optional<AskError> refused_;
+    AskError why_not_ = AskError::Closed;
   };
 
   template <class A, class M>
@@ -214,9 +207,9 @@ class Actor {
   /// std::move(later);` with the return type Later<int>. Asked by nobody, the promise answers nobody.
   template <class R>
   [[nodiscard]] std::pair<ReplyPromise<R>, Later<R>> reply_later() {
-    auto* const ask = static_cast<detail::AskState<R>*>(
-        static_cast<detail::AskCore*>(detail::ask_in_hand(*cell_, &detail::kTypeInfo<R>)));
-    return {ReplyPromise<R>{detail::IntrusivePtr<detail::AskState<R>>::share(ask)}, Later<R>{}};
+    return {ReplyPromise<R>{
+                detail::IntrusivePtr<detail::AskCore>::share(detail::ask_in_hand(*cell_, &detail::kTypeInfo<R>))},
+            Later<R>{}};
   }
 
   /// Models Asio's executor: what runs on it is serialized with the handlers. Needs coppice/asio.hpp.

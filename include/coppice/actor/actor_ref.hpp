@@ -80,38 +80,26 @@ struct HandlerEntry {
   const EnvelopeOps* ask;
 };
 
-/// A message with what came along.
+/// What came along with a message, without the message.
+struct Companions : Envelope {
+  explicit Companions(const EnvelopeOps* operations) noexcept : Envelope{operations} {}
+  Cell* sender = nullptr;  // counted, as the next; set when the message has been made, since that may throw
+  Cell* reply_to = nullptr;
+  std::uint64_t correlation_id = 0;
+  TimePoint sent_at{};
+
+  static void describe_rich(const Envelope& envelope, Particulars& to) noexcept;
+  void let_go() noexcept;
+};
+
 template <class M>
-struct RichEnvelope : Envelope {
+struct RichEnvelope : Companions {
   template <class U>
-  RichEnvelope(const EnvelopeOps* operations, U&& m, IntrusivePtr<Cell> from, IntrusivePtr<Cell> answer_to,
-               std::uint64_t correlation, TimePoint sent)
-      : Envelope{operations},
-        message(std::forward<U>(m)),
-        sender{std::move(from)},
-        reply_to{std::move(answer_to)},
-        correlation_id{correlation},
-        sent_at{sent} {}
+  RichEnvelope(const EnvelopeOps* operations, U&& m) : Companions{operations}, message(std::forward<U>(m)) {}
   ~RichEnvelope() = delete;
   union {
     M message;
   };
-  union {
-    IntrusivePtr<Cell> sender;
-  };
-  union {
-    IntrusivePtr<Cell> reply_to;
-  };
-  std::uint64_t correlation_id;
-  TimePoint sent_at;
-
-  static void describe_rich(const Envelope& envelope, Particulars& to) noexcept {
-    const auto& self = static_cast<const RichEnvelope&>(envelope);
-    to.sender = self.sender.get();
-    to.reply_to = self.reply_to.get();
-    to.correlation_id = self.correlation_id;
-    to.sent_at = self.sent_at;
-  }
 };
 
 template <class A, class M>
@@ -129,35 +117,31 @@ struct HandlerOps {
     return Outcome::Handled;
   }
   static Outcome handle_ask(Cell& cell, Envelope& envelope) {
-    auto& question = static_cast<AskEnvelope<M, Reply>&>(envelope);
+    auto& question = static_cast<AskEnvelope<M>&>(envelope);
     if constexpr (ReplyType<Return>::is_later) {
       static_cast<void>(actor(cell).handle(std::move(question.message)));
     } else if constexpr (std::is_void_v<Return>) {
       actor(cell).handle(std::move(question.message));
-      settle_from<Reply>(cell, *question.ask, {});
+      answer(cell, *question.ask, &question);
     } else {
-      settle_from<Reply>(cell, *question.ask, actor(cell).handle(std::move(question.message)));
+      auto reply = actor(cell).handle(std::move(question.message));
+      answer(cell, *question.ask, &reply);
     }
     return Outcome::Handled;
   }
-  static void destroy_plain(Envelope& envelope) {
-    std::destroy_at(&static_cast<MessageEnvelope<M>&>(envelope).message);
-  }
+  static void destroy_plain(Envelope& envelope) { static_cast<MessageEnvelope<M>&>(envelope).message.~M(); }
   static void destroy_rich(Envelope& envelope) {
     auto& self = static_cast<RichEnvelope<M>&>(envelope);
-    std::destroy_at(&self.sender);
-    std::destroy_at(&self.reply_to);
-    std::destroy_at(&self.message);
+    self.let_go();
+    self.message.~M();
   }
   static constexpr EnvelopeOps kSend{
       &handle_plain, nullptr, &destroy_plain, &kTypeInfo<M>, nullptr, sizeof(MessageEnvelope<M>), true};
   static constexpr EnvelopeOps kSendWith{
-      &handle_rich, nullptr, &destroy_rich, &kTypeInfo<M>, &RichEnvelope<M>::describe_rich, sizeof(RichEnvelope<M>),
-      true};
-  static constexpr EnvelopeOps kAsk{
-      &handle_ask,   &AskEnvelope<M, Reply>::abandon_ask,  &AskEnvelope<M, Reply>::destroy_ask,
-      &kTypeInfo<M>, &AskEnvelope<M, Reply>::describe_ask, sizeof(AskEnvelope<M, Reply>),
-      true};
+      &handle_rich, nullptr, &destroy_rich, &kTypeInfo<M>, &Companions::describe_rich, sizeof(RichEnvelope<M>), true};
+  static constexpr EnvelopeOps kAsk{&handle_ask,   &Question::abandon_ask,  &AskEnvelope<M>::destroy_ask,
+                                    &kTypeInfo<M>, &Question::describe_ask, sizeof(AskEnvelope<M>),
+                                    true};
 };
 
 template <class A, class M>
@@ -174,8 +158,6 @@ consteval bool has_signature() {
   return (std::is_same_v<Signature, Signatures> || ...);
 }
 
-/// The untyped half of a rich send: who sends is whoever's turn it is.
-[[nodiscard]] IntrusivePtr<Cell> sender_of_this_turn() noexcept;
 [[nodiscard]] TimePoint turn_now(const Runtime& runtime) noexcept;
 
 /// try_send: on a refusal the message goes back to where it came from.
@@ -189,19 +171,6 @@ template <class M>
     destroy_envelope(envelope);
   }
   return delivery;
-}
-
-template <class R, class M>
-[[nodiscard]] AskFuture<R> ask_from_thread(Cell& cell, const EnvelopeOps* ops, M&& message, Duration within) {
-  using Plain = std::remove_cvref_t<M>;
-  Runtime* const runtime = cell.runtime();
-  const TimePoint now = runtime->clock->now();
-  const TimePoint deadline = saturating_add(now, within);
-  auto ask = IntrusivePtr<ThreadAsk<R>>::adopt(new ThreadAsk<R>{runtime});
-  auto* const envelope =
-      make_envelope<AskEnvelope<Plain, R>>(ops, std::forward<M>(message), *ask, this_thread.cell, now, deadline);
-  deliver(cell, envelope);
-  return AskFuture<R>{std::move(ask), deadline};
 }
 
 }  // namespace detail
@@ -234,13 +203,8 @@ struct SendOptions {
 
 namespace detail {
 
-template <class M>
-[[nodiscard]] Delivery deliver_with(Cell& cell, const EnvelopeOps* ops, M&& message, const SendOptions& options) {
-  using Plain = std::remove_cvref_t<M>;
-  return deliver(cell, make_envelope<RichEnvelope<Plain>>(ops, std::forward<M>(message), sender_of_this_turn(),
-                                                          RefAccess::share(options.reply_to), options.correlation_id,
-                                                          turn_now(*cell.runtime())));
-}
+/// Takes the envelope. The sender is whoever's turn it is.
+Delivery deliver_with(Cell& cell, Companions* envelope, const SendOptions& options) noexcept;
 
 /// What a ref of one particular class can do besides; see supervisors/supervisor.hpp.
 template <class A, class Ref>
@@ -275,8 +239,11 @@ class ActorRef : public detail::RefBase, public detail::RefExtension<A, ActorRef
   template <class M>
     requires Handles<A, std::remove_cvref_t<M>>
   Delivery send(M&& message, const SendOptions& options) const {
-    return detail::deliver_with(this->cell(), &detail::HandlerOps<A, std::remove_cvref_t<M>>::kSendWith,
-                                std::forward<M>(message), options);
+    using Plain = std::remove_cvref_t<M>;
+    return detail::deliver_with(this->cell(),
+                                detail::make_envelope<detail::RichEnvelope<Plain>>(
+                                    &detail::HandlerOps<A, Plain>::kSendWith, std::forward<M>(message)),
+                                options);
   }
 
   /// As send, but a refused message stays with the caller: no dead letter.
@@ -291,8 +258,11 @@ class ActorRef : public detail::RefBase, public detail::RefExtension<A, ActorRef
     requires Handles<A, std::remove_cvref_t<M>>
   AskFuture<ReplyOf<A, std::remove_cvref_t<M>>> ask(M&& message, Duration within) const {
     using Plain = std::remove_cvref_t<M>;
-    return detail::ask_from_thread<ReplyOf<A, Plain>>(this->cell(), &detail::HandlerOps<A, Plain>::kAsk,
-                                                      std::forward<M>(message), within);
+    using R = ReplyOf<A, Plain>;
+    return AskFuture<R>{detail::ask_from_thread(this->cell(),
+                                                detail::make_envelope<detail::AskEnvelope<Plain>>(
+                                                    &detail::HandlerOps<A, Plain>::kAsk, std::forward<M>(message)),
+                                                detail::kReplyOps<R>, within)};
   }
   template <class M>
     requires(!Handles<A, std::remove_cvref_t<M>>)
@@ -338,9 +308,12 @@ class ActorRef<Protocol<Rs(Ms)...>> : public detail::RefBase {
   template <class M>
     requires(std::is_same_v<std::remove_cvref_t<M>, Ms> || ...)
   Delivery send(M&& message, const SendOptions& options) const {
-    const detail::HandlerEntry* const entry = find<std::remove_cvref_t<M>>();
+    using Plain = std::remove_cvref_t<M>;
+    const detail::HandlerEntry* const entry = find<Plain>();
     if (entry == nullptr) return Delivery::Closed;
-    return detail::deliver_with(this->cell(), entry->send_with, std::forward<M>(message), options);
+    return detail::deliver_with(
+        this->cell(), detail::make_envelope<detail::RichEnvelope<Plain>>(entry->send_with, std::forward<M>(message)),
+        options);
   }
 
   template <class M>
@@ -357,13 +330,10 @@ class ActorRef<Protocol<Rs(Ms)...>> : public detail::RefBase {
     using Plain = std::remove_cvref_t<M>;
     using R = typename ReplyFor<Plain, Protocol<Rs(Ms)...>>::type;
     const detail::HandlerEntry* const entry = find<Plain>();
-    if (entry == nullptr) {
-      auto closed =
-          detail::IntrusivePtr<detail::ThreadAsk<R>>::adopt(new detail::ThreadAsk<R>{detail::dead_cell().runtime()});
-      closed->settle(Error{AskError::Closed});
-      return AskFuture<R>{std::move(closed), TimePoint::min()};
-    }
-    return detail::ask_from_thread<R>(this->cell(), entry->ask, std::forward<M>(message), within);
+    if (entry == nullptr) return AskFuture<R>{detail::ask_nobody(detail::kReplyOps<R>)};
+    return AskFuture<R>{detail::ask_from_thread(
+        this->cell(), detail::make_envelope<detail::AskEnvelope<Plain>>(entry->ask, std::forward<M>(message)),
+        detail::kReplyOps<R>, within)};
   }
 
  private:

@@ -1,14 +1,15 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <new>
+#include <type_traits>
 #include <utility>
 
 #include "coppice/actor/cell.hpp"
 #include "coppice/actor/life_item.hpp"
 #include "coppice/actor/send.hpp"
 #include "coppice/base/result.hpp"
-#include "coppice/base/unique_function.hpp"
 
 namespace coppice {
 
@@ -25,181 +26,173 @@ enum class AskError : unsigned char {
 
 namespace detail {
 
-/// One question under way. It is also its own deadline's timer, and counts itself with the timer's count.
+// What an ask does is the same for every reply type, and is compiled once, in src/actor/ask.cpp. Here stands what must
+// know the types: how a reply is moved, destroyed and handed on.
+
+/// How the reply to an actor's ask comes back: as a message of the asker.
+Outcome handle_answer(Cell& asker, Envelope& envelope);
+void destroy_answer(Envelope& envelope);
+inline constexpr std::uint32_t kAnswerBytes = sizeof(Envelope) + sizeof(void*);
+
+/// A reply's type, as the untyped half sees it. One object a type.
+struct ReplyOps {
+  const TypeInfo* type;
+  std::uint32_t bytes;  // 0: void
+  std::uint32_t alignment;
+  void (*move)(void* from, void* to);  // may throw; null for void
+  void (*destroy)(void* reply);        // null: nothing to do
+  EnvelopeOps answer;
+};
+
+template <class R>
+struct ReplyThunks {
+  static_assert(alignof(R) <= 16, "replies that need more than 16 bytes of alignment travel behind a std::unique_ptr");
+  static void move(void* from, void* to) { ::new (to) R(static_cast<R&&>(*static_cast<R*>(from))); }
+  static void destroy(void* reply) { static_cast<R*>(reply)->~R(); }
+};
+template <class R>
+inline constexpr EnvelopeOps kAnswerOps{
+    &handle_answer, nullptr, &destroy_answer, &kTypeInfo<Result<R, AskError>>, nullptr, kAnswerBytes, false};
+template <class R>
+inline constexpr ReplyOps kReplyOps{&kTypeInfo<R>,
+                                    sizeof(R),
+                                    alignof(R),
+                                    &ReplyThunks<R>::move,
+                                    std::is_trivially_destructible_v<R> ? nullptr : &ReplyThunks<R>::destroy,
+                                    kAnswerOps<R>};
+template <>
+inline constexpr ReplyOps kReplyOps<void>{&kTypeInfo<void>, 0, 1, nullptr, nullptr, kAnswerOps<void>};
+
+/// One question under way. It is also its own deadline's timer, and counts itself with the timer's count. The reply
+/// stands behind it in the same block.
 ///
-/// Threads    settle(): any. The outcome: whoever saw Done.
-/// [A1] Exactly one settle() wins, whatever races: reply, time-out, crash, close, cancel. The others answer false.
+/// Threads    settle(), fail(): any. The outcome: whoever saw Done.
+/// [A1] Exactly one of them wins, whatever races: reply, time-out, crash, close, cancel. The others answer false.
 struct AskCore : Timer {
   enum : std::uint32_t { kPending = 0, kWriting = 1, kDone = 2 };
+  using Announce = void (*)(AskCore&) noexcept;  // tells the asker, after the outcome is in place
 
-  AskCore(Act fire_act, Act destroy_act, const TypeInfo* reply) noexcept
-      : Timer{fire_act, destroy_act}, reply_type{reply} {}
-  [[nodiscard]] bool claim() noexcept {
-    std::uint32_t pending = kPending;
-    // acquire: the outcome is written after the claim. Exactly one wins.
-    return progress.compare_exchange_strong(pending, kWriting, kAcqRel, kRelaxed);
-  }
+  AskCore(Act destroy_act, Announce tell, const ReplyOps& of, std::uint32_t slot_offset, std::uint32_t all) noexcept;
+  ~AskCore();
+
+  /// Takes `reply` (of the ask's own type; anything but null for void) for the outcome.
+  bool settle(void* reply) noexcept;
+  bool fail(AskError why) noexcept;
   [[nodiscard]] bool is_done() const noexcept { return progress.load(kAcquire) == kDone; }
+  [[nodiscard]] void* slot() noexcept { return reinterpret_cast<std::byte*>(this) + slot_at; }
 
   Atomic<std::uint32_t> progress{kPending};
-  const TypeInfo* reply_type;
-  void (*announce)(AskCore&) noexcept = nullptr;  // tells the asker, after the outcome is in place
+  std::uint32_t slot_at;
+  std::uint32_t bytes;  // of the whole block
+  bool replied = false;
+  AskError error = AskError::Timeout;
+  const ReplyOps* reply_ops;
+  Announce announce;
+
+ private:
+  [[nodiscard]] bool claim() noexcept;
 };
 
+/// What a settled ask came to. Moves the reply out.
 template <class R>
-struct AskState : AskCore {
-  using Answer = Result<R, AskError>;
-  AskState(Act fire_act, Act destroy_act) noexcept : AskCore{fire_act, destroy_act, &kTypeInfo<R>} {}
-
-  bool settle(Answer&& answer) noexcept {
-    if (!claim()) return false;
-    try {
-      outcome.emplace(std::move(answer));
-    } catch (...) {  // moving the reply threw
-      outcome.emplace(Error{AskError::Crashed});
-    }
-    announce(*this);
-    return true;
+[[nodiscard]] Result<R, AskError> take_outcome(AskCore& ask) {
+  if (!ask.replied) return Error{ask.error};
+  if constexpr (std::is_void_v<R>) {
+    return {};
+  } else {
+    return static_cast<R&&>(*static_cast<R*>(ask.slot()));
   }
-  static void fire_timeout(Timer& timer) noexcept { static_cast<AskState&>(timer).settle(Error{AskError::Timeout}); }
-
-  std::optional<Answer> outcome;
-};
-
-/// An ask from a thread that is not an actor's turn: the thread blocks on `progress`.
-template <class R>
-struct ThreadAsk final : AskState<R> {
-  explicit ThreadAsk(Runtime* r) noexcept
-      : AskState<R>{&AskState<R>::fire_timeout, [](Timer& t) noexcept { delete static_cast<ThreadAsk*>(&t); }},
-        runtime{IntrusivePtr<Runtime>::share(r)} {
-    this->announce = [](AskCore& core) noexcept {
-      // The asker may let go the moment it sees Done; this count keeps the word for the wake-up.
-      const auto keep = IntrusivePtr<Timer>::of(core);
-      core.progress.store(AskCore::kDone, kRelease);  // partner: the acquire in is_done() and wait()
-      static_cast<ThreadAsk&>(core).runtime->wake(core.progress);
-    };
-  }
-  IntrusivePtr<Runtime> runtime;
-};
-
-/// An ask from an actor: its answer comes back as a message and runs the continuation on the asker's turn.
-struct ActorAskTie : LifeItem {
-  ActorAskTie(Cell& a, void (*w)(LifeItem&) noexcept) noexcept
-      : LifeItem{w}, asker{IntrusivePtr<Cell>::of(a)}, incarnation{a.incarnation()} {}
-  IntrusivePtr<Cell> asker;
-  std::uint32_t incarnation;
-  bool withdrawn = false;  // asker's turn only
-};
-
-template <class R>
-struct ActorAsk final : AskState<R>, ActorAskTie {
-  template <class F>
-  ActorAsk(Cell& a, F&& continuation)
-      : AskState<R>{&AskState<R>::fire_timeout, [](Timer& t) noexcept { delete static_cast<ActorAsk*>(&t); }},
-        ActorAskTie{a, &ActorAsk::withdraw_ask},
-        then(std::forward<F>(continuation)) {
-    this->announce = &ActorAsk::send_answer;
-  }
-  static void withdraw_ask(LifeItem& item) noexcept {
-    auto& self = static_cast<ActorAsk&>(static_cast<ActorAskTie&>(item));
-    self.withdrawn = true;
-    self.settle(Error{AskError::Cancelled});  // whatever comes later finds it settled
-    self.asker->scheduler().disarm(self);
-    self.then = nullptr;  // what it captured belongs to the life that ends
-    self.Timer::release();
-  }
-  static void send_answer(AskCore& core) noexcept;
-
-  UniqueFunction<void(Result<R, AskError>)> then;
-};
-
-template <class R>
-struct AnswerEnvelope : Envelope {
-  explicit AnswerEnvelope(ActorAsk<R>& a) noexcept : Envelope{&kOps}, ask{IntrusivePtr<ActorAsk<R>>::of(a)} {}
-  ~AnswerEnvelope() = delete;
-
-  static Outcome handle_answer(Cell& cell, Envelope& envelope) {
-    ActorAsk<R>& ask = *static_cast<AnswerEnvelope&>(envelope).ask;
-    if (ask.withdrawn || ask.incarnation != cell.incarnation()) return Outcome::Stale;
-    if (delist(cell, ask)) ask.Timer::release();
-    cell.scheduler().disarm(ask);
-    auto then = std::move(ask.then);
-    then(std::move(*ask.outcome));
-    return Outcome::Handled;
-  }
-  static void destroy_answer(Envelope& envelope) { std::destroy_at(&static_cast<AnswerEnvelope&>(envelope).ask); }
-  static constexpr EnvelopeOps kOps{&handle_answer,
-                                    nullptr,
-                                    &destroy_answer,
-                                    &kTypeInfo<Result<R, AskError>>,
-                                    nullptr,
-                                    sizeof(Envelope) + sizeof(void*),
-                                    false};
-  union {
-    IntrusivePtr<ActorAsk<R>> ask;
-  };
-};
-
-template <class R>
-void ActorAsk<R>::send_answer(AskCore& core) noexcept {
-  auto& self = static_cast<ActorAsk&>(core);
-  core.progress.store(AskCore::kDone, kRelease);
-  // Settled by the asker's own end: there is no life to answer.
-  if (self.asker->incarnation() != self.incarnation || (this_thread.cell == self.asker.get() && self.withdrawn)) return;
-  static_assert(AnswerEnvelope<R>::kOps.bytes == sizeof(AnswerEnvelope<R>));
-  deliver(*self.asker, make_envelope<AnswerEnvelope<R>>(self));
 }
 
-/// A message that somebody waits for the answer to.
-template <class M, class R>
-struct AskEnvelope : Envelope {
+/// Answers, and counts the answer if nobody waits for it any more. `reply` as AskCore::settle.
+void answer(Cell& replier, AskCore& ask, void* reply) noexcept;
+
+/// A message that somebody waits for the answer to, without the message.
+struct Question : Envelope {
+  explicit Question(const EnvelopeOps* operations) noexcept : Envelope{operations} {}
+  AskCore* ask = nullptr;  // counted, as the next; set when the message has been made, since that may throw
+  Cell* asker = nullptr;
+  TimePoint sent_at{};
+  TimePoint deadline = TimePoint::max();
+
+  static void abandon_ask(Envelope& envelope, DeadReason reason) noexcept;
+  static void describe_ask(const Envelope& envelope, Particulars& to) noexcept;
+  void let_go() noexcept;
+};
+
+template <class M>
+struct AskEnvelope : Question {
   template <class U>
-  AskEnvelope(const EnvelopeOps* operations, U&& m, AskState<R>& a, Cell* from, TimePoint sent, TimePoint until)
-      : Envelope{operations},
-        message(std::forward<U>(m)),
-        ask{IntrusivePtr<AskState<R>>::of(a)},
-        asker{IntrusivePtr<Cell>::share(from)},
-        sent_at{sent},
-        deadline{until} {}
+  AskEnvelope(const EnvelopeOps* operations, U&& m) : Question{operations}, message(std::forward<U>(m)) {}
   ~AskEnvelope() = delete;
   union {
     M message;
   };
-  union {
-    IntrusivePtr<AskState<R>> ask;
-  };
-  union {
-    IntrusivePtr<Cell> asker;
-  };
-  TimePoint sent_at;
-  TimePoint deadline;
-
-  static void abandon_ask(Envelope& envelope, DeadReason reason) noexcept {
-    AskError error = AskError::Closed;
-    if (reason == DeadReason::Rejected || reason == DeadReason::Dropped) error = AskError::Rejected;
-    if (reason == DeadReason::InHand) error = AskError::Crashed;
-    static_cast<AskEnvelope&>(envelope).ask->settle(Error{error});
-  }
   static void destroy_ask(Envelope& envelope) {
     auto& self = static_cast<AskEnvelope&>(envelope);
-    std::destroy_at(&self.ask);
-    std::destroy_at(&self.asker);
-    std::destroy_at(&self.message);
-  }
-  static void describe_ask(const Envelope& envelope, Particulars& to) noexcept {
-    const auto& self = static_cast<const AskEnvelope&>(envelope);
-    to.sender = to.reply_to = self.asker.get();
-    to.ask = self.ask.get();
-    to.sent_at = self.sent_at;
-    to.deadline = self.deadline;
+    self.let_go();
+    self.message.~M();
   }
 };
 
-/// Answers, and counts the answer if nobody waits for it any more.
-template <class R>
-void settle_from(Cell& replier, AskState<R>& ask, Result<R, AskError>&& answer) noexcept {
-  if (!ask.settle(std::move(answer))) replier.runtime()->count(Count::LateReply);
-}
+/// An ask from a thread that is not an actor's turn, sent. Takes the question; throws std::bad_alloc.
+[[nodiscard]] IntrusivePtr<AskCore> ask_from_thread(Cell& target, Question* question, const ReplyOps& reply,
+                                                    Duration within);
+/// One that names no place: closed from the beginning.
+[[nodiscard]] IntrusivePtr<AskCore> ask_nobody(const ReplyOps& reply);
+/// Blocks until the ask of a thread has its outcome. False: on an actor's turn, which must not block; given up then.
+[[nodiscard]] bool await(AskCore& ask) noexcept;
+
+/// What an actor's ask calls with its outcome. One object a type.
+struct ContinuationOps {
+  std::uint32_t bytes;
+  std::uint32_t alignment;
+  void (*run)(void* continuation, AskCore& ask);
+  void (*destroy)(void* continuation) noexcept;
+};
+
+template <class R, class F>
+struct ContinuationThunks {
+  static_assert(alignof(F) <= 16, "a continuation cannot need more than 16 bytes of alignment");
+  static void run(void* continuation, AskCore& ask) { (*static_cast<F*>(continuation))(take_outcome<R>(ask)); }
+  static void destroy(void* continuation) noexcept { static_cast<F*>(continuation)->~F(); }
+};
+template <class R, class F>
+inline constexpr ContinuationOps kContinuationOps{sizeof(F), alignof(F), &ContinuationThunks<R, F>::run,
+                                                  &ContinuationThunks<R, F>::destroy};
+
+struct ActorAsk;
+
+/// An ask from an actor that has not been sent yet, with room for a continuation that the caller constructs. Whatever
+/// throws on the way, nothing of it is left.
+class UnsentAsk {
+ public:
+  /// Takes the question; null: the ask is going to fail. Throws std::bad_alloc.
+  UnsentAsk(Cell& asker, Question* question, const ReplyOps& reply, const ContinuationOps& then);
+  UnsentAsk(const UnsentAsk&) = delete;
+  UnsentAsk& operator=(const UnsentAsk&) = delete;
+  ~UnsentAsk();
+  [[nodiscard]] void* continuation() noexcept;
+  /// The continuation has been constructed. `target` null: there is no question, and `why_not` says how the ask fails,
+  /// on the asker's next turn. Throws std::bad_alloc.
+  void send(Cell* target, AskError why_not, Duration within) &&;
+
+ private:
+  ActorAsk* ask_ = nullptr;  // counted
+  Question* question_;
+};
+
+/// The asker's end of a later reply, without the type.
+class PromiseBase {
+ public:
+  PromiseBase(PromiseBase&&) noexcept = default;
+  PromiseBase& operator=(PromiseBase&& other) noexcept;
+  ~PromiseBase();
+
+ protected:
+  explicit PromiseBase(IntrusivePtr<AskCore> ask) noexcept : ask_{std::move(ask)} {}
+  IntrusivePtr<AskCore> ask_;
+};
 
 }  // namespace detail
 
@@ -210,8 +203,7 @@ void settle_from(Cell& replier, AskState<R>& ask, Result<R, AskError>&& answer) 
 template <class R>
 class [[nodiscard]] AskFuture {
  public:
-  AskFuture(detail::IntrusivePtr<detail::ThreadAsk<R>> ask, TimePoint deadline) noexcept
-      : ask_{std::move(ask)}, deadline_{deadline} {}
+  explicit AskFuture(detail::IntrusivePtr<detail::AskCore> ask) noexcept : ask_{std::move(ask)} {}
 
   /// Whether get() would return at once.
   [[nodiscard]] bool is_ready() const noexcept { return ask_->is_done(); }
@@ -220,39 +212,19 @@ class [[nodiscard]] AskFuture {
   [[nodiscard]] Result<R, AskError> get() {
     COPPICE_VERIFY(ask_, "get() of an AskFuture a second time");
     const auto ask = std::move(ask_);
-    if (detail::this_thread.cell != nullptr && !ask->is_done()) {
-      ask->settle(Error{AskError::Cancelled});
-      return Error{AskError::Rejected};
-    }
-    while (!ask->is_done()) {
-      const std::uint32_t seen = ask->progress.load(detail::kAcquire);
-      if (seen == detail::AskCore::kDone) break;
-      if (!ask->runtime->wait(ask->progress, seen, seen == detail::AskCore::kWriting ? TimePoint::max() : deadline_)) {
-        ask->settle(Error{AskError::Timeout});
-      }
-    }
-    return std::move(*ask->outcome);
+    if (!detail::await(*ask)) return Error{AskError::Rejected};
+    return detail::take_outcome<R>(*ask);
   }
 
  private:
-  detail::IntrusivePtr<detail::ThreadAsk<R>> ask_;
-  TimePoint deadline_;
+  detail::IntrusivePtr<detail::AskCore> ask_;
 };
 
 /// The asker's end of a later reply. Whoever holds it answers once, from any thread; dropping it answers NoReply.
 template <class R>
-class ReplyPromise {
+class ReplyPromise : private detail::PromiseBase {
  public:
-  explicit ReplyPromise(detail::IntrusivePtr<detail::AskState<R>> ask) noexcept : ask_{std::move(ask)} {}
-  ReplyPromise(ReplyPromise&&) noexcept = default;
-  ReplyPromise& operator=(ReplyPromise&& other) noexcept {
-    if (this != &other) {
-      drop();
-      ask_ = std::move(other.ask_);
-    }
-    return *this;
-  }
-  ~ReplyPromise() { drop(); }
+  explicit ReplyPromise(detail::IntrusivePtr<detail::AskCore> ask) noexcept : PromiseBase{std::move(ask)} {}
 
   /// False when nobody waits any more, or when it was answered before.
   template <class... V>
@@ -260,22 +232,17 @@ class ReplyPromise {
     const auto ask = std::move(ask_);
     if (!ask) return false;
     if constexpr (std::is_void_v<R>) {
-      return ask->settle({});
+      return ask->settle(ask->slot());
     } else {
       try {
-        return ask->settle(R(std::forward<V>(value)...));
+        R reply(std::forward<V>(value)...);
+        return ask->settle(&reply);
       } catch (...) {  // making the reply threw: the caller hears of it, and the asker too
-        ask->settle(Error{AskError::Crashed});
+        ask->fail(AskError::Crashed);
         throw;
       }
     }
   }
-
- private:
-  void drop() noexcept {
-    if (const auto ask = std::move(ask_)) ask->settle(Error{AskError::NoReply});
-  }
-  detail::IntrusivePtr<detail::AskState<R>> ask_;
 };
 
 /// What a handler returns that answers later. Made by Actor::reply_later only.

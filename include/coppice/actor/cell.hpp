@@ -321,7 +321,7 @@ template <class Monitor>
 void Cell::run_with(Runnable& runnable) noexcept {
   Cell& cell = static_cast<Cell&>(runnable);
   const TurnScope turn{cell};
-  unsigned left = cell.runtime()->batch;
+  unsigned left = cell.runtime()->batch.load(kRelaxed);
   bool attention = cell.attention_;
   bool first = true;
   for (;;) {

@@ -97,8 +97,8 @@ class Runtime : public RunTable {
   void* monitor = nullptr;      // the policy's instance, for the run loop made for it
   Faults* faults = nullptr;
   Scheduler* default_scheduler = nullptr;
-  unsigned batch = 64;      // messages an activation may handle
-  unsigned timers_max = 0;  // live timers an actor may have; 0 never occurs
+  Atomic<unsigned> batch{64};  // messages an activation may handle; a shutdown lowers it
+  unsigned timers_max = 0;     // live timers an actor may have; 0 never occurs
   MailboxOptions mailbox_default;
 
  protected:

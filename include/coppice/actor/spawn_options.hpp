@@ -88,25 +88,17 @@ struct Construction {
   const TypeInfo* type;
 };
 
-/// Keeps an actor's arguments. `Once`: they are moved into the one life there is; otherwise each life gets them as
-/// const&.
-template <class A, bool Once, class... Args>
-struct ArgsFactory final : Factory {
-  template <class... Us>
-  explicit ArgsFactory(std::in_place_t, Us&&... us) : args(std::forward<Us>(us)...) {}
-  void construct(void* where) override {
-    std::apply(
-        [where](auto&... stored) {
-          if constexpr (Once) {
-            ::new (where) A(std::move(stored)...);
-          } else {
-            ::new (where) A(std::as_const(stored)...);
-          }
-        },
-        args);
-  }
-  std::tuple<Args...> args;
+/// Makes each life by a callable that is told where.
+template <class F>
+struct InPlaceFactory final : Factory {
+  explicit InPlaceFactory(F&& f) : make(static_cast<F&&>(f)) {}
+  void construct(void* where) override { make(where); }
+  F make;
 };
+template <class F>
+[[nodiscard]] IntrusivePtr<Factory> make_in_place_factory(F&& make) {
+  return IntrusivePtr<Factory>::adopt(new InPlaceFactory<F>(static_cast<F&&>(make)));
+}
 
 /// Makes each life from what a callable returns.
 template <class A, class F>
@@ -154,7 +146,8 @@ constexpr ActorOps make_actor_ops() {
 template <class A>
 inline constexpr ActorOps kActorOps = make_actor_ops<A>();
 
-/// A factory from arguments; null when there are none.
+/// A factory from arguments, which it keeps; null when there are none. `Once`: they are moved into the one life there
+/// is; otherwise each life gets them as const&.
 template <class A, bool Once, class... Args>
 [[nodiscard]] IntrusivePtr<Factory> make_factory(Args&&... args) {
   if constexpr (sizeof...(Args) == 0) {
@@ -163,14 +156,13 @@ template <class A, bool Once, class... Args>
   } else if constexpr (Once) {
     static_assert(std::is_constructible_v<A, std::decay_t<Args>&&...>,
                   "this actor cannot be constructed from these arguments");
-    return IntrusivePtr<Factory>::adopt(
-        new ArgsFactory<A, true, std::decay_t<Args>...>(std::in_place, std::forward<Args>(args)...));
+    return make_in_place_factory(
+        [... kept = std::forward<Args>(args)](void* where) mutable { ::new (where) A(std::move(kept)...); });
   } else {
     static_assert(std::is_constructible_v<A, const std::decay_t<Args>&...>,
                   "this actor cannot be constructed from these arguments as const references, life after life; "
                   "a move-only one comes through a factory: child({.id = …}, [] { return A(…); })");
-    return IntrusivePtr<Factory>::adopt(
-        new ArgsFactory<A, false, std::decay_t<Args>...>(std::in_place, std::forward<Args>(args)...));
+    return make_in_place_factory([... kept = std::forward<Args>(args)](void* where) { ::new (where) A(kept...); });
   }
 }
 
@@ -180,8 +172,10 @@ template <class A, bool Once, class... Args>
                                                                 IntrusivePtr<Factory> factory,
                                                                 const SpawnOptions& options);
 /// spawn's way to treat an error: an assertion in debug, a ref to no place otherwise.
-[[nodiscard]] IntrusivePtr<Cell> checked_spawn(Result<IntrusivePtr<Cell>, SpawnError> spawned,
-                                               const SpawnOptions& options) noexcept;
+[[nodiscard]] IntrusivePtr<Cell> spawn_or_abort(Runtime& runtime, Cell* parent, const ActorOps& ops,
+                                                IntrusivePtr<Factory> factory, const SpawnOptions& options);
+[[nodiscard]] IntrusivePtr<Cell> spawn_or_abort(Runtime& runtime, Cell* parent, const ActorOps& ops,
+                                                IntrusivePtr<Factory> factory);
 
 }  // namespace detail
 }  // namespace coppice

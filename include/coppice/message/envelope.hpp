@@ -11,6 +11,7 @@
 namespace coppice::detail {
 
 class Cell;
+struct AskCore;
 struct Envelope;
 
 /// What a mailbox chains: a pointer to the next one. At least 16-byte aligned, since the mailbox keeps four marks in
@@ -28,7 +29,7 @@ enum class Outcome : unsigned char {
 struct Particulars {
   Cell* sender = nullptr;    // borrowed from the envelope
   Cell* reply_to = nullptr;  // borrowed from the envelope
-  void* ask = nullptr;       // the AskCore that waits for the reply
+  AskCore* ask = nullptr;    // what waits for the reply; borrowed as well
   std::uint64_t correlation_id = 0;
   TimePoint sent_at{};
   TimePoint deadline = TimePoint::max();

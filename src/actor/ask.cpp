@@ -1,0 +1,307 @@
+#include "coppice/actor/ask.hpp"
+
+#include "coppice/actor/actor_ref.hpp"
+
+namespace coppice {
+
+const char* to_string(AskError error) noexcept {
+  switch (error) {
+    case AskError::Timeout: return "timeout";
+    case AskError::Closed: return "closed";
+    case AskError::Rejected: return "rejected";
+    case AskError::Crashed: return "crashed";
+    case AskError::Cancelled: return "cancelled";
+    case AskError::NoReply: return "no reply";
+  }
+  return "unknown";
+}
+
+namespace detail {
+
+// ---- one question, whoever asks ----
+
+namespace {
+
+void fire_timeout(Timer& timer) noexcept { static_cast<AskCore&>(timer).fail(AskError::Timeout); }
+
+/// The next place for something of that alignment, counted from the block's begin.
+std::uint32_t aligned(std::size_t at, std::uint32_t alignment) noexcept {
+  return static_cast<std::uint32_t>((at + alignment - 1) / alignment * alignment);
+}
+
+template <class Ask>
+void destroy_ask_block(Timer& timer) noexcept {
+  auto& self = static_cast<Ask&>(timer);
+  const std::uint32_t bytes = self.bytes;
+  self.~Ask();
+  free_block(&self, bytes);
+}
+
+}  // namespace
+
+AskCore::AskCore(Act destroy_act, Announce tell, const ReplyOps& of, std::uint32_t slot_offset,
+                 std::uint32_t all) noexcept
+    : Timer{&fire_timeout, destroy_act}, slot_at{slot_offset}, bytes{all}, reply_ops{&of}, announce{tell} {}
+
+AskCore::~AskCore() {
+  if (!replied || reply_ops->destroy == nullptr) return;
+  try {
+    reply_ops->destroy(slot());
+  } catch (...) {  // a hostile destructor: nobody's handler, there is no life to end
+  }
+}
+
+bool AskCore::claim() noexcept {
+  std::uint32_t pending = kPending;
+  // acquire: the outcome is written after the claim. Exactly one wins.
+  return progress.compare_exchange_strong(pending, kWriting, kAcqRel, kRelaxed);
+}
+
+bool AskCore::settle(void* reply) noexcept {
+  if (!claim()) return false;
+  try {
+    if (reply_ops->move != nullptr) reply_ops->move(reply, slot());
+    replied = true;
+  } catch (...) {  // moving the reply threw
+    error = AskError::Crashed;
+  }
+  announce(*this);
+  return true;
+}
+
+bool AskCore::fail(AskError why) noexcept {
+  if (!claim()) return false;
+  error = why;
+  announce(*this);
+  return true;
+}
+
+void answer(Cell& replier, AskCore& ask, void* reply) noexcept {
+  if (!ask.settle(reply)) replier.runtime()->count(Count::LateReply);
+}
+
+void Question::abandon_ask(Envelope& envelope, DeadReason reason) noexcept {
+  AskError error = AskError::Closed;
+  if (reason == DeadReason::Rejected || reason == DeadReason::Dropped) error = AskError::Rejected;
+  if (reason == DeadReason::InHand) error = AskError::Crashed;
+  static_cast<Question&>(envelope).ask->fail(error);
+}
+
+void Question::describe_ask(const Envelope& envelope, Particulars& to) noexcept {
+  const auto& self = static_cast<const Question&>(envelope);
+  to.sender = to.reply_to = self.asker;
+  to.ask = self.ask;
+  to.sent_at = self.sent_at;
+  to.deadline = self.deadline;
+}
+
+void Question::let_go() noexcept {
+  if (ask != nullptr) ask->release();
+  if (asker != nullptr) asker->release();
+}
+
+namespace {
+
+/// From here on the question keeps its asker and the ask.
+void address(Question& question, AskCore& ask, Cell* asker, TimePoint now, TimePoint deadline) noexcept {
+  ask.add_ref();
+  question.ask = &ask;
+  if (asker != nullptr) asker->add_ref();
+  question.asker = asker;
+  question.sent_at = now;
+  question.deadline = deadline;
+}
+
+// ---- from a thread ----
+
+/// The thread blocks on `progress`.
+struct ThreadAsk final : AskCore {
+  ThreadAsk(Runtime* r, const ReplyOps& reply, TimePoint deadline_, std::uint32_t slot_offset,
+            std::uint32_t all) noexcept
+      : AskCore{&destroy_ask_block<ThreadAsk>, &ThreadAsk::wake_thread, reply, slot_offset, all},
+        runtime{IntrusivePtr<Runtime>::share(r)},
+        until{deadline_} {}
+
+  static void wake_thread(AskCore& core) noexcept {
+    // The asker may let go the moment it sees Done; this count keeps the word for the wake-up.
+    const auto keep = IntrusivePtr<Timer>::of(core);
+    core.progress.store(kDone, kRelease);  // partner: the acquire in is_done() and await()
+    static_cast<ThreadAsk&>(core).runtime->wake(core.progress);
+  }
+
+  IntrusivePtr<Runtime> runtime;
+  TimePoint until;
+};
+
+IntrusivePtr<ThreadAsk> make_thread_ask(Runtime* runtime, const ReplyOps& reply, TimePoint until) {
+  const std::uint32_t slot = aligned(sizeof(ThreadAsk), reply.alignment);
+  const std::uint32_t bytes = slot + reply.bytes;
+  return IntrusivePtr<ThreadAsk>::adopt(::new (allocate_block(bytes)) ThreadAsk{runtime, reply, until, slot, bytes});
+}
+
+}  // namespace
+
+IntrusivePtr<AskCore> ask_from_thread(Cell& target, Question* question, const ReplyOps& reply, Duration within) {
+  Runtime* const runtime = target.runtime();
+  const TimePoint now = runtime->clock->now();
+  const TimePoint deadline = saturating_add(now, within);
+  IntrusivePtr<AskCore> ask;
+  try {
+    ask = IntrusivePtr<AskCore>::adopt(make_thread_ask(runtime, reply, deadline).detach());
+  } catch (...) {
+    destroy_envelope(question);
+    throw;
+  }
+  address(*question, *ask, this_thread.cell, now, deadline);
+  deliver(target, question);
+  return ask;
+}
+
+IntrusivePtr<AskCore> ask_nobody(const ReplyOps& reply) {
+  auto ask = IntrusivePtr<AskCore>::adopt(make_thread_ask(dead_cell().runtime(), reply, TimePoint::min()).detach());
+  ask->fail(AskError::Closed);
+  return ask;
+}
+
+bool await(AskCore& ask) noexcept {
+  auto& self = static_cast<ThreadAsk&>(ask);
+  if (this_thread.cell != nullptr && !self.is_done()) {
+    self.fail(AskError::Cancelled);
+    return false;
+  }
+  while (!self.is_done()) {
+    const std::uint32_t seen = self.progress.load(kAcquire);
+    if (seen == AskCore::kDone) break;
+    const TimePoint until = seen == AskCore::kWriting ? TimePoint::max() : self.until;
+    if (!self.runtime->wait(self.progress, seen, until)) self.fail(AskError::Timeout);
+  }
+  return true;
+}
+
+// ---- from an actor ----
+
+/// Its answer comes back as a message and runs the continuation on the asker's turn.
+struct ActorAsk final : AskCore, LifeItem {
+  ActorAsk(Cell& a, const ReplyOps& reply, const ContinuationOps& t, std::uint32_t slot_offset,
+           std::uint32_t then_offset, std::uint32_t all) noexcept
+      : AskCore{&destroy_ask_block<ActorAsk>, &ActorAsk::send_answer, reply, slot_offset, all},
+        LifeItem{&ActorAsk::withdraw_ask},
+        asker{IntrusivePtr<Cell>::of(a)},
+        then_ops{&t},
+        then_at{then_offset},
+        incarnation{a.incarnation()} {}
+  ~ActorAsk() { drop_continuation(); }
+
+  /// What it captured belongs to the asker's life, so it goes on the asker's turn.
+  void drop_continuation() noexcept {
+    if (std::exchange(then_alive, false)) then_ops->destroy(then());
+  }
+  [[nodiscard]] void* then() noexcept { return reinterpret_cast<std::byte*>(this) + then_at; }
+
+  static void withdraw_ask(LifeItem& item) noexcept {
+    auto& self = static_cast<ActorAsk&>(item);
+    self.withdrawn = true;
+    self.fail(AskError::Cancelled);  // whatever comes later finds it settled
+    self.asker->scheduler().disarm(self);
+    self.drop_continuation();
+    self.release();
+  }
+  static void send_answer(AskCore& core) noexcept;
+
+  IntrusivePtr<Cell> asker;
+  const ContinuationOps* then_ops;
+  std::uint32_t then_at;
+  std::uint32_t incarnation;
+  bool then_alive = false;
+  bool withdrawn = false;  // asker's turn only
+};
+
+namespace {
+
+struct AnswerEnvelope : Envelope {
+  explicit AnswerEnvelope(const EnvelopeOps* operations, ActorAsk& a) noexcept : Envelope{operations}, ask{&a} {
+    a.add_ref();
+  }
+  ActorAsk* ask;  // counted
+};
+static_assert(sizeof(AnswerEnvelope) == kAnswerBytes);
+
+}  // namespace
+
+void ActorAsk::send_answer(AskCore& core) noexcept {
+  auto& self = static_cast<ActorAsk&>(core);
+  core.progress.store(kDone, kRelease);
+  // Settled by the asker's own end: there is no life to answer.
+  if (self.asker->incarnation() != self.incarnation || (this_thread.cell == self.asker.get() && self.withdrawn)) return;
+  deliver(*self.asker, make_envelope<AnswerEnvelope>(&core.reply_ops->answer, self));
+}
+
+Outcome handle_answer(Cell& asker, Envelope& envelope) {
+  ActorAsk& ask = *static_cast<AnswerEnvelope&>(envelope).ask;
+  if (ask.withdrawn || ask.incarnation != asker.incarnation()) return Outcome::Stale;
+  if (delist(asker, ask)) ask.release();
+  asker.scheduler().disarm(ask);
+  struct Drop {
+    ~Drop() { ask.drop_continuation(); }
+    ActorAsk& ask;
+  } const drop{ask};
+  ask.then_ops->run(ask.then(), ask);
+  return Outcome::Handled;
+}
+
+void destroy_answer(Envelope& envelope) { static_cast<AnswerEnvelope&>(envelope).ask->release(); }
+
+UnsentAsk::UnsentAsk(Cell& asker, Question* question, const ReplyOps& reply, const ContinuationOps& then)
+    : question_{question} {
+  const std::uint32_t slot = aligned(sizeof(ActorAsk), reply.alignment);
+  const std::uint32_t then_at = aligned(slot + reply.bytes, then.alignment);
+  const std::uint32_t bytes = then_at + then.bytes;
+  try {
+    ask_ = ::new (allocate_block(bytes)) ActorAsk{asker, reply, then, slot, then_at, bytes};
+  } catch (...) {
+    if (question != nullptr) destroy_envelope(question);
+    throw;
+  }
+}
+
+UnsentAsk::~UnsentAsk() {
+  if (question_ != nullptr) destroy_envelope(question_);
+  if (ask_ != nullptr) ask_->release();
+}
+
+void* UnsentAsk::continuation() noexcept { return ask_->then(); }
+
+void UnsentAsk::send(Cell* target, AskError why_not, Duration within) && {
+  ActorAsk& ask = *ask_;
+  ask.then_alive = true;
+  Cell& asker = *ask.asker;
+  // Registered before the send: from here on every path ends in exactly one outcome.
+  enlist(asker, ask);
+  ask.add_ref();  // the list's
+  const TimePoint now = turn_now(*asker.runtime());
+  const TimePoint deadline = saturating_add(now, within);
+  if (deadline != TimePoint::max()) asker.scheduler().arm(ask, deadline);
+  if (target == nullptr) {
+    ask.fail(why_not);
+    return;
+  }
+  address(*question_, ask, &asker, now, deadline);
+  deliver(*target, std::exchange(question_, nullptr));
+}
+
+// ---- later replies ----
+
+PromiseBase& PromiseBase::operator=(PromiseBase&& other) noexcept {
+  if (this != &other) {
+    if (const auto ask = std::move(ask_)) ask->fail(AskError::NoReply);
+    ask_ = std::move(other.ask_);
+  }
+  return *this;
+}
+
+PromiseBase::~PromiseBase() {
+  if (const auto ask = std::move(ask_)) ask->fail(AskError::NoReply);
+}
+
+}  // namespace detail
+}  // namespace coppice
