@@ -15,6 +15,23 @@ const char* to_string(Restart restart) noexcept {
   return "unknown";
 }
 
+// Here, so that users compile none of them.
+ChildSpec::ChildSpec(ChildOptions options, const detail::ActorOps& ops, detail::IntrusivePtr<detail::Factory> factory)
+    : options_{std::move(options)}, ops_{&ops}, factory_{std::move(factory)} {}
+ChildSpec::ChildSpec(const ChildSpec&) = default;
+ChildSpec::ChildSpec(ChildSpec&&) noexcept = default;
+ChildSpec& ChildSpec::operator=(const ChildSpec&) = default;
+ChildSpec& ChildSpec::operator=(ChildSpec&&) noexcept = default;
+ChildSpec::~ChildSpec() = default;
+
+SupervisorSpec::SupervisorSpec(SupervisorOptions options, std::vector<ChildSpec> children)
+    : options_{std::move(options)}, children_{std::move(children)} {}
+SupervisorSpec::SupervisorSpec(const SupervisorSpec&) = default;
+SupervisorSpec::SupervisorSpec(SupervisorSpec&&) noexcept = default;
+SupervisorSpec& SupervisorSpec::operator=(const SupervisorSpec&) = default;
+SupervisorSpec& SupervisorSpec::operator=(SupervisorSpec&&) noexcept = default;
+SupervisorSpec::~SupervisorSpec() = default;
+
 ChildSpec::ChildSpec(const SupervisorSpec& tree)
     : options_{.id = tree.id(),
                .restart = tree.options().restart,
@@ -68,6 +85,11 @@ std::string SupervisorSpec::to_string() const {
 }
 
 namespace detail {
+
+void append(std::vector<ChildSpec>& to, ChildSpec spec) { to.push_back(std::move(spec)); }
+void append(std::vector<ChildSpec>& to, std::vector<ChildSpec> specs) {
+  for (ChildSpec& spec : specs) to.push_back(std::move(spec));
+}
 
 std::string numbered(std::string_view pattern, std::size_t number) {
   std::string id{pattern};

@@ -51,8 +51,7 @@ std::string fault_of(const SupervisorSpec& spec) {
     const ChildOptions& c = child.options();
     if (c.start_within <= Duration::zero()) return "child \"" + c.id + "\": start_within must be longer than zero";
     if (is_negative(c.shutdown)) return "child \"" + c.id + "\": shutdown must not be negative";
-    if (const auto* const bounded = c.mailbox ? std::get_if<Bounded>(&*c.mailbox) : nullptr;
-        bounded != nullptr && bounded->capacity == 0) {
+    if (const auto* const bounded = c.mailbox.bounded(); bounded != nullptr && bounded->capacity == 0) {
       return "child \"" + c.id + "\": a bounded mailbox needs a capacity of at least one";
     }
   }
@@ -86,7 +85,10 @@ std::string failed_child(const ExitReason& reason) {
 
 }  // namespace
 
-Result<IntrusivePtr<Cell>, StartError> start_root(System& system, const SupervisorSpec& spec) {
+}  // namespace detail
+
+Result<ActorRef<Supervisor>, StartError> start_tree(System& system, const SupervisorSpec& spec) {
+  using namespace detail;
   using Kind = StartError::Kind;
   if (this_thread.cell != nullptr) return Error{StartError{Kind::Blocking, {}, to_string(Kind::Blocking), {}}};
   if (std::string fault = fault_in(spec); !fault.empty())
@@ -109,9 +111,8 @@ Result<IntrusivePtr<Cell>, StartError> start_root(System& system, const Supervis
   runtime.default_scheduler->submit(*cell);
   while (ticket->progress.load(kAcquire) != Ticket::kDone)
     runtime.wait(ticket->progress, Ticket::kOpen, TimePoint::max());
-  if (ticket->ok) return cell;
+  if (ticket->ok) return RefAccess::make<ActorRef<Supervisor>>(std::move(cell));
   return Error{StartError{Kind::ChildFailed, failed_child(ticket->reason), ticket->reason.to_string(), ticket->reason}};
 }
 
-}  // namespace detail
 }  // namespace coppice

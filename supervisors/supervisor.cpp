@@ -236,7 +236,7 @@ void Supervisor::Body::start_child(Child& child) {
       Cell::make(runtime, *runtime.default_scheduler, child.spec->ops(), factory.get(), &cell_));
   made->set_supervised();
   made->set_name(options.id, false);
-  made->set_mailbox(options.mailbox ? *options.mailbox : runtime.mailbox_default);
+  made->set_mailbox(options.mailbox.or_else(runtime.mailbox_default));
   // A place that was killed, or whose supervisor was: its refs go on to the new cell.
   if (child.cell) made->continue_from(*child.cell);
   child.cell = made;
@@ -342,8 +342,8 @@ SupervisedChild* Supervisor::Body::find(const Cell* place) noexcept {
   return found == children_.end() ? nullptr : &*found;
 }
 
-Supervisor::Supervisor(detail::SupervisorFactory& places) : body_{std::make_unique<Body>(cell(), places)} {}
-Supervisor::~Supervisor() = default;
+Supervisor::Supervisor(detail::SupervisorFactory& places) : body_{new Body{cell(), places}} {}
+Supervisor::~Supervisor() { delete body_; }
 void Supervisor::on_start() { body_->apply({.kind = RuleEvent::Kind::Begin}); }
 void Supervisor::child_event(const ChildEvent& event) { body_->child_event(event); }
 void Supervisor::begin_stop(const ExitReason& reason) { body_->begin_stop(reason); }

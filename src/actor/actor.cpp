@@ -368,8 +368,8 @@ void Ticket::fire_late(Timer& timer) noexcept {
 
 Result<IntrusivePtr<Cell>, SpawnError> spawn_cell(Runtime& runtime, Cell* parent, const ActorOps& ops,
                                                   IntrusivePtr<Factory> factory, const SpawnOptions& options) {
-  const MailboxOptions& mailbox = options.mailbox ? *options.mailbox : runtime.mailbox_default;
-  if (const auto* const bounded = std::get_if<Bounded>(&mailbox); bounded != nullptr && bounded->capacity == 0) {
+  const MailboxOptions& mailbox = options.mailbox.or_else(runtime.mailbox_default);
+  if (const auto* const bounded = mailbox.bounded(); bounded != nullptr && bounded->capacity == 0) {
     return Error{SpawnError::BadOption};
   }
   if (parent != nullptr && parent->is_ending())

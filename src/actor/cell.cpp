@@ -109,8 +109,7 @@ void Cell::continue_from(Cell& killed) {
 void Cell::set_start_ticket(IntrusivePtr<Ticket> ticket) { extras().start_ticket = std::move(ticket); }
 
 void Cell::set_mailbox(const MailboxOptions& options) {
-  if (const auto* const bounded = std::get_if<Bounded>(&options))
-    bound_ = new Bound{bounded->capacity, bounded->overflow};
+  if (const Bounded* const bounded = options.bounded()) bound_ = new Bound{bounded->capacity, bounded->overflow};
 }
 
 void Cell::signal(CellSignal* signal) noexcept {
@@ -180,57 +179,6 @@ void Cell::adopt_child(Cell& child) noexcept {
   CellExtras& more = extras();
   child.add_ref();
   SiblingList::push(more.newest_child, child);
-}
-
-// ---- sending ----
-
-Delivery refused(Cell& cell, Envelope* envelope, Delivery why, Refusal refusal) noexcept {
-  Runtime& runtime = *cell.runtime();
-  if (why == Delivery::Closed) {
-    // A killed place goes on in a fresh cell. The count of the send stays the first cell's.
-    if (Cell* const next = cell.successor()) {
-      if (next->bound() != nullptr && envelope->ops->bounded && !next->bound()->try_enter()) {
-        return refused(*next, envelope,
-                       next->bound()->overflow == Overflow::Reject ? Delivery::Rejected : Delivery::Dropped, refusal);
-      }
-      switch (next->mailbox().push(*envelope)) {
-        case Pushed::Activate: submit(next->scheduler(), *next); return Delivery::Accepted;
-        case Pushed::Queued: return Delivery::Accepted;
-        case Pushed::Refused: break;
-      }
-      if (next->bound() != nullptr && envelope->ops->bounded) next->bound()->withdraw();
-      return refused(*next, envelope, why, refusal);
-    }
-  }
-  runtime.count(Count::Refused);
-  if (refusal == Refusal::HandBack) {
-    runtime.count(Count::HandedBack);
-    return why;
-  }
-  DeadReason reason = DeadReason::Closed;
-  if (why == Delivery::Rejected) reason = DeadReason::Rejected;
-  if (why == Delivery::Dropped) reason = DeadReason::Dropped;
-  runtime.dead_letter(cell, *envelope, reason);
-  if (envelope->ops->abandon != nullptr) envelope->ops->abandon(*envelope, reason);
-  destroy_envelope(envelope);
-  return why;
-}
-
-Delivery deliver_slow(Cell& cell, Envelope* envelope, Refusal refusal) noexcept {
-  Bound& bound = *cell.bound();
-  if (cell.is_closed()) return refused(cell, envelope, Delivery::Closed, refusal);
-  const bool counts = envelope->ops->bounded;
-  if (counts && !bound.try_enter()) {
-    return refused(cell, envelope, bound.overflow == Overflow::Reject ? Delivery::Rejected : Delivery::Dropped,
-                   refusal);
-  }
-  switch (cell.mailbox().push(*envelope)) {
-    case Pushed::Activate: submit(cell.scheduler(), cell); return Delivery::Accepted;
-    case Pushed::Queued: return Delivery::Accepted;
-    case Pushed::Refused: break;
-  }
-  if (counts) bound.withdraw();
-  return refused(cell, envelope, Delivery::Closed, refusal);
 }
 
 }  // namespace coppice::detail

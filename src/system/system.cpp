@@ -8,6 +8,7 @@
 namespace coppice {
 
 template void detail::Cell::run_with<NoopMonitor>(detail::Runnable&) noexcept;
+template class BasicActorSystem<NoopMonitor>;
 
 const char* to_string(StopError error) noexcept {
   switch (error) {

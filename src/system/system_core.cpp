@@ -16,7 +16,7 @@ Result<void, OptionError> SystemOptions::check() const {
   if (batch == 0) return wrong("SystemOptions::batch is 0; it may be 1 or more");
   if (spin < Duration::zero()) return wrong("SystemOptions::spin is negative; it may be zero or more");
   if (actors_max == 0) return wrong("SystemOptions::actors_max is 0; it may be 1 or more");
-  if (const auto* const bounded = std::get_if<Bounded>(&mailbox); bounded != nullptr && bounded->capacity == 0) {
+  if (const auto* const bounded = mailbox.bounded(); bounded != nullptr && bounded->capacity == 0) {
     return wrong("SystemOptions::mailbox has a capacity of 0; it may be 1 or more");
   }
   if (dead_letters_max == 0) return wrong("SystemOptions::dead_letters_max is 0; it may be 1 or more");

@@ -1,8 +1,7 @@
 #pragma once
 
-#include <optional>
+#include <new>
 #include <string>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -74,10 +73,10 @@ struct SpawnOptions {
   struct ByNameOnly {
     explicit ByNameOnly() = default;
   };
-  ByNameOnly by_name_only = ByNameOnly{};                // so that spawn<A>({"text"}) is an error instead of a name
-  std::string name = {};                                 ///< unique among live actors; empty: none
-  std::optional<MailboxOptions> mailbox = std::nullopt;  ///< SystemOptions::mailbox where it is not given
-  Placement on = {};                                     ///< the system's pool by default
+  ByNameOnly by_name_only = ByNameOnly{};  // so that spawn<A>({"text"}) is an error instead of a name
+  std::string name = {};                   ///< unique among live actors; empty: none
+  MailboxOptions mailbox = {};             ///< SystemOptions::mailbox where it is not given
+  Placement on = {};                       ///< the system's pool by default
 };
 
 namespace detail {

@@ -10,12 +10,17 @@ struct TypeInfo {
 };
 
 template <class T>
+[[nodiscard]] constexpr std::string_view decorated_name() noexcept {
+  return {__PRETTY_FUNCTION__, sizeof(__PRETTY_FUNCTION__) - 1};
+}
+// What compilers write around the name is the same for every type, so one type shows how long it is.
+inline constexpr std::size_t kNameBegin = decorated_name<void>().find("void");
+inline constexpr std::size_t kNameRest = decorated_name<void>().size() - kNameBegin - 4;
+
+template <class T>
 [[nodiscard]] constexpr std::string_view type_name() noexcept {
-  const std::string_view text = __PRETTY_FUNCTION__;  // GCC: "... [with T = X; ...]", clang: "... [T = X]"
-  const std::size_t begin = text.find("T = ") + 4;
-  std::size_t end = text.find(';', begin);
-  if (end == std::string_view::npos) end = text.rfind(']');
-  return text.substr(begin, end - begin);
+  const std::string_view text = decorated_name<T>();
+  return {text.data() + kNameBegin, text.size() - kNameBegin - kNameRest};
 }
 
 template <class T>

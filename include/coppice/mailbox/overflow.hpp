@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <variant>
 
 namespace coppice {
 
@@ -24,7 +23,26 @@ struct Bounded {
   friend bool operator==(const Bounded&, const Bounded&) = default;
 };
 
-/// What an actor's messages wait in.
-using MailboxOptions = std::variant<Unbounded, Bounded>;
+/// What an actor's messages wait in: `Unbounded{}` or `Bounded{…}`; made from nothing, as SystemOptions::mailbox says
+/// (there: unbounded).
+class MailboxOptions {
+ public:
+  constexpr MailboxOptions() noexcept = default;
+  constexpr MailboxOptions(Unbounded) noexcept : kind_{Kind::Unbounded} {}  // NOLINT(google-explicit-constructor)
+  constexpr MailboxOptions(Bounded bound) noexcept                          // NOLINT(google-explicit-constructor)
+      : kind_{Kind::Bounded}, bound_{bound} {}
+
+  /// The bound, or null where there is none.
+  [[nodiscard]] constexpr const Bounded* bounded() const noexcept { return kind_ == Kind::Bounded ? &bound_ : nullptr; }
+  [[nodiscard]] constexpr const MailboxOptions& or_else(const MailboxOptions& otherwise) const noexcept {
+    return kind_ == Kind::Unsaid ? otherwise : *this;
+  }
+  friend bool operator==(const MailboxOptions&, const MailboxOptions&) = default;
+
+ private:
+  enum class Kind : unsigned char { Unsaid, Unbounded, Bounded };
+  Kind kind_ = Kind::Unsaid;
+  Bounded bound_{};
+};
 
 }  // namespace coppice

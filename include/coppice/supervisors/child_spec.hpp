@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -46,7 +45,7 @@ struct ChildOptions {
   Restart restart = Restart::Permanent;
   Shutdown shutdown = std::chrono::seconds{5};
   Duration start_within = std::chrono::seconds{30};  ///< then the start has failed
-  std::optional<MailboxOptions> mailbox = std::nullopt;
+  MailboxOptions mailbox = {};                       ///< SystemOptions::mailbox where it is not given
 };
 
 /// How a supervisor makes one child. A value: kept, copied, compared (by options and type; arguments are not compared).
@@ -60,9 +59,13 @@ class ChildSpec {
   friend bool operator==(const ChildSpec& a, const ChildSpec& b);
 
   // For the factory functions below.
-  ChildSpec(ChildOptions options, const detail::ActorOps& ops, detail::IntrusivePtr<detail::Factory> factory)
-      : options_{std::move(options)}, ops_{&ops}, factory_{std::move(factory)} {}
+  ChildSpec(ChildOptions options, const detail::ActorOps& ops, detail::IntrusivePtr<detail::Factory> factory);
   ChildSpec(const SupervisorSpec& tree);  // NOLINT(google-explicit-constructor): a tree is a child of another
+  ChildSpec(const ChildSpec&);
+  ChildSpec(ChildSpec&&) noexcept;
+  ChildSpec& operator=(const ChildSpec&);
+  ChildSpec& operator=(ChildSpec&&) noexcept;
+  ~ChildSpec();
 
   [[nodiscard]] const detail::ActorOps& ops() const noexcept { return *ops_; }
   /// One for each place: a supervisor's keeps its children's places.
@@ -88,8 +91,12 @@ struct SupervisorOptions {
 /// A supervisor and its children, in start order. A value.
 class SupervisorSpec {
  public:
-  SupervisorSpec(SupervisorOptions options, std::vector<ChildSpec> children)
-      : options_{std::move(options)}, children_{std::move(children)} {}
+  SupervisorSpec(SupervisorOptions options, std::vector<ChildSpec> children);
+  SupervisorSpec(const SupervisorSpec&);
+  SupervisorSpec(SupervisorSpec&&) noexcept;
+  SupervisorSpec& operator=(const SupervisorSpec&);
+  SupervisorSpec& operator=(SupervisorSpec&&) noexcept;
+  ~SupervisorSpec();
   [[nodiscard]] const SupervisorOptions& options() const noexcept { return options_; }
   [[nodiscard]] const std::vector<ChildSpec>& children() const noexcept { return children_; }
   [[nodiscard]] const std::string& id() const noexcept { return options_.id; }
@@ -147,10 +154,8 @@ template <class A, class... Args>
 }
 
 namespace detail {
-inline void append(std::vector<ChildSpec>& to, ChildSpec spec) { to.push_back(std::move(spec)); }
-inline void append(std::vector<ChildSpec>& to, std::vector<ChildSpec> specs) {
-  for (ChildSpec& spec : specs) to.push_back(std::move(spec));
-}
+void append(std::vector<ChildSpec>& to, ChildSpec spec);
+void append(std::vector<ChildSpec>& to, std::vector<ChildSpec> specs);
 }  // namespace detail
 
 /// A tree: `supervisor({.id = "app", .strategy = RestForOne{}}, child<A>(…), children<B>(…), supervisor(…))`.

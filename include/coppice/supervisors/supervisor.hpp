@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -37,7 +36,6 @@ class SupervisorFactory;
 
 /// Which children a supervisor has, for whoever looks them up; outlives the supervisor's lives.
 [[nodiscard]] Result<AnyRef, LookupError> look_up_child(const Cell& supervisor, std::string_view id);
-[[nodiscard]] Result<IntrusivePtr<Cell>, StartError> start_root(System& system, const SupervisorSpec& spec);
 
 }  // namespace detail
 
@@ -60,7 +58,7 @@ class Supervisor final : public Actor<Supervisor> {
 
  private:
   struct Body;  // in supervisor.cpp, so that users do not compile the rules
-  std::unique_ptr<Body> body_;
+  Body* body_;  // owned; a unique_ptr would be the dearest line of this header to compile
 };
 
 namespace detail {
@@ -83,10 +81,6 @@ struct RefExtension<Supervisor, Ref> {
 
 /// Starts a tree below the system and waits until all of it runs. Children start one after another, depth first. What
 /// System::start calls.
-[[nodiscard]] inline Result<ActorRef<Supervisor>, StartError> start_tree(System& system, const SupervisorSpec& spec) {
-  auto started = detail::start_root(system, spec);
-  if (!started) return Error{started.error()};
-  return detail::RefAccess::make<ActorRef<Supervisor>>(std::move(started).value());
-}
+[[nodiscard]] Result<ActorRef<Supervisor>, StartError> start_tree(System& system, const SupervisorSpec& spec);
 
 }  // namespace coppice
