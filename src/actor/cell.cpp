@@ -10,6 +10,8 @@
 namespace coppice::detail {
 static_assert(sizeof(Cell) == 144, "an idle actor without state must fit into 160 bytes");
 
+Factory::~Factory() = default;
+
 Cell::Cell(Runtime& runtime, Scheduler& scheduler, const ActorOps& ops, Factory* factory, Cell* parent) noexcept
     : Runnable{runtime}, scheduler_{&scheduler}, ops_{&ops}, parent_{parent}, factory_{factory}, id_{runtime.new_id()} {
   COPPICE_ASSERT(

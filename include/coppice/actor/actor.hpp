@@ -147,7 +147,7 @@ class Actor {
     /// Sends the message. `continuation` runs once, as a message of this actor, with the reply or the reason why there
     /// is none; not at all when this life ends first.
     template <class F>
-      requires std::invocable<F&, Result<R, AskError>>
+      requires requires(F& continuation, Result<R, AskError> outcome) { continuation(std::move(outcome)); }
     void then(F&& continuation) && {
       using Continuation = std::decay_t<F>;
       detail::Question* question = nullptr;

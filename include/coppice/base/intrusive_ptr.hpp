@@ -33,9 +33,11 @@ class IntrusivePtr {
   IntrusivePtr(const IntrusivePtr& other) noexcept : object_{other.object_} {
     if (object_ != nullptr) object_->add_ref();
   }
-  IntrusivePtr(IntrusivePtr&& other) noexcept : object_{std::exchange(other.object_, nullptr)} {}
+  IntrusivePtr(IntrusivePtr&& other) noexcept : object_{other.object_} { other.object_ = nullptr; }
   IntrusivePtr& operator=(IntrusivePtr other) noexcept {
-    std::swap(object_, other.object_);
+    T* const mine = object_;
+    object_ = other.object_;
+    other.object_ = mine;
     return *this;
   }
   ~IntrusivePtr() {
@@ -43,7 +45,11 @@ class IntrusivePtr {
   }
 
   [[nodiscard]] T* get() const noexcept { return object_; }
-  [[nodiscard]] T* detach() noexcept { return std::exchange(object_, nullptr); }
+  [[nodiscard]] T* detach() noexcept {
+    T* const mine = object_;
+    object_ = nullptr;
+    return mine;
+  }
   T& operator*() const noexcept { return *object_; }
   T* operator->() const noexcept { return object_; }
   explicit operator bool() const noexcept { return object_ != nullptr; }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <new>
 #include <type_traits>
 #include <utility>
 
@@ -28,41 +29,37 @@ class [[nodiscard]] Result {
   using error_type = E;
 
   Result(T value) noexcept(std::is_nothrow_move_constructible_v<T>)
-      : ok_{true} {  // NOLINT(google-explicit-constructor)
-    std::construct_at(std::addressof(value_), std::move(value));
-  }
+      : value_(static_cast<T&&>(value)), ok_{true} {}  // NOLINT(google-explicit-constructor)
   Result(Error<E> error) noexcept(std::is_nothrow_move_constructible_v<E>)
-      : ok_{false} {  // NOLINT(google-explicit-constructor)
-    std::construct_at(std::addressof(error_), std::move(error.value));
-  }
+      : error_(static_cast<E&&>(error.value)), ok_{false} {}  // NOLINT(google-explicit-constructor)
   Result(Result&& other) noexcept(std::is_nothrow_move_constructible_v<T> && std::is_nothrow_move_constructible_v<E>)
       : ok_{other.ok_} {
     if (ok_) {
-      std::construct_at(std::addressof(value_), std::move(other.value_));
+      ::new (static_cast<void*>(std::addressof(value_))) T(static_cast<T&&>(other.value_));
     } else {
-      std::construct_at(std::addressof(error_), std::move(other.error_));
+      ::new (static_cast<void*>(std::addressof(error_))) E(static_cast<E&&>(other.error_));
     }
   }
   Result(const Result& other)
     requires(std::is_copy_constructible_v<T> && std::is_copy_constructible_v<E>)
       : ok_{other.ok_} {
     if (ok_) {
-      std::construct_at(std::addressof(value_), other.value_);
+      ::new (static_cast<void*>(std::addressof(value_))) T(other.value_);
     } else {
-      std::construct_at(std::addressof(error_), other.error_);
+      ::new (static_cast<void*>(std::addressof(error_))) E(other.error_);
     }
   }
   Result& operator=(Result other) noexcept(std::is_nothrow_move_constructible_v<T> &&
                                            std::is_nothrow_move_constructible_v<E>) {
-    std::destroy_at(this);
-    std::construct_at(this, std::move(other));
+    this->~Result();
+    ::new (static_cast<void*>(this)) Result(static_cast<Result&&>(other));
     return *this;
   }
   ~Result() {
     if (ok_) {
-      std::destroy_at(std::addressof(value_));
+      value_.~T();
     } else {
-      std::destroy_at(std::addressof(error_));
+      error_.~E();
     }
   }
 
@@ -71,10 +68,10 @@ class [[nodiscard]] Result {
 
   [[nodiscard]] T& value() & { return checked(), value_; }
   [[nodiscard]] const T& value() const& { return checked(), value_; }
-  [[nodiscard]] T&& value() && { return checked(), std::move(value_); }
+  [[nodiscard]] T&& value() && { return checked(), static_cast<T&&>(value_); }
   [[nodiscard]] T& operator*() & { return value(); }
   [[nodiscard]] const T& operator*() const& { return value(); }
-  [[nodiscard]] T&& operator*() && { return std::move(*this).value(); }
+  [[nodiscard]] T&& operator*() && { return checked(), static_cast<T&&>(value_); }
   [[nodiscard]] T* operator->() { return std::addressof(value()); }
   [[nodiscard]] const T* operator->() const { return std::addressof(value()); }
   template <class U>
