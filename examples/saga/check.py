@@ -202,10 +202,22 @@ class Saga(unittest.TestCase):
                 self.assertEqual(run.err, f"saga: {path}: {said}\n")
                 self.assertEqual(run.out, "")
 
+    def test_output_that_cannot_be_written_is_told(self):
+        many = self.write([[f"{number} {number}", "ann", "axe", 1, 1] for number in range(1000)])
+        for path in (self.write([], "none.csv"), many):  # what is found at the end, and in the middle of a list
+            with self.subTest(path=path), open("/dev/full", "w") as full:
+                ran = subprocess.run([ARGUMENTS.program, path], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+                self.assertEqual(ran.returncode, 1)
+                self.assertRegex(ran.stderr, "^saga: .*: No space left on device\n$")
+        ran = subprocess.run([ARGUMENTS.program, many, "--json", "/dev/full"], capture_output=True, text=True, timeout=60)
+        self.assertEqual(ran.returncode, 1)
+        self.assertEqual(ran.stderr, "saga: --json /dev/full: not written: No space left on device\n")
+
     def test_wrong_arguments_are_explained(self):
         good = self.write([])
         for arguments in (["--crash-every", "0"], ["--crash-every", "-1"], ["--in-flight", "0"], ["--units", "many"], ["--cents", "-5"],
-                          ["--nonsense"], [good], ["--json", "/no/such/file"]):
+                          ["--nonsense"], [good], ["--json", "/no/such/file"], ["--json", ""], ["--crash-on", ""],
+                          ["--crash-on", "no-such-order"]):
             with self.subTest(arguments=arguments):
                 ran = subprocess.run([ARGUMENTS.program, good, *arguments], capture_output=True, text=True, timeout=30)
                 self.assertEqual(ran.returncode, 1, ran.stderr)

@@ -4,6 +4,7 @@
 usage: check.py PROGRAM [--seed N] [--sanitized]     (--sanitized: smaller files, no limits on memory)
 """
 import argparse
+import contextlib
 import fcntl
 import json
 import os
@@ -199,10 +200,58 @@ class BadInput(Tree):
         self.assertEqual(failure["attempts"], 4)
         self.assertIn(f"{tree}/poison: crashed its worker 4 times: injected in the middle of", run.err)
 
+    def test_a_file_that_grows_meanwhile_is_named(self):
+        size = 64 * MIB if ARGUMENTS.sanitized else 512 * MIB
+        log = self.top / "log"
+        with log.open("wb") as file:
+            file.truncate(size)
+        with subprocess.Popen([ARGUMENTS.program, os.fspath(log)], stdout=subprocess.PIPE, text=True) as running:
+            opened = False
+            while not opened and running.poll() is None:
+                with contextlib.suppress(OSError):  # a descriptor that is closed meanwhile, or the whole process
+                    descriptors = pathlib.Path(f"/proc/{running.pid}/fd")
+                    opened = any(os.readlink(descriptor) == os.fspath(log) for descriptor in descriptors.iterdir())
+            with log.open("ab") as file:
+                file.write(b"more\n")
+            out = running.stdout.read()
+        self.assertEqual(running.returncode, 0)
+        self.assertIn(f"{log}: changed while it was counted, from {size} bytes to {size + 5}: {size + 5} were counted\n", out)
+        self.assertIn(f"1 lines, 1 words, {size + 5} bytes in 1 files", out)
+
+    def test_a_report_that_cannot_be_written_is_told(self):
+        pipe = self.top / "pipe"
+        os.mkfifo(pipe)
+        file = self.top / "file"
+        file.touch()
+        for report, said in (("/dev/full", "not written: No space left on device"), (pipe, "nobody reads from it")):
+            with self.subTest(report=report):
+                ran = subprocess.run([ARGUMENTS.program, file, "--json", report], capture_output=True, text=True, timeout=30)
+                self.assertEqual(ran.returncode, 1)
+                self.assertEqual(ran.stderr, f"worker_pool: --json {report}: {said}\n")
+
+    def test_a_report_goes_into_a_pipe_that_is_read(self):
+        ours, theirs = os.pipe()
+        ran = subprocess.run([ARGUMENTS.program, self.top, "--json", f"/dev/fd/{theirs}"], stdout=subprocess.PIPE, pass_fds=[theirs],
+                             timeout=30)
+        os.close(theirs)
+        with open(ours, "rb") as pipe:
+            self.assertEqual(json.load(pipe)["exit_code"], 0)
+        self.assertEqual(ran.returncode, 0)
+
+    def test_output_that_cannot_be_written_is_told(self):
+        (self.top / "file").touch()
+        for workers in ("1", "1024"):  # what is found at the end, and in the middle of the table
+            with self.subTest(workers=workers), open("/dev/full", "w") as full:
+                ran = subprocess.run([ARGUMENTS.program, self.top, "--workers", workers], stdout=full, stderr=subprocess.PIPE, text=True,
+                                     timeout=60)
+                self.assertEqual(ran.returncode, 1)
+                self.assertRegex(ran.stderr, "^worker_pool: .*: No space left on device\n$")
+
     def test_wrong_arguments_are_explained(self):
         cases = [([], "PATH"), (["--workers", "0"], "0"), (["--workers", "-1"], "-1"), (["--workers", "1025"], "1025"),
                  (["--workers", "two"], "two"), (["--crash-every", "0"], "0"), (["--crash-every", "-7"], "-7"),
-                 (["--crash-every", "1e3"], "1e3"), (["--crash-every", ""], "--crash-every"), (["--nonsense"], "--nonsense"),
+                 (["--crash-every", "1e3"], "1e3"), (["--crash-every", ""], "--crash-every"), (["--nonsense"], "--nonsense"), (["--json", ""], "--json"),
+                 (["--crash-on", ""], "--crash-on"), (["--crash-on", "no-such-name"], "no-such-name"), ([""], "PATH"),
                  (["--crash-every", "99999999999999999999"], "99999999999999999999"), (["--json", "/no/such/file"], "/no/such/file")]
         for arguments, named in cases:
             with self.subTest(arguments=arguments):

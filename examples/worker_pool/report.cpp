@@ -53,6 +53,10 @@ void print_totals(const Outcome& outcome) {
   if (outcome.empty > outcome.empty_named.size()) {
     fmt::print("{} more are empty\n", outcome.empty - outcome.empty_named.size());
   }
+  for (const Changed& changed : outcome.changed) {
+    fmt::print("{}: changed while it was counted, from {} bytes to {}: {} were counted\n", printable(changed.path),
+               changed.size_before, changed.size_after, changed.counted);
+  }
   fmt::print("{} crashes injected, {} jobs tried again\n", outcome.injected, outcome.retries);
 }
 
@@ -114,6 +118,13 @@ nlohmann::ordered_json as_json(const Options& options, const Finished& finished)
     const Tally tally = finished.crashes.of(worker.name);
     report["workers"].push_back(
         {{"id", worker.name}, {"jobs", worker.jobs}, {"crashes", tally.crashes}, {"restarts", tally.restarts}});
+  }
+  report["changed"] = Json::array();
+  for (const Changed& changed : outcome.changed) {
+    report["changed"].push_back({{"path", changed.path},
+                                 {"size_before", changed.size_before},
+                                 {"size_after", changed.size_after},
+                                 {"counted", changed.counted}});
   }
   report["failures"] = Json::array();
   for (const Failure& failure : outcome.failures) {
