@@ -126,6 +126,11 @@ class Totals(Tree):
                     self.assertGreater(not_empty // every, 0)
                     self.assert_crashes(run, not_empty // every)
                     self.assertEqual(run.report["crashes"]["retries"], not_empty // every)
+                    in_vain = run.report["crashes"]["bytes_in_vain"]  # each crash came when something was counted
+                    self.assertGreaterEqual(in_vain, not_empty // every)
+                    if every == 1:  # and that was the half
+                        sizes = [path.stat().st_size for path in files]
+                        self.assertTrue(sum(sizes) // 2 - len(sizes) <= in_vain <= sum(sizes) // 2 + 64 * 1024 * len(sizes), in_vain)
                     self.assertEqual(len(run.report["workers"]), workers)
                     self.assertEqual(sum(worker["jobs"] for worker in run.report["workers"]), len(files))
 

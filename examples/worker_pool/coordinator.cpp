@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -100,7 +101,7 @@ void Coordinator::handle(const coppice::Down& down) {
   }
   Desk& desk = desks_[down.actor];
   desk.up = false;
-  desk.bytes = 0;
+  outcome_.in_vain += std::exchange(desk.bytes, 0);
   ++crashes_;
   if (!desk.job) return;
   Job job = *std::exchange(desk.job, std::nullopt);

@@ -86,6 +86,7 @@ struct Outcome {
   std::uint64_t found = 0;  ///< to count
   std::uint64_t retries = 0;
   std::uint64_t injected = 0;  ///< crashes that workers were told to have, and had
+  std::uint64_t in_vain = 0;   ///< bytes that workers had counted of files when they crashed
   std::uint64_t empty = 0;     ///< files without a byte
   std::vector<std::string> empty_named = {};
   std::vector<Changed> changed = {};

@@ -57,7 +57,8 @@ void print_totals(const Outcome& outcome) {
     fmt::print("{}: changed while it was counted, from {} bytes to {}: {} were counted\n", printable(changed.path),
                changed.size_before, changed.size_after, changed.counted);
   }
-  fmt::print("{} crashes injected, {} jobs tried again\n", outcome.injected, outcome.retries);
+  fmt::print("{} crashes injected, {} jobs tried again, {} bytes counted in vain\n", outcome.injected, outcome.retries,
+             outcome.in_vain);
 }
 
 void print_what_is_wrong(const Finished& finished) {
@@ -112,7 +113,8 @@ nlohmann::ordered_json as_json(const Options& options, const Finished& finished)
   report["crashes"] = {{"injected", outcome.injected},
                        {"crashes", all.crashes},
                        {"restarts", all.restarts},
-                       {"retries", outcome.retries}};
+                       {"retries", outcome.retries},
+                       {"bytes_in_vain", outcome.in_vain}};
   report["workers"] = Json::array();
   for (const WorkerShare& worker : by_name(outcome.workers)) {
     const Tally tally = finished.crashes.of(worker.name);
