@@ -17,6 +17,12 @@ import unittest
 
 HEADER = ["order_id", "customer", "item", "quantity", "price_cents"]
 PARCEL_UNITS_MAX = 20
+# What was done before a step was refused is undone in reverse. A step that crashed too often is undone, too.
+STEPS = {
+    "no stock": ["reserve"],
+    "card declined": ["reserve", "charge", "release"],
+    "too heavy": ["reserve", "charge", "ship", "refund", "release"],
+}
 ARGUMENTS = None
 
 
@@ -96,6 +102,8 @@ class Saga(unittest.TestCase):
         self.assertEqual(report["stock"]["shipped"], sum(by_id[id].quantity for id in report["done"]))
         self.assertEqual(report["money"]["paid"], sum(by_id[id].amount for id in report["done"]))
         self.assertGreaterEqual(min([*stock.values(), *money.values()], default=0), 0)
+        for entry in report["undone"]:
+            self.assertEqual(entry["steps"], STEPS.get(entry["reason"], entry["steps"]), entry)
         for id, reason in undone.items():
             if reason == "too heavy":
                 self.assertGreater(by_id[id].quantity, PARCEL_UNITS_MAX)
@@ -145,7 +153,9 @@ class Saga(unittest.TestCase):
         path = self.write([["1", "ann", "axe", 2, 10], ["2", "ann", "axe", 3, 10], ["3", "bob", "axe", 4, 10]])
         run = Run(path, "--crash-on", "2")
         self.assertEqual(run.code, 0, run.err)
-        self.assertEqual(run.report["undone"], [{"order": "2", "reason": "a service crashed too often"}])
+        self.assertEqual(run.report["undone"], [{
+            "order": "2", "reason": "a service crashed too often",
+            "steps": ["reserve", "charge", "ship", "recall", "refund", "release"]}])
         self.assertEqual(run.report["crashes"], {"injected": 4, "crashes": 4, "restarts": 4})
         self.assert_conserved(run, read(path), 100, 350_000)
 
