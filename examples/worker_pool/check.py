@@ -205,23 +205,22 @@ class BadInput(Tree):
         self.assertEqual(failure["attempts"], 4)
         self.assertIn(f"{tree}/poison: crashed its worker 4 times: injected in the middle of", run.err)
 
-    def test_a_file_that_grows_meanwhile_is_named(self):
-        size = 64 * MIB if ARGUMENTS.sanitized else 512 * MIB
+    def test_a_file_that_changes_meanwhile_is_named(self):
         log = self.top / "log"
-        with log.open("wb") as file:
-            file.truncate(size)
+        with log.open("wb") as file:  # of holes; nobody counts so much while a test is held up
+            file.truncate(2**40)
         with subprocess.Popen([ARGUMENTS.program, os.fspath(log)], stdout=subprocess.PIPE, text=True) as running:
             opened = False
             while not opened and running.poll() is None:
-                with contextlib.suppress(OSError):  # a descriptor that is closed meanwhile, or the whole process
+                with contextlib.suppress(OSError):  # a descriptor that is closed meanwhile
                     descriptors = pathlib.Path(f"/proc/{running.pid}/fd")
                     opened = any(os.readlink(descriptor) == os.fspath(log) for descriptor in descriptors.iterdir())
-            with log.open("ab") as file:
-                file.write(b"more\n")
+            os.truncate(log, 5)
             out = running.stdout.read()
         self.assertEqual(running.returncode, 0)
-        self.assertIn(f"{log}: changed while it was counted, from {size} bytes to {size + 5}: {size + 5} were counted\n", out)
-        self.assertIn(f"1 lines, 1 words, {size + 5} bytes in 1 files", out)
+        counted = re.search(rf"^{log}: changed while it was counted, from {2**40} bytes to 5: (\d+) were counted$", out, re.M)
+        self.assertTrue(counted, out)
+        self.assertIn(f"0 lines, 0 words, {counted[1]} bytes in 1 files", out)
 
     def test_a_report_that_cannot_be_written_is_told(self):
         pipe = self.top / "pipe"
