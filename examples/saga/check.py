@@ -159,6 +159,13 @@ class Saga(unittest.TestCase):
         self.assertEqual(run.report["crashes"], {"injected": 4, "crashes": 4, "restarts": 4})
         self.assert_conserved(run, read(path), 100, 350_000)
 
+    def test_a_step_that_was_refused_before_it_crashed_is_not_undone(self):
+        path = self.write([["1", "ann", "axe", PARCEL_UNITS_MAX + 1, 10], ["2", "ann", "axe", 3, 10]])
+        run = Run(path, "--crash-on", "1")
+        self.assertEqual(run.code, 0, run.err)
+        self.assertEqual([entry["order"] for entry in run.report["undone"]], ["1"])
+        self.assert_conserved(run, read(path), 100, 350_000)
+
     def test_a_malformed_row_costs_a_line(self):
         path = self.folder / "orders.csv"
         rows = [
