@@ -46,8 +46,10 @@ class Reader : public coppice::Actor<Reader> {
 int main() {
   coppice::ActorSystem system;
   coppice::InMemoryBroker broker{system};
-  const auto reader = system.spawn<Reader>({.name = "reader"}, &broker);
-  auto left = reader.ask(WaitForLeft{}, 30s);
+  const auto readers =
+      system.start(coppice::supervisor({.id = "readers"}, coppice::child<Reader>({.id = "reader"}, &broker)));
+  if (!readers) return 1;  // and otherwise it has subscribed
+  auto left = readers->child<Reader>("reader").value().ask(WaitForLeft{}, 30s);
 
   const auto storage =
       system.start(coppice::supervisor({.id = "storage"}, coppice::child<chat::Archive>({.id = "archive"})));
