@@ -1,8 +1,7 @@
 // Chat, part 1 of 3: one actor.
 //
-// It shows   a state that nobody locks, a message that is sent, a question that is asked, and what a send answers when
-// its
-//            receiver is gone.
+// It shows   a state that nobody locks, a message that is sent, a question that is asked, and what a send answers
+//            when its receiver is gone.
 // It prints  expected.txt.
 // Read       docs/tutorial/01-one-actor.md, which grows this program; ../chat_2 after.
 
@@ -39,7 +38,7 @@ int main() {
   room.send(Say{"ann", "hello"});
   room.send(Say{"bob", "good morning"});
 
-  const coppice::Result<Lines, coppice::AskError> history = room.ask(History{}, 1s).get();
+  const coppice::Result<Lines, coppice::AskError> history = room.ask(History{}, 5s).get();
   if (!history) {
     fmt::print("no answer: {}\n", to_string(history.error()));
     return 1;

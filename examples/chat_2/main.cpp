@@ -1,8 +1,7 @@
 // Chat, part 2 of 3: two trees of supervised actors.
 //
-// It shows   a crash that ends one life of one room; what must outlive a crash is kept by another actor; an actor that
-// asks
-//            another one and answers its own asker later.
+// It shows   a crash that ends one life of one room; what must outlive a crash is kept by another actor; an actor
+//            that asks another one and answers its own asker later.
 // It prints  expected.txt.
 // Read       docs/tutorial/02-supervision.md; ../chat_1 before, ../chat_3 after.
 
@@ -54,7 +53,7 @@ class Room : public coppice::Actor<Room> {
 
   coppice::Later<Lines> handle(History) {
     auto [promise, later] = reply_later<Lines>();
-    ask(archive_, Fetch{name_}, 1s)
+    ask(archive_, Fetch{name_}, 5s)
         .then([owed = std::move(promise)](coppice::Result<Lines, coppice::AskError> lines) mutable {
           if (lines) owed.set(std::move(*lines));  // otherwise it is dropped, and the asker hears NoReply
         });
@@ -92,7 +91,7 @@ int main() {
 
   bool all_there = true;
   for (const auto& room : {lobby, kitchen}) {
-    const auto lines = room.ask(History{}, 1s).get();
+    const auto lines = room.ask(History{}, 5s).get();
     if (!lines) return 1;
     fmt::print("{}, life {}:\n", room.path(), room.incarnation());
     for (const std::string& line : *lines) fmt::print("  {}\n", line);

@@ -1,8 +1,7 @@
 // Chat, part 3 of 3: timers, and publish and subscribe.
 //
 // It shows   a room that publishes what is said without knowing who reads; a reader that subscribes to all rooms;
-// somebody
-//            who says nothing for a while and is told to have left.
+//            somebody who says nothing for a while and is told to have left.
 // It prints  expected.txt.
 // Read       docs/tutorial/03-timers-and-topics.md; ../chat_2 before, tests/docs/chat_test.cpp after.
 
@@ -47,8 +46,10 @@ class Reader : public coppice::Actor<Reader> {
 int main() {
   coppice::ActorSystem system;
   coppice::InMemoryBroker broker{system};
-  const auto reader = system.spawn<Reader>({.name = "reader"}, &broker);
-  auto left = reader.ask(WaitForLeft{}, 5s);
+  const auto readers =
+      system.start(coppice::supervisor({.id = "readers"}, coppice::child<Reader>({.id = "reader"}, &broker)));
+  if (!readers) return 1;  // and otherwise it has subscribed
+  auto left = readers->child<Reader>("reader").value().ask(WaitForLeft{}, 30s);
 
   const auto storage =
       system.start(coppice::supervisor({.id = "storage"}, coppice::child<chat::Archive>({.id = "archive"})));
@@ -61,7 +62,6 @@ int main() {
   if (!started) return 1;
 
   const auto lobby = started->child<chat::Room>("lobby").value();
-  lobby.send(chat::Say{"ann", "hello"});
   lobby.send(chat::Say{"ann", "nobody here?"});
 
   const coppice::Result<std::string, coppice::AskError> who = left.get();

@@ -38,7 +38,7 @@ bool send_and_ask(coppice::System& system) {
   const coppice::ActorRef<Counter> counter = system.spawn<Counter>();
   counter.send(Add{2});
   counter.send(Add{3});
-  const coppice::Result<int, coppice::AskError> total = counter.ask(GetTotal{}, 1s).get();
+  const coppice::Result<int, coppice::AskError> total = counter.ask(GetTotal{}, 5s).get();
   if (!total) return false;
   fmt::print("the counter says {}\n", *total);
   return *total == 5;
@@ -54,7 +54,7 @@ bool crash_and_go_on(coppice::System& system) {
   counter.send(Add{7});
   counter.send(Add{-1});  // throws: that is the end of this life and of its total
   counter.send(Add{1});   // waits in the mailbox for the next one
-  const auto total = counter.ask(GetTotal{}, 1s).get();
+  const auto total = counter.ask(GetTotal{}, 5s).get();
   if (!total) return false;
   fmt::print("{} says {} in life {}\n", counter.path(), *total, counter.incarnation());
   return *total == 1 && counter.incarnation() == 2;

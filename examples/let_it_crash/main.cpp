@@ -2,7 +2,8 @@
 //
 // It shows   no try, no catch, no repair: what one life broke dies with it, and its supervisor starts the next.
 // It prints  expected.txt; with --narrate the seven hops of the message that ended the life, which are those of the
-// README. Read       ../getting_started before; ../worker_pool after.
+//            README.
+// Read       ../getting_started before; ../worker_pool after.
 
 #include <chrono>
 #include <stdexcept>

@@ -17,6 +17,12 @@ import unittest
 
 HEADER = ["order_id", "customer", "item", "quantity", "price_cents"]
 PARCEL_UNITS_MAX = 20
+# What was done before a step was refused is undone in reverse. A step that crashed too often is undone, too.
+STEPS = {
+    "no stock": ["reserve"],
+    "card declined": ["reserve", "charge", "release"],
+    "too heavy": ["reserve", "charge", "ship", "refund", "release"],
+}
 ARGUMENTS = None
 
 
@@ -96,6 +102,8 @@ class Saga(unittest.TestCase):
         self.assertEqual(report["stock"]["shipped"], sum(by_id[id].quantity for id in report["done"]))
         self.assertEqual(report["money"]["paid"], sum(by_id[id].amount for id in report["done"]))
         self.assertGreaterEqual(min([*stock.values(), *money.values()], default=0), 0)
+        for entry in report["undone"]:
+            self.assertEqual(entry["steps"], STEPS.get(entry["reason"], entry["steps"]), entry)
         for id, reason in undone.items():
             if reason == "too heavy":
                 self.assertGreater(by_id[id].quantity, PARCEL_UNITS_MAX)
@@ -145,8 +153,17 @@ class Saga(unittest.TestCase):
         path = self.write([["1", "ann", "axe", 2, 10], ["2", "ann", "axe", 3, 10], ["3", "bob", "axe", 4, 10]])
         run = Run(path, "--crash-on", "2")
         self.assertEqual(run.code, 0, run.err)
-        self.assertEqual(run.report["undone"], [{"order": "2", "reason": "a service crashed too often"}])
+        self.assertEqual(run.report["undone"], [{
+            "order": "2", "reason": "a service crashed too often",
+            "steps": ["reserve", "charge", "ship", "recall", "refund", "release"]}])
         self.assertEqual(run.report["crashes"], {"injected": 4, "crashes": 4, "restarts": 4})
+        self.assert_conserved(run, read(path), 100, 350_000)
+
+    def test_a_step_that_was_refused_before_it_crashed_is_not_undone(self):
+        path = self.write([["1", "ann", "axe", PARCEL_UNITS_MAX + 1, 10], ["2", "ann", "axe", 3, 10]])
+        run = Run(path, "--crash-on", "1")
+        self.assertEqual(run.code, 0, run.err)
+        self.assertEqual([entry["order"] for entry in run.report["undone"]], ["1"])
         self.assert_conserved(run, read(path), 100, 350_000)
 
     def test_a_malformed_row_costs_a_line(self):
@@ -202,10 +219,22 @@ class Saga(unittest.TestCase):
                 self.assertEqual(run.err, f"saga: {path}: {said}\n")
                 self.assertEqual(run.out, "")
 
+    def test_output_that_cannot_be_written_is_told(self):
+        many = self.write([[f"{number} {number}", "ann", "axe", 1, 1] for number in range(1000)])
+        for path in (self.write([], "none.csv"), many):  # what is found at the end, and in the middle of a list
+            with self.subTest(path=path), open("/dev/full", "w") as full:
+                ran = subprocess.run([ARGUMENTS.program, path], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+                self.assertEqual(ran.returncode, 1)
+                self.assertRegex(ran.stderr, "^saga: .*: No space left on device\n$")
+        ran = subprocess.run([ARGUMENTS.program, many, "--json", "/dev/full"], capture_output=True, text=True, timeout=60)
+        self.assertEqual(ran.returncode, 1)
+        self.assertEqual(ran.stderr, "saga: --json /dev/full: not written: No space left on device\n")
+
     def test_wrong_arguments_are_explained(self):
         good = self.write([])
         for arguments in (["--crash-every", "0"], ["--crash-every", "-1"], ["--in-flight", "0"], ["--units", "many"], ["--cents", "-5"],
-                          ["--nonsense"], [good], ["--json", "/no/such/file"]):
+                          ["--nonsense"], [good], ["--json", "/no/such/file"], ["--json", ""], ["--crash-on", ""],
+                          ["--crash-on", "no-such-order"]):
             with self.subTest(arguments=arguments):
                 ran = subprocess.run([ARGUMENTS.program, good, *arguments], capture_output=True, text=True, timeout=30)
                 self.assertEqual(ran.returncode, 1, ran.stderr)

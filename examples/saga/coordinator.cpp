@@ -79,6 +79,7 @@ void Coordinator::write(std::size_t order, Verdict verdict) {
   attempts_.erase(order);
   Journal::Entry& entry = journal_->entries[order];
   if (verdict != Verdict::Done) entry.why = verdict;
+  entry.taken.push_back(entry.step);
   entry.step = next_step(entry.step, verdict);
   if (!is_over(entry.step)) return;
   journal_->open.erase(order);

@@ -1,14 +1,13 @@
-// A saga for each order: reserve stock, charge the customer, ship; and undo, in reverse, what was done when a step
-// fails.
+// A saga for each order: reserve stock, charge the customer, ship; when a step fails, undo in reverse what was done.
 //
 // It shows   services and a coordinator that crash in the middle of it (--crash-every K) and are started again by their
 //            supervisors. What must survive lives outside them (store.hpp); a step that is asked for twice is done
 //            once; at the end every order is done or undone, and stock and money add up to the unit.
 // It prints  the orders that are done and those that are undone, crashes and restarts, the sums. --json writes the same
-// to a file.
-//            Every item begins with --units, every customer with --cents. Exit codes: see report.hpp.
+//            to a file. Every item begins with --units, every customer with --cents. Exit codes: see report.hpp.
 // Read       ../worker_pool before; then steps.hpp, store.hpp, services.cpp, coordinator.cpp, this file.
 
+#include <algorithm>
 #include <chrono>
 #include <limits>
 #include <memory>
@@ -17,6 +16,7 @@
 #include <coppice/coppice.hpp>
 
 #include "../support/arguments.hpp"
+#include "../support/checked_output.hpp"
 #include "../support/crash_counter.hpp"
 #include "coordinator.hpp"
 #include "report.hpp"
@@ -32,10 +32,13 @@ std::optional<int> read_arguments(Options& options, int argc, char** argv) {
   constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
   CLI::App app{
       "Reserves, charges and ships each order of a file with actors that crash, and undoes what cannot be finished."};
-  app.add_option("ORDERS.csv", options.orders, "order_id,customer,item,quantity,price_cents")->required();
+  app.add_option("ORDERS.csv", options.orders, "order_id,customer,item,quantity,price_cents")
+      ->check(examples::not_empty())
+      ->required();
   app.add_option("--crash-every", options.crash_every, "Crash each actor at every so-manieth step it takes part in")
       ->check(examples::whole_number(1, kMost));
-  app.add_option("--crash-on", options.poison, "Crash the carrier at every attempt to ship this order");
+  app.add_option("--crash-on", options.poison, "Crash the carrier at every attempt to ship this order")
+      ->check(examples::not_empty());
   app.add_option("--in-flight", options.in_flight, "Orders at a time")
       ->check(examples::whole_number(1, 10'000))
       ->capture_default_str();
@@ -45,7 +48,7 @@ std::optional<int> read_arguments(Options& options, int argc, char** argv) {
   app.add_option("--cents", options.cents, "Money of each customer in the beginning")
       ->check(examples::whole_number(0, 1'000'000'000))
       ->capture_default_str();
-  app.add_option("--json", options.json, "Write the report to this file, too");
+  app.add_option("--json", options.json, "Write the report to this file, too")->check(examples::not_empty());
   return examples::parse(app, argc, argv);
 }
 
@@ -118,9 +121,14 @@ int run(const Options& options) {
     fmt::print(stderr, "saga: {}: {}\n", examples::printable(options.orders), read.problem);
     return 1;
   }
-  const examples::ReportFile report{options.json};
+  const auto poisoned = [&](const OrderPtr& order) { return order->id == options.poison; };
+  if (!options.poison.empty() && std::ranges::none_of(read.orders, poisoned)) {
+    fmt::print(stderr, "saga: --crash-on {}: there is no such order\n", examples::printable(options.poison));
+    return 1;
+  }
+  examples::ReportFile report{options.json};
   if (!report.problem().empty()) {
-    fmt::print(stderr, "saga: --json {}: {}\n", report.path(), report.problem());
+    fmt::print(stderr, "saga: --json {}: {}\n", examples::printable(report.path()), report.problem());
     return 1;
   }
 
@@ -138,9 +146,10 @@ int run(const Options& options) {
                     .parcels = *store.parcels,
                     .beginning = {.units = options.units, .cents = options.cents}};
   finished.wrong = audit(finished.books);
+  const std::string problem = report.write(as_json(options, finished));
   print(options, finished);
-  if (!report.write(as_json(options, finished))) {
-    fmt::print(stderr, "saga: --json {}: not written\n", report.path());
+  if (!problem.empty()) {
+    fmt::print(stderr, "saga: --json {}: not written: {}\n", examples::printable(report.path()), problem);
     return 1;
   }
   return exit_code(finished);
@@ -151,5 +160,5 @@ int run(const Options& options) {
 int main(int argc, char** argv) {
   Options options;
   if (const auto code = read_arguments(options, argc, argv)) return *code;
-  return run(options);
+  return examples::with_checked_output("saga", [&] { return run(options); });
 }

@@ -57,6 +57,7 @@ class Reader {
     while (next_line(line)) {
       if (!line.empty()) read_row(line);
     }
+    if (input_.bad()) note("it cannot be read from here on");
     return std::move(read_);
   }
 

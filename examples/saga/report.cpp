@@ -164,7 +164,10 @@ nlohmann::ordered_json as_json(const Options& options, const Finished& finished)
   for (const OrderPtr& order : done) report["done"].push_back(order->id);
   report["undone"] = Json::array();
   for (const OrderPtr& order : undone) {
-    report["undone"].push_back({{"order", order->id}, {"reason", to_string(books.journal.entries[order->number].why)}});
+    const Journal::Entry& entry = books.journal.entries[order->number];
+    Json steps = Json::array();
+    for (const Step step : entry.taken) steps.push_back(to_string(step));
+    report["undone"].push_back({{"order", order->id}, {"reason", to_string(entry.why)}, {"steps", std::move(steps)}});
   }
   report["stock"] = {{"left", books.stock.units}, {"shipped", books.parcels.units}};
   report["money"] = {{"left", books.accounts.cents}, {"paid", books.accounts.taken}};

@@ -37,6 +37,20 @@ enum class Verdict : unsigned char {
   }
 }
 
+[[nodiscard]] constexpr const char* to_string(Step step) {
+  switch (step) {
+    case Step::Reserve: return "reserve";
+    case Step::Charge: return "charge";
+    case Step::Ship: return "ship";
+    case Step::Recall: return "recall";
+    case Step::Refund: return "refund";
+    case Step::Release: return "release";
+    case Step::Done: return "done";
+    case Step::Undone: return "undone";
+  }
+  return "unknown";
+}
+
 [[nodiscard]] constexpr const char* to_string(Verdict verdict) {
   switch (verdict) {
     case Verdict::Done: return "done";

@@ -46,6 +46,7 @@ struct Journal {
   struct Entry {
     Step step = Step::Reserve;
     Verdict why = Verdict::Done;  ///< what went wrong, if something did
+    std::vector<Step> taken;      ///< the steps that came to an end, in that order
   };
   std::vector<Entry> entries;  ///< one for each order
   std::size_t next = 0;        ///< the first order that was not begun

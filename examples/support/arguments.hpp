@@ -22,6 +22,12 @@ namespace examples {
   return CLI::Validator{check, fmt::format("[{} to {}]", low, high)};
 }
 
+/// Accepts any text but none: an empty one is a variable that was not set, seldom a wish.
+[[nodiscard]] inline CLI::Validator not_empty() {
+  return CLI::Validator{
+      [](std::string& text) { return text.empty() ? std::string{"\"\" is no value"} : std::string{}; }, ""};
+}
+
 /// Reads the command line. The code to exit with when that is all: 0 after --help, 1 after a mistake, which it has
 /// explained.
 [[nodiscard]] inline std::optional<int> parse(CLI::App& app, int argc, char** argv) {

@@ -4,6 +4,7 @@
 usage: check.py PROGRAM [--seed N] [--sanitized]     (--sanitized: smaller files, no limits on memory)
 """
 import argparse
+import contextlib
 import fcntl
 import json
 import os
@@ -125,6 +126,11 @@ class Totals(Tree):
                     self.assertGreater(not_empty // every, 0)
                     self.assert_crashes(run, not_empty // every)
                     self.assertEqual(run.report["crashes"]["retries"], not_empty // every)
+                    in_vain = run.report["crashes"]["bytes_in_vain"]  # each crash came when something was counted
+                    self.assertGreaterEqual(in_vain, not_empty // every)
+                    if every == 1:  # and that was the half
+                        sizes = [path.stat().st_size for path in files]
+                        self.assertTrue(sum(sizes) // 2 - len(sizes) <= in_vain <= sum(sizes) // 2 + 64 * 1024 * len(sizes), in_vain)
                     self.assertEqual(len(run.report["workers"]), workers)
                     self.assertEqual(sum(worker["jobs"] for worker in run.report["workers"]), len(files))
 
@@ -199,10 +205,57 @@ class BadInput(Tree):
         self.assertEqual(failure["attempts"], 4)
         self.assertIn(f"{tree}/poison: crashed its worker 4 times: injected in the middle of", run.err)
 
+    def test_a_file_that_changes_meanwhile_is_named(self):
+        log = self.top / "log"
+        with log.open("wb") as file:  # of holes; nobody counts so much while a test is held up
+            file.truncate(2**40)
+        with subprocess.Popen([ARGUMENTS.program, os.fspath(log)], stdout=subprocess.PIPE, text=True) as running:
+            opened = False
+            while not opened and running.poll() is None:
+                with contextlib.suppress(OSError):  # a descriptor that is closed meanwhile
+                    descriptors = pathlib.Path(f"/proc/{running.pid}/fd")
+                    opened = any(os.readlink(descriptor) == os.fspath(log) for descriptor in descriptors.iterdir())
+            os.truncate(log, 5)
+            out = running.stdout.read()
+        self.assertEqual(running.returncode, 0)
+        counted = re.search(rf"^{log}: changed while it was counted, from {2**40} bytes to 5: (\d+) were counted$", out, re.M)
+        self.assertTrue(counted, out)
+        self.assertIn(f"0 lines, 0 words, {counted[1]} bytes in 1 files", out)
+
+    def test_a_report_that_cannot_be_written_is_told(self):
+        pipe = self.top / "pipe"
+        os.mkfifo(pipe)
+        file = self.top / "file"
+        file.touch()
+        for report, said in (("/dev/full", "not written: No space left on device"), (pipe, "nobody reads from it")):
+            with self.subTest(report=report):
+                ran = subprocess.run([ARGUMENTS.program, file, "--json", report], capture_output=True, text=True, timeout=30)
+                self.assertEqual(ran.returncode, 1)
+                self.assertEqual(ran.stderr, f"worker_pool: --json {report}: {said}\n")
+
+    def test_a_report_goes_into_a_pipe_that_is_read(self):
+        ours, theirs = os.pipe()
+        ran = subprocess.run([ARGUMENTS.program, self.top, "--json", f"/dev/fd/{theirs}"], stdout=subprocess.PIPE, pass_fds=[theirs],
+                             timeout=30)
+        os.close(theirs)
+        with open(ours, "rb") as pipe:
+            self.assertEqual(json.load(pipe)["exit_code"], 0)
+        self.assertEqual(ran.returncode, 0)
+
+    def test_output_that_cannot_be_written_is_told(self):
+        (self.top / "file").touch()
+        for workers in ("1", "1024"):  # what is found at the end, and in the middle of the table
+            with self.subTest(workers=workers), open("/dev/full", "w") as full:
+                ran = subprocess.run([ARGUMENTS.program, self.top, "--workers", workers], stdout=full, stderr=subprocess.PIPE, text=True,
+                                     timeout=60)
+                self.assertEqual(ran.returncode, 1)
+                self.assertRegex(ran.stderr, "^worker_pool: .*: No space left on device\n$")
+
     def test_wrong_arguments_are_explained(self):
         cases = [([], "PATH"), (["--workers", "0"], "0"), (["--workers", "-1"], "-1"), (["--workers", "1025"], "1025"),
                  (["--workers", "two"], "two"), (["--crash-every", "0"], "0"), (["--crash-every", "-7"], "-7"),
-                 (["--crash-every", "1e3"], "1e3"), (["--crash-every", ""], "--crash-every"), (["--nonsense"], "--nonsense"),
+                 (["--crash-every", "1e3"], "1e3"), (["--crash-every", ""], "--crash-every"), (["--nonsense"], "--nonsense"), (["--json", ""], "--json"),
+                 (["--crash-on", ""], "--crash-on"), (["--crash-on", "no-such-name"], "no-such-name"), ([""], "PATH"),
                  (["--crash-every", "99999999999999999999"], "99999999999999999999"), (["--json", "/no/such/file"], "/no/such/file")]
         for arguments, named in cases:
             with self.subTest(arguments=arguments):

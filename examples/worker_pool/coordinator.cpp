@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -53,12 +54,13 @@ void Coordinator::handle(const Counted& counted) {
   Desk& desk = desks_[counted.worker];
   outcome_.totals += counted.counts;
   ++outcome_.files;
-  note(desk.job->path, counted.counts.bytes);
+  note(desk.job->path, counted);
   job_done(desk);
 }
 
 /// What is worth a word of its own.
-void Coordinator::note(const std::string& path, std::uint64_t bytes) {
+void Coordinator::note(const std::string& path, const Counted& counted) {
+  const std::uint64_t bytes = counted.counts.bytes;
   if (bytes == 0) {
     ++outcome_.empty;
     if (outcome_.empty_named.size() < kEmptyNamed) outcome_.empty_named.push_back(path);
@@ -66,6 +68,10 @@ void Coordinator::note(const std::string& path, std::uint64_t bytes) {
   if (bytes > outcome_.largest_bytes) {
     outcome_.largest = path;
     outcome_.largest_bytes = bytes;
+  }
+  if (counted.size_before != counted.size_after) {
+    outcome_.changed.push_back(
+        {.path = path, .size_before = counted.size_before, .size_after = counted.size_after, .counted = bytes});
   }
 }
 
@@ -95,7 +101,7 @@ void Coordinator::handle(const coppice::Down& down) {
   }
   Desk& desk = desks_[down.actor];
   desk.up = false;
-  desk.bytes = 0;
+  outcome_.in_vain += std::exchange(desk.bytes, 0);
   ++crashes_;
   if (!desk.job) return;
   Job job = *std::exchange(desk.job, std::nullopt);
@@ -139,6 +145,7 @@ void Coordinator::finish() {
   queue_.clear();
   std::ranges::sort(outcome_.failures, {}, &Failure::path);
   std::ranges::sort(outcome_.empty_named);
+  std::ranges::sort(outcome_.changed, {}, &Changed::path);
   for (const auto& [ref, desk] : desks_) {
     outcome_.workers.push_back({.name = desk.worker.path(), .jobs = desk.jobs});
   }

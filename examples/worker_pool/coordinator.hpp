@@ -44,7 +44,7 @@ class Coordinator : public coppice::Actor<Coordinator> {
   };
 
   [[nodiscard]] bool crashes(const Job& job);
-  void note(const std::string& path, std::uint64_t bytes);
+  void note(const std::string& path, const Counted& counted);
   void job_done(Desk& desk);
   void give_work();
   void finish_if_done();

@@ -12,8 +12,10 @@ std::atomic<int> seen{0};  // relaxed everywhere: the number is all there is to 
 sigset_t interrupts() noexcept {
   sigset_t set;
   sigemptyset(&set);
-  sigaddset(&set, SIGINT);
-  sigaddset(&set, SIGTERM);
+  for (const int signal : {SIGINT, SIGTERM}) {
+    struct sigaction action{};
+    if (sigaction(signal, nullptr, &action) == 0 && action.sa_handler != SIG_IGN) sigaddset(&set, signal);
+  }
   return set;
 }
 
@@ -25,6 +27,11 @@ void hold_interrupts() {
   pthread_sigmask(SIG_BLOCK, &held, nullptr);
 }
 
+void release_interrupts() noexcept {
+  const sigset_t held = interrupts();
+  pthread_sigmask(SIG_UNBLOCK, &held, nullptr);
+}
+
 int interrupting_signal() noexcept {
   if (const int signal = seen.load(std::memory_order_relaxed); signal != 0) return signal;
   const sigset_t held = interrupts();
@@ -32,6 +39,6 @@ int interrupting_signal() noexcept {
   const int signal = sigtimedwait(&held, nullptr, &at_once);
   if (signal <= 0) return 0;
   seen.store(signal, std::memory_order_relaxed);
-  pthread_sigmask(SIG_UNBLOCK, &held, nullptr);
+  release_interrupts();
   return signal;
 }

@@ -1,12 +1,11 @@
 // A pool of workers that crash: counts lines, words and bytes of every file below some paths.
 //
 // It shows   work shared out by a coordinator to supervised workers. With --crash-every K each K-th file crashes its
-// worker when
-//            half of it is counted: the half dies with the worker, the supervisor starts the worker again, the file is
-//            counted again, and the totals are those of `LC_ALL=C wc`.
+//            worker when half of it is counted: the half dies with the worker, the supervisor starts the worker again,
+//            the file is counted again, and the totals are those of `LC_ALL=C wc`.
 // It prints  a progress bar while stderr is a terminal; what could not be counted, a line each; a table of jobs,
-// crashes and
-//            restarts; the totals. --json writes the same to a file. Exit codes: see report.hpp.
+//            crashes and restarts; the totals; files that are empty or changed meanwhile. --json writes the same to a
+//            file. Exit codes: see report.hpp.
 // Read       ../let_it_crash before; then worker.cpp, coordinator.cpp, this file; ../saga after.
 
 #include <algorithm>
@@ -17,6 +16,7 @@
 #include <coppice/coppice.hpp>
 
 #include "../support/arguments.hpp"
+#include "../support/checked_output.hpp"
 #include "../support/crash_counter.hpp"
 #include "coordinator.hpp"
 #include "display.hpp"
@@ -33,14 +33,17 @@ using System = coppice::BasicActorSystem<examples::CrashCounter>;
 std::optional<int> read_arguments(Options& options, int argc, char** argv) {
   CLI::App app{
       "Counts lines, words and bytes of every file below the paths, as `LC_ALL=C wc` does, with a supervised pool."};
-  app.add_option("PATH", options.paths, "Files and directories; symbolic links are followed")->required();
+  app.add_option("PATH", options.paths, "Files and directories; symbolic links are followed")
+      ->check(examples::not_empty())
+      ->required();
   app.add_option("--workers", options.workers, "How many workers")
       ->check(examples::whole_number(1, 1'024))
       ->capture_default_str();
   app.add_option("--crash-every", options.crash_every, "Crash the worker in the middle of every so-manieth file")
       ->check(examples::whole_number(1, std::numeric_limits<std::int64_t>::max()));
-  app.add_option("--crash-on", options.poison, "Crash at every attempt at a file whose path contains this text");
-  app.add_option("--json", options.json, "Write the report to this file, too");
+  app.add_option("--crash-on", options.poison, "Crash at every attempt at a file whose path contains this text")
+      ->check(examples::not_empty());
+  app.add_option("--json", options.json, "Write the report to this file, too")->check(examples::not_empty());
   return examples::parse(app, argc, argv);
 }
 
@@ -73,9 +76,15 @@ int run(const Options& options) {
     fmt::print(stderr, "worker_pool: interrupted while looking for files; nothing was counted\n");
     return 128 + interrupting_signal();
   }
-  const examples::ReportFile report{options.json};  // after the search, which may pass by its place
+  const auto poisoned = [&](const Job& job) { return job.path.find(options.poison) != std::string::npos; };
+  if (!options.poison.empty() && std::ranges::none_of(found.jobs, poisoned)) {
+    fmt::print(stderr, "worker_pool: --crash-on {}: no file has that in its path\n",
+               examples::printable(options.poison));
+    return 1;
+  }
+  examples::ReportFile report{options.json};  // after the search, which may pass by its place
   if (!report.problem().empty()) {
-    fmt::print(stderr, "worker_pool: --json {}: {}\n", report.path(), report.problem());
+    fmt::print(stderr, "worker_pool: --json {}: {}\n", examples::printable(report.path()), report.problem());
     return 1;
   }
 
@@ -83,9 +92,11 @@ int run(const Options& options) {
   Finished finished{.outcome = count(system, options, std::move(found)), .crashes = system.monitor()};
   finished.in_order = system.shutdown({.within = 5s}).complete && system.ledger().balances();
   finished.signal = interrupting_signal();
+  release_interrupts();
+  const std::string problem = report.write(as_json(options, finished));
   print(finished);
-  if (!report.write(as_json(options, finished))) {
-    fmt::print(stderr, "worker_pool: --json {}: not written\n", report.path());
+  if (!problem.empty()) {
+    fmt::print(stderr, "worker_pool: --json {}: not written: {}\n", examples::printable(report.path()), problem);
     return 1;
   }
   return exit_code(finished);
@@ -97,5 +108,5 @@ int main(int argc, char** argv) {
   Options options;
   if (const auto code = read_arguments(options, argc, argv)) return *code;
   hold_interrupts();
-  return run(options);
+  return examples::with_checked_output("worker_pool", [&] { return run(options); });
 }

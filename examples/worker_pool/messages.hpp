@@ -32,6 +32,8 @@ struct Read {
 struct Counted {
   WorkerRef worker;
   Counts counts;
+  std::uint64_t size_before;  ///< the file's, when it was opened
+  std::uint64_t size_after;   ///< and when it was read
 };
 /// From a worker: its file cannot be read, and it has nothing to do.
 struct Unreadable {
@@ -69,6 +71,14 @@ struct WorkerShare {
 /// Empty files that are named one by one; of the others the report says how many there are.
 inline constexpr std::size_t kEmptyNamed = 10;
 
+/// A file that was written to while it was counted.
+struct Changed {
+  std::string path;
+  std::uint64_t size_before = 0;
+  std::uint64_t size_after = 0;
+  std::uint64_t counted = 0;
+};
+
 /// What came out.
 struct Outcome {
   Counts totals = {};
@@ -76,8 +86,10 @@ struct Outcome {
   std::uint64_t found = 0;  ///< to count
   std::uint64_t retries = 0;
   std::uint64_t injected = 0;  ///< crashes that workers were told to have, and had
+  std::uint64_t in_vain = 0;   ///< bytes that workers had counted of files when they crashed
   std::uint64_t empty = 0;     ///< files without a byte
   std::vector<std::string> empty_named = {};
+  std::vector<Changed> changed = {};
   std::string largest = {};
   std::uint64_t largest_bytes = 0;
   std::vector<WorkerShare> workers = {};

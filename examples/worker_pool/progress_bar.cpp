@@ -33,8 +33,9 @@ std::string progress_line(const Progress& progress, std::size_t columns) {
   constexpr std::size_t kLongestBar = 60;
   if (columns < 2) return {};
   const double share = share_done(progress);
-  std::string text = fmt::format("{:3.0f}%  {}/{} files, {} crashes", 100 * share, progress.files, progress.files_all,
-                                 progress.crashes);
+  // Rounded down: 100% is said when it is true.
+  std::string text = fmt::format("{:3}%  {}/{} files, {} crashes", static_cast<int>(100 * share), progress.files,
+                                 progress.files_all, progress.crashes);
   if (text.size() + kShortestBar + 4 >= columns) return text.substr(0, columns - 1);
   const std::size_t bar = std::min(kLongestBar, columns - text.size() - 4);
   const auto full = static_cast<std::size_t>(share * static_cast<double>(bar));

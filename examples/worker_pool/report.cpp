@@ -53,7 +53,12 @@ void print_totals(const Outcome& outcome) {
   if (outcome.empty > outcome.empty_named.size()) {
     fmt::print("{} more are empty\n", outcome.empty - outcome.empty_named.size());
   }
-  fmt::print("{} crashes injected, {} jobs tried again\n", outcome.injected, outcome.retries);
+  for (const Changed& changed : outcome.changed) {
+    fmt::print("{}: changed while it was counted, from {} bytes to {}: {} were counted\n", printable(changed.path),
+               changed.size_before, changed.size_after, changed.counted);
+  }
+  fmt::print("{} crashes injected, {} jobs tried again, {} bytes counted in vain\n", outcome.injected, outcome.retries,
+             outcome.in_vain);
 }
 
 void print_what_is_wrong(const Finished& finished) {
@@ -108,12 +113,20 @@ nlohmann::ordered_json as_json(const Options& options, const Finished& finished)
   report["crashes"] = {{"injected", outcome.injected},
                        {"crashes", all.crashes},
                        {"restarts", all.restarts},
-                       {"retries", outcome.retries}};
+                       {"retries", outcome.retries},
+                       {"bytes_in_vain", outcome.in_vain}};
   report["workers"] = Json::array();
   for (const WorkerShare& worker : by_name(outcome.workers)) {
     const Tally tally = finished.crashes.of(worker.name);
     report["workers"].push_back(
         {{"id", worker.name}, {"jobs", worker.jobs}, {"crashes", tally.crashes}, {"restarts", tally.restarts}});
+  }
+  report["changed"] = Json::array();
+  for (const Changed& changed : outcome.changed) {
+    report["changed"].push_back({{"path", changed.path},
+                                 {"size_before", changed.size_before},
+                                 {"size_after", changed.size_after},
+                                 {"counted", changed.counted}});
   }
   report["failures"] = Json::array();
   for (const Failure& failure : outcome.failures) {

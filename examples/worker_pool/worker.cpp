@@ -44,6 +44,7 @@ bool Worker::open() {
     give_up("is no longer a file");
     return false;
   }
+  size_ = static_cast<std::uint64_t>(status.st_size);
   buffer_.resize(kPieceBytes);
   return true;
 }
@@ -73,8 +74,11 @@ void Worker::read_piece() {
 }
 
 void Worker::finish() {
+  struct stat status{};
+  const bool known = ::fstat(file_, &status) == 0;
   close();
-  coordinator_.send(Counted{self(), counter_.counts()});
+  coordinator_.send(
+      Counted{self(), counter_.counts(), size_, known ? static_cast<std::uint64_t>(status.st_size) : size_});
 }
 
 void Worker::give_up(std::string reason) {

@@ -29,6 +29,7 @@ class Worker : public coppice::Actor<Worker> {
   CoordinatorRef coordinator_;
   Count work_;
   int file_ = -1;
+  std::uint64_t size_ = 0;  // of the file, when it was opened
   WordCounter counter_;
   std::vector<char> buffer_;
 };
