@@ -130,7 +130,7 @@ bool Cell::is_ending() const noexcept {
   return has_ended() || (extras != nullptr && extras->ending);
 }
 
-void Cell::yield_back() noexcept { scheduler_->submit_back(*this); }
+void Cell::yield_back() noexcept { scheduler_->yield(*this); }
 
 Cell::Next Cell::rest() noexcept {
   for (int tries = 0;; ++tries) {

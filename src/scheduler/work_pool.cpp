@@ -355,6 +355,20 @@ void WorkPool::submit_back(Runnable& runnable) noexcept {
   push_from_worker(*worker, runnable);
 }
 
+void WorkPool::yield(Runnable& runnable) noexcept {
+  WorkerSlot* const worker = this_thread.worker;
+  if (worker == nullptr || worker->scheduler != this) return submit(runnable);
+  Worker& me = static_cast<Worker&>(*worker);
+  if (Runnable* const waiting = from_injector()) push_to_ring(me, *waiting);
+  // Nobody else waits, so it goes on here: in the ring it would only draw another worker from its sleep, and the actor
+  // and all that it has in this cache after it.
+  if (me.next == nullptr && me.ring.is_empty()) {
+    me.next = &runnable;
+    return;
+  }
+  push_from_worker(me, runnable);
+}
+
 void WorkPool::arm(Timer& timer, TimePoint deadline) noexcept {
   WorkerSlot* const slot = this_thread.worker;
   if (slot != nullptr && slot->scheduler == this) {

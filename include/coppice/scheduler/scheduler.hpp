@@ -30,8 +30,11 @@ class Scheduler {
 
   /// Runs it soon.
   virtual void submit(Runnable& runnable) noexcept = 0;
-  /// Runs it after what waits already: an activation that used up its share, or waits for another thread's next step.
+  /// Runs it after what waits already.
   virtual void submit_back(Runnable& runnable) noexcept = 0;
+  /// The same for a runnable that gives up its own turn: it used up its share, or waits for another thread's next step.
+  /// The last thing of an activation.
+  virtual void yield(Runnable& runnable) noexcept { submit_back(runnable); }
   /// Arms an idle or fired timer; takes one count of it.
   virtual void arm(Timer& timer, TimePoint deadline) noexcept = 0;
   /// True: it will not fire. False: it has fired, or was never armed.
