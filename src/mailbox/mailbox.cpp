@@ -19,12 +19,12 @@ Signal* oldest_first(Signal* newest) noexcept {
 }  // namespace
 
 Pushed MailboxRef::push_signal(Signal& signal) noexcept {
-  Signal* top = in_.signals.load(kRelaxed);
+  Signal* top = lane_.signals.load(kRelaxed);
   do {
     if (top == &ended_marker) return Pushed::Refused;
     signal.next_signal = top;
     // release: partner of the acquire in take_signals(). Nothing behind `top` is read, so a reused address is harmless.
-  } while (!in_.signals.compare_exchange_weak(top, &signal, kRelease, kRelaxed));
+  } while (!lane_.signals.compare_exchange_weak(top, &signal, kRelease, kRelaxed));
   // From here `signal` may be gone: the owner can have taken it. Mark the word, so that the owner cannot rest over it.
   std::uintptr_t seen = in_.head.load(kRelaxed);
   // acq_rel: as in push(). A held mailbox wakes for signals; its hold stays until the owner ends it.
@@ -36,7 +36,7 @@ Pushed MailboxRef::push_signal(Signal& signal) noexcept {
 Signal* MailboxRef::take_signals() noexcept {
   // The mark first, the lane second: a signal that arrives between leaves a mark too many, never one too few.
   in_.head.fetch_and(~kSignals, kAcqRel);
-  return oldest_first(in_.signals.exchange(nullptr, kAcquire));  // partner: the release in push_signal()
+  return oldest_first(lane_.signals.exchange(nullptr, kAcquire));  // partner: the release in push_signal()
 }
 
 Rest MailboxRef::try_rest(bool held, Link*& freed) noexcept {
@@ -70,10 +70,10 @@ Rest MailboxRef::try_rest(bool held, Link*& freed) noexcept {
 
 bool MailboxRef::end() noexcept {
   Signal* none = nullptr;
-  return in_.signals.compare_exchange_strong(none, &ended_marker, kAcqRel, kRelaxed);
+  return lane_.signals.compare_exchange_strong(none, &ended_marker, kAcqRel, kRelaxed);
 }
 
-Signal* MailboxRef::end_now() noexcept { return oldest_first(in_.signals.exchange(&ended_marker, kAcqRel)); }
+Signal* MailboxRef::end_now() noexcept { return oldest_first(lane_.signals.exchange(&ended_marker, kAcqRel)); }
 
 Link* MailboxRef::strip() noexcept {
   Link* const last = out_.tail.load(kRelaxed);

@@ -31,14 +31,18 @@ enum class [[nodiscard]] Rest : unsigned char {
   InFlight,  // a sender stands between its exchange and its link: come back in a moment
 };
 
-/// What senders write, and what they read of a mailbox.
+/// What senders write for each message. A host keeps it a cache line away from the lane and the outlet: where they
+/// shared a line, each push and each take would fetch it from the other's processor.
 struct MailboxInlet {
-  Atomic<std::uintptr_t> head{0};    // the link pushed last | marks
+  Atomic<std::uintptr_t> head{0};  // the link pushed last | marks
+};
+
+/// The signals that wait. Seldom written, but the owner looks before each message.
+struct MailboxLane {
   Atomic<Signal*> signals{nullptr};  // newest first; a marker when nobody will look again
 };
 
-/// What the owner writes for each message. A host keeps it a cache line away from the inlet: where both shared a line,
-/// each push and each take would fetch it from the other's processor.
+/// What the owner writes for each message.
 struct MailboxOutlet {
   alignas(16) Link stub;        // stands in for "the link taken last" while idle, so that an idle actor keeps no block
   Atomic<Link*> tail{nullptr};  // the link taken last; written by the owner only
@@ -66,7 +70,8 @@ struct MailboxOutlet {
 /// [M3] Closing is one step on the word that pushes change: after it no push is accepted, before it none is lost.
 class MailboxRef {
  public:
-  MailboxRef(MailboxInlet& inlet, MailboxOutlet& outlet) noexcept : in_{inlet}, out_{outlet} {}
+  MailboxRef(MailboxInlet& inlet, MailboxLane& lane, MailboxOutlet& outlet) noexcept
+      : in_{inlet}, lane_{lane}, out_{outlet} {}
 
   /// Once, before anything else. Busy: whoever makes it submits the owner.
   void open(bool busy) noexcept {
@@ -117,7 +122,7 @@ class MailboxRef {
   }
 
   /// Whether signals wait. Owner; cheap enough to ask before each message.
-  [[nodiscard]] bool has_signals() const noexcept { return in_.signals.load(kAcquire) != nullptr; }
+  [[nodiscard]] bool has_signals() const noexcept { return lane_.signals.load(kAcquire) != nullptr; }
   /// All waiting signals, oldest first. Owner.
   [[nodiscard]] Signal* take_signals() noexcept;
 
@@ -178,22 +183,24 @@ class MailboxRef {
   [[nodiscard]] static Link* to_link(std::uintptr_t word) noexcept { return reinterpret_cast<Link*>(word & ~kMarks); }
 
   MailboxInlet& in_;
+  MailboxLane& lane_;
   MailboxOutlet& out_;
 };
 
-/// A mailbox with both ends side by side, for hosts that do not mind.
-class Mailbox : private MailboxInlet, private MailboxOutlet, public MailboxRef {
+/// A mailbox with its parts side by side, for hosts that do not mind.
+class Mailbox : private MailboxInlet, private MailboxLane, private MailboxOutlet, public MailboxRef {
  public:
-  Mailbox() noexcept : MailboxRef{static_cast<MailboxInlet&>(*this), static_cast<MailboxOutlet&>(*this)} {
-    open(false);
-  }
+  Mailbox() noexcept : MailboxRef{inlet(), lane(), outlet()} { open(false); }
   /// Made busy: whoever made it submits the owner.
   struct Busy {};
-  explicit Mailbox(Busy) noexcept : MailboxRef{static_cast<MailboxInlet&>(*this), static_cast<MailboxOutlet&>(*this)} {
-    open(true);
-  }
+  explicit Mailbox(Busy) noexcept : MailboxRef{inlet(), lane(), outlet()} { open(true); }
   Mailbox(const Mailbox&) = delete;
   Mailbox& operator=(const Mailbox&) = delete;
+
+ private:
+  [[nodiscard]] MailboxInlet& inlet() noexcept { return *this; }
+  [[nodiscard]] MailboxLane& lane() noexcept { return *this; }
+  [[nodiscard]] MailboxOutlet& outlet() noexcept { return *this; }
 };
 
 }  // namespace coppice::detail
