@@ -121,7 +121,7 @@ bool WorkPool::stop(TimePoint deadline) noexcept {
 void WorkPool::thread_main(Worker& me) noexcept {
   this_thread = ThreadContext{};
   this_thread.worker = &me;
-  this_thread.runtime = runtime();
+  this_thread.ledger_id = options_.ledger_id;
   this_thread.ledger = &me.ledger;
   free_block(allocate_block(1), 1);  // meets the pool now, so that no message pays for the thread's first time
   loop(me);

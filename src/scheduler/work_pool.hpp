@@ -22,6 +22,7 @@ struct WorkPoolOptions {
   Duration spin{};                 // how long a worker without work looks for some before it parks; zero: not at all
   bool always_spin = false;        // never park
   std::optional<unsigned> pin_to;  // the first worker's processor, the next one's is one more
+  std::uint64_t ledger_id = 0;     // the runtime's
   void (*hold)(Runtime*) noexcept = nullptr;    // adds a count of the runtime, which this part knows by name only
   void (*let_go)(Runtime*) noexcept = nullptr;  // drops it; the pool may be gone afterwards
 };

@@ -63,6 +63,7 @@ void SystemCore::fail_start(std::string text) {
 
 std::unique_ptr<WorkPool> SystemCore::make_pool(const WorkPoolOptions& options) {
   WorkPoolOptions complete = options;
+  complete.ledger_id = ledger_id;
   complete.hold = [](Runtime* runtime) noexcept { runtime->add_ref(); };
   complete.let_go = [](Runtime* runtime) noexcept { runtime->release(); };
   return std::make_unique<WorkPool>(*this, *clock, complete);
@@ -100,7 +101,7 @@ void SystemCore::emit(EventKind kind, std::string_view text) noexcept {
 // ---- the ledger ----
 
 std::uint64_t SystemCore::total(Count what) const noexcept {
-  std::uint64_t sum = total_shared(what);
+  std::uint64_t sum = total_outside(what);
   const Lock lock{mutex_};
   for (const WorkPool* pool : pools_) sum += pool->total(what);
   return sum;

@@ -53,14 +53,16 @@ struct WorkerSlot {
 
 /// What a thread knows about itself. Zero on threads that are not a runtime's.
 struct ThreadContext {
-  WorkerSlot* worker;  // this thread runs a pool's queue
-  Runtime* runtime;    // whose ledger shard this thread owns
+  WorkerSlot* worker;       // this thread runs a pool's queue
+  std::uint64_t ledger_id;  // of which runtime it has a ledger shard to itself; 0: of none
   LedgerShard* ledger;
   Cell* cell;                  // whose activation runs here
   Construction* construction;  // the actor that is being constructed here
   TimePoint now;               // of the turn, when now_known
   bool now_known;
-  unsigned shard;  // which of the shared parts of a ledger it uses; 0: not numbered yet
+  unsigned shard;              // which of the shared parts of a ledger it uses; 0: not numbered yet
+  unsigned counted_elsewhere;  // how often it has counted in a shared part since it last tried to lease one
+  bool is_ending;              // it leases no more
 };
 extern constinit thread_local ThreadContext this_thread;
 /// Gives the calling thread its number, from 1.
