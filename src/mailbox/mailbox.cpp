@@ -34,9 +34,21 @@ Pushed MailboxRef::push_signal(Signal& signal) noexcept {
 }
 
 Signal* MailboxRef::take_signals() noexcept {
+  if (!has_signals()) return nullptr;  // a mark that is too many goes when the owner wants to rest
   // The mark first, the lane second: a signal that arrives between leaves a mark too many, never one too few.
   in_.head.fetch_and(~kSignals, kAcqRel);
   return oldest_first(lane_.signals.exchange(nullptr, kAcquire));  // partner: the release in push_signal()
+}
+
+/// A signal may have been taken between its two steps: then its mark came after it, and must go or the owner would never
+/// rest.
+bool MailboxRef::is_mark_alone() noexcept {
+  if (has_signals()) return false;
+  // The mark first, the lane second, as in take_signals(): whose mark goes here has its signal in the lane for us to see.
+  in_.head.fetch_and(~kSignals, kAcqRel);
+  if (!has_signals()) return true;
+  in_.head.fetch_or(kSignals, kAcqRel);
+  return false;
 }
 
 Rest MailboxRef::try_rest(bool held, Link*& freed) noexcept {
@@ -44,7 +56,11 @@ Rest MailboxRef::try_rest(bool held, Link*& freed) noexcept {
   std::uintptr_t seen = in_.head.load(kRelaxed);
   Link* const last = out_.tail.load(kRelaxed);
   for (;;) {
-    if ((seen & kSignals) != 0) return Rest::Signals;
+    if ((seen & kSignals) != 0) {
+      if (!is_mark_alone()) return Rest::Signals;
+      seen = in_.head.load(kRelaxed);
+      continue;
+    }
     std::uintptr_t resting = 0;
     if (held) {
       resting = seen | kIdle | kHeld;
