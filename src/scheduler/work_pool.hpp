@@ -67,7 +67,8 @@ class WorkPool final : public Scheduler {
   [[nodiscard]] Runnable* find_work(Worker& me) noexcept;
   [[nodiscard]] Runnable* steal(Worker& me) noexcept;
   [[nodiscard]] Runnable* search(Worker& me) noexcept;
-  [[nodiscard]] Runnable* from_injector() noexcept;
+  [[nodiscard]] Runnable* from_injector(Worker& me) noexcept;
+  [[nodiscard]] Runnable* some_from_injector(Worker& me) noexcept;
   void look_around(Worker& me) noexcept;
   void run_timers(Worker& me) noexcept;
   void help_overdue(const Worker& me) noexcept;

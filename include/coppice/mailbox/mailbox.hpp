@@ -149,11 +149,15 @@ class MailboxRef {
 
   /// Refuses every later push. What was accepted can still be taken; try_rest answers InFlight until all of it is
   /// linked. Owner.
-  void close() noexcept { in_.head.fetch_or(kClosed, kAcqRel); }
+  void close() noexcept {
+    if ((in_.head.load(kRelaxed) & kClosed) == 0) in_.head.fetch_or(kClosed, kAcqRel);  // only an owner sets this mark
+  }
   /// Accepts again. Owner.
   void reopen() noexcept { in_.head.fetch_and(~kClosed, kAcqRel); }
   /// Ends the hold that the last rest began. Owner.
-  void release_hold() noexcept { in_.head.fetch_and(~kHeld, kAcqRel); }
+  void release_hold() noexcept {
+    if ((in_.head.load(kRelaxed) & kHeld) != 0) in_.head.fetch_and(~kHeld, kAcqRel);  // only an owner sets this mark
+  }
   /// Closes the signals' lane as well, if it is empty; false when a signal came first. Owner, after close().
   [[nodiscard]] bool end() noexcept;
   /// Closes the signals' lane and takes what waits there, oldest first, in one step: at no moment does the lane look
