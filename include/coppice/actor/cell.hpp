@@ -340,7 +340,7 @@ void Cell::run_with(Runnable& runnable) noexcept {
       if (!cell.held_ && !cell.draining_) [[likely]] {
         if (Link* freed = nullptr; cell.mailbox().rest_quickly(freed)) {
           // From here the cell may run elsewhere, or be gone.
-          if (freed != nullptr) free_block(freed, static_cast<Envelope*>(freed)->ops->bytes);
+          free_block(freed, static_cast<Envelope*>(freed)->ops->bytes);
           return;
         }
       }

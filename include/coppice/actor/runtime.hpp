@@ -45,8 +45,9 @@ class Runtime : public RunTable {
   }
   void count_handled() noexcept {
     if (this_thread.ledger_id == ledger_id) [[likely]] {
-      this_thread.ledger->add_owned(Count::Taken);
-      this_thread.ledger->add_owned(Count::Handled);
+      LedgerShard& ledger = *this_thread.ledger;
+      ledger.add_owned(Count::Taken);
+      ledger.add_owned(Count::Handled);
     } else {
       count_from_outside(Count::Taken, 1);
       count_from_outside(Count::Handled, 1);

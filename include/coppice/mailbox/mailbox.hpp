@@ -130,17 +130,18 @@ class MailboxRef {
   /// to free. While held, messages may wait. Owner.
   Rest try_rest(bool held, Link*& freed) noexcept;
 
-  /// try_rest() for the common case, in a few instructions: not held, no marks, nothing arrived. False: nothing has
-  /// changed, ask try_rest(). Owner.
+  /// try_rest() for the common case, in a few instructions: not held, no marks, something was taken and nothing has
+  /// arrived since. False: nothing has changed, ask try_rest(). Owner.
   [[nodiscard]] bool rest_quickly(Link*& freed) noexcept {
     Link* const last = out_.tail.load(kRelaxed);
-    freed = last == &out_.stub ? nullptr : last;
-    if (freed != nullptr) {
-      out_.stub.next.store(nullptr, kRelaxed);
-      out_.tail.store(&out_.stub, kRelease);
+    if (last == &out_.stub) [[unlikely]] {
+      return false;
     }
+    out_.stub.next.store(nullptr, kRelaxed);
+    out_.tail.store(&out_.stub, kRelease);
     std::uintptr_t unmarked = to_word(last);
     if (in_.head.compare_exchange_strong(unmarked, to_word(&out_.stub) | kIdle, kAcqRel, kRelaxed)) [[likely]] {
+      freed = last;
       return true;
     }
     out_.tail.store(last, kRelease);
