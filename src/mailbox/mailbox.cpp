@@ -40,11 +40,12 @@ Signal* MailboxRef::take_signals() noexcept {
   return oldest_first(lane_.signals.exchange(nullptr, kAcquire));  // partner: the release in push_signal()
 }
 
-/// A signal may have been taken between its two steps: then its mark came after it, and must go or the owner would never
-/// rest.
+/// A signal may have been taken between its two steps: then its mark came after it, and must go or the owner would
+/// never rest.
 bool MailboxRef::is_mark_alone() noexcept {
   if (has_signals()) return false;
-  // The mark first, the lane second, as in take_signals(): whose mark goes here has its signal in the lane for us to see.
+  // The mark first, the lane second, as in take_signals(): whose mark goes here has its signal in the lane for us to
+  // see.
   in_.head.fetch_and(~kSignals, kAcqRel);
   if (!has_signals()) return true;
   in_.head.fetch_or(kSignals, kAcqRel);

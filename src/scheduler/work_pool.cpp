@@ -21,14 +21,16 @@ constexpr unsigned kLookAroundEvery =
 constexpr unsigned kTimersEvery = 16;
 constexpr Duration kOverdue = std::chrono::milliseconds{1};  // from then on others fire a worker's timers
 constexpr Duration kLookAfterBusy =
-    std::chrono::milliseconds{5};      // how long an idle worker sleeps while another is busy
+    std::chrono::milliseconds{5};           // how long an idle worker sleeps while another is busy
 constexpr std::size_t kInjectorBatch = 16;  // what an idle worker takes at once
-constexpr unsigned kSlotRunsMax = 64;  // a conversation in the slot may not starve the ring
+constexpr unsigned kSlotRunsMax = 64;       // a conversation in the slot may not starve the ring
 
 }  // namespace
 
 struct alignas(kCacheLine) WorkPool::Worker : WorkerSlot {
-  Worker(WorkPool& p, unsigned i, TimePoint now) noexcept : pool{p}, index{i}, injector_token{p.injector_}, wheel{now} { scheduler = &p; }
+  Worker(WorkPool& p, unsigned i, TimePoint now) noexcept : pool{p}, index{i}, injector_token{p.injector_}, wheel{now} {
+    scheduler = &p;
+  }
 
   WorkPool& pool;
   unsigned index;
