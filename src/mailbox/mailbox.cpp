@@ -41,8 +41,8 @@ Signal* MailboxRef::take_signals() noexcept {
 }
 
 /// A signal may have been taken between its two steps: then its mark came after it, and must go or the owner would
-/// never rest.
-bool MailboxRef::is_mark_alone() noexcept {
+/// never rest. False: the mark stays, a signal waits.
+bool MailboxRef::drop_stray_mark() noexcept {
   if (has_signals()) return false;
   // The mark first, the lane second, as in take_signals(): whose mark goes here has its signal in the lane for us to
   // see.
@@ -58,7 +58,7 @@ Rest MailboxRef::try_rest(bool held, Link*& freed) noexcept {
   Link* const last = out_.tail.load(kRelaxed);
   for (;;) {
     if ((seen & kSignals) != 0) {
-      if (!is_mark_alone()) return Rest::Signals;
+      if (!drop_stray_mark()) return Rest::Signals;
       seen = in_.head.load(kRelaxed);
       continue;
     }

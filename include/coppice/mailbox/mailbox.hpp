@@ -182,7 +182,7 @@ class MailboxRef {
   static constexpr std::uintptr_t kClosed = 8;
   static constexpr std::uintptr_t kMarks = 15;
 
-  [[nodiscard]] bool is_mark_alone() noexcept;
+  [[nodiscard]] bool drop_stray_mark() noexcept;
   [[nodiscard]] static std::uintptr_t to_word(const Link* link) noexcept {
     return reinterpret_cast<std::uintptr_t>(link);
   }
