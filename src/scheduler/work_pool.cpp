@@ -263,7 +263,8 @@ Runnable* WorkPool::search(Worker& me) noexcept {
 }
 
 /// A worker that found something is no longer searching; the last one wakes another, since where one thing was there
-/// may be more.
+/// may be more. Even if there is not: the other one may have parked while nobody was busy, and must now look after the
+/// timers of one that may not come back from a handler.
 void WorkPool::found_work(Worker& me) noexcept {
   if (!me.is_searching) return;
   me.is_searching = false;
