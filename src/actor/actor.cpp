@@ -35,7 +35,7 @@ namespace {
 /// The runtime of the place that was never there. Counts nothing: what is sent to no place was sent by no system.
 class NullRuntime final : public Runtime {
  public:
-  NullRuntime() noexcept { clock = &steady_; }
+  NullRuntime() { clock = &steady_; }
   void dead_letter(Cell&, const Envelope&, DeadReason) noexcept override {}
   void place_ended(Cell&, const ExitReason&) noexcept override {}
   void release_name(Cell&) noexcept override {}

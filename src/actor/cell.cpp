@@ -14,9 +14,12 @@ Factory::~Factory() = default;
 
 Cell::Cell(Runtime& runtime, Scheduler& scheduler, const ActorOps& ops, Factory* factory, Cell* parent) noexcept
     : Runnable{runtime}, scheduler_{&scheduler}, ops_{&ops}, parent_{parent}, factory_{factory}, id_{runtime.new_id()} {
-  COPPICE_ASSERT(
-      reinterpret_cast<std::byte*>(&outlet_) - reinterpret_cast<std::byte*>(&bound_ + 1) >= std::ptrdiff_t{kCacheLine},
-      "senders and owner must not share a cache line");
+  const auto apart = [](const void* end, const void* begin) {
+    return static_cast<const std::byte*>(begin) - static_cast<const std::byte*>(end) >= std::ptrdiff_t{kCacheLine};
+  };
+  COPPICE_ASSERT(apart(&inlet_ + 1, &lane_) && apart(&bound_ + 1, &outlet_),
+                 "senders and owner must not share a cache line");
+  static_cast<void>(apart);
   mailbox().open(true);
   runtime.add_ref();
   refs_.add();  // the place's own
@@ -111,7 +114,10 @@ void Cell::continue_from(Cell& killed) {
 void Cell::set_start_ticket(IntrusivePtr<Ticket> ticket) { extras().start_ticket = std::move(ticket); }
 
 void Cell::set_mailbox(const MailboxOptions& options) {
-  if (const Bounded* const bounded = options.bounded()) bound_ = new Bound{bounded->capacity, bounded->overflow};
+  if (const Bounded* const bounded = options.bounded()) {
+    bound_ = new Bound{bounded->capacity, bounded->overflow};
+    is_bounded_ = true;
+  }
 }
 
 void Cell::signal(CellSignal* signal) noexcept {
@@ -131,7 +137,7 @@ bool Cell::is_ending() const noexcept {
   return has_ended() || (extras != nullptr && extras->ending);
 }
 
-void Cell::yield_back() noexcept { scheduler_->submit_back(*this); }
+void Cell::yield_back() noexcept { scheduler_->yield(*this); }
 
 Cell::Next Cell::rest() noexcept {
   for (int tries = 0;; ++tries) {

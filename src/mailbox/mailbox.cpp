@@ -19,12 +19,12 @@ Signal* oldest_first(Signal* newest) noexcept {
 }  // namespace
 
 Pushed MailboxRef::push_signal(Signal& signal) noexcept {
-  Signal* top = in_.signals.load(kRelaxed);
+  Signal* top = lane_.signals.load(kRelaxed);
   do {
     if (top == &ended_marker) return Pushed::Refused;
     signal.next_signal = top;
     // release: partner of the acquire in take_signals(). Nothing behind `top` is read, so a reused address is harmless.
-  } while (!in_.signals.compare_exchange_weak(top, &signal, kRelease, kRelaxed));
+  } while (!lane_.signals.compare_exchange_weak(top, &signal, kRelease, kRelaxed));
   // From here `signal` may be gone: the owner can have taken it. Mark the word, so that the owner cannot rest over it.
   std::uintptr_t seen = in_.head.load(kRelaxed);
   // acq_rel: as in push(). A held mailbox wakes for signals; its hold stays until the owner ends it.
@@ -34,9 +34,22 @@ Pushed MailboxRef::push_signal(Signal& signal) noexcept {
 }
 
 Signal* MailboxRef::take_signals() noexcept {
+  if (!has_signals()) return nullptr;  // a mark that is too many goes when the owner wants to rest
   // The mark first, the lane second: a signal that arrives between leaves a mark too many, never one too few.
   in_.head.fetch_and(~kSignals, kAcqRel);
-  return oldest_first(in_.signals.exchange(nullptr, kAcquire));  // partner: the release in push_signal()
+  return oldest_first(lane_.signals.exchange(nullptr, kAcquire));  // partner: the release in push_signal()
+}
+
+/// A signal may have been taken between its two steps: then its mark came after it, and must go or the owner would
+/// never rest. False: the mark stays, a signal waits.
+bool MailboxRef::drop_stray_mark() noexcept {
+  if (has_signals()) return false;
+  // The mark first, the lane second, as in take_signals(): whose mark goes here has its signal in the lane for us to
+  // see.
+  in_.head.fetch_and(~kSignals, kAcqRel);
+  if (!has_signals()) return true;
+  in_.head.fetch_or(kSignals, kAcqRel);
+  return false;
 }
 
 Rest MailboxRef::try_rest(bool held, Link*& freed) noexcept {
@@ -44,7 +57,11 @@ Rest MailboxRef::try_rest(bool held, Link*& freed) noexcept {
   std::uintptr_t seen = in_.head.load(kRelaxed);
   Link* const last = out_.tail.load(kRelaxed);
   for (;;) {
-    if ((seen & kSignals) != 0) return Rest::Signals;
+    if ((seen & kSignals) != 0) {
+      if (!drop_stray_mark()) return Rest::Signals;
+      seen = in_.head.load(kRelaxed);
+      continue;
+    }
     std::uintptr_t resting = 0;
     if (held) {
       resting = seen | kIdle | kHeld;
@@ -70,10 +87,10 @@ Rest MailboxRef::try_rest(bool held, Link*& freed) noexcept {
 
 bool MailboxRef::end() noexcept {
   Signal* none = nullptr;
-  return in_.signals.compare_exchange_strong(none, &ended_marker, kAcqRel, kRelaxed);
+  return lane_.signals.compare_exchange_strong(none, &ended_marker, kAcqRel, kRelaxed);
 }
 
-Signal* MailboxRef::end_now() noexcept { return oldest_first(in_.signals.exchange(&ended_marker, kAcqRel)); }
+Signal* MailboxRef::end_now() noexcept { return oldest_first(lane_.signals.exchange(&ended_marker, kAcqRel)); }
 
 Link* MailboxRef::strip() noexcept {
   Link* const last = out_.tail.load(kRelaxed);

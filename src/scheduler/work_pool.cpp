@@ -1,6 +1,7 @@
 #include "work_pool.hpp"
 
 #include <algorithm>
+#include <array>
 #include <system_error>
 
 #include "base/platform.hpp"
@@ -20,13 +21,16 @@ constexpr unsigned kLookAroundEvery =
 constexpr unsigned kTimersEvery = 16;
 constexpr Duration kOverdue = std::chrono::milliseconds{1};  // from then on others fire a worker's timers
 constexpr Duration kLookAfterBusy =
-    std::chrono::milliseconds{5};      // how long an idle worker sleeps while another is busy
-constexpr unsigned kSlotRunsMax = 64;  // a conversation in the slot may not starve the ring
+    std::chrono::milliseconds{5};           // how long an idle worker sleeps while another is busy
+constexpr std::size_t kInjectorBatch = 16;  // what an idle worker takes at once
+constexpr unsigned kSlotRunsMax = 64;       // a conversation in the slot may not starve the ring
 
 }  // namespace
 
 struct alignas(kCacheLine) WorkPool::Worker : WorkerSlot {
-  Worker(WorkPool& p, unsigned i, TimePoint now) noexcept : pool{p}, index{i}, wheel{now} { scheduler = &p; }
+  Worker(WorkPool& p, unsigned i, TimePoint now) noexcept : pool{p}, index{i}, injector_token{p.injector_}, wheel{now} {
+    scheduler = &p;
+  }
 
   WorkPool& pool;
   unsigned index;
@@ -36,6 +40,7 @@ struct alignas(kCacheLine) WorkPool::Worker : WorkerSlot {
   Duration spin{};
   std::uint32_t victim = 0;
   std::thread thread;
+  moodycamel::ConsumerToken injector_token;  // goes round the threads that submit, so that none of them is forgotten
   TimerWheel wheel;
   RunRing ring;
   LedgerShard ledger;
@@ -121,7 +126,7 @@ bool WorkPool::stop(TimePoint deadline) noexcept {
 void WorkPool::thread_main(Worker& me) noexcept {
   this_thread = ThreadContext{};
   this_thread.worker = &me;
-  this_thread.runtime = runtime();
+  this_thread.ledger_id = options_.ledger_id;
   this_thread.ledger = &me.ledger;
   free_block(allocate_block(1), 1);  // meets the pool now, so that no message pays for the thread's first time
   loop(me);
@@ -167,9 +172,20 @@ Runnable* WorkPool::next_local(Worker& me) noexcept {
   return std::exchange(me.next, nullptr);
 }
 
-Runnable* WorkPool::from_injector() noexcept {
+Runnable* WorkPool::from_injector(Worker& me) noexcept {
   Runnable* runnable = nullptr;
-  return injector_.try_dequeue(runnable) ? runnable : nullptr;
+  return injector_.try_dequeue(me.injector_token, runnable) ? runnable : nullptr;
+}
+
+/// One to run; those behind it come into the ring, where others can have them. For a worker whose ring is empty.
+Runnable* WorkPool::some_from_injector(Worker& me) noexcept {
+  std::array<Runnable*, kInjectorBatch> taken;
+  const std::size_t count = injector_.try_dequeue_bulk(me.injector_token, taken.data(), taken.size());
+  if (count == 0) return nullptr;
+  for (std::size_t i = 1; i < count; ++i) push_to_ring(me, *taken[i]);
+  // A worker that looked while these were in neither queue may be about to park.
+  if (count > 1 && workers_.size() > 1) notify();
+  return taken[0];
 }
 
 /// What a busy worker must not forget.
@@ -180,7 +196,7 @@ void WorkPool::look_around(Worker& me) noexcept {
     reactor->poll();
     reactor->leave_role();
   }
-  if (Runnable* const runnable = from_injector()) push_to_ring(me, *runnable);
+  if (Runnable* const runnable = from_injector(me)) push_to_ring(me, *runnable);
 }
 
 void WorkPool::run_timers(Worker& me) noexcept {
@@ -201,7 +217,7 @@ Runnable* WorkPool::find_work(Worker& me) noexcept {
   run_timers(me);
   if (workers_.size() > 1) help_overdue(me);
   if (Runnable* const runnable = next_local(me)) return runnable;  // a timer woke somebody
-  if (Runnable* const runnable = from_injector()) return runnable;
+  if (Runnable* const runnable = some_from_injector(me)) return runnable;
   if (Reactor* const reactor = reactor_.load(kAcquire); reactor != nullptr && reactor->try_take_role()) {
     reactor->poll();
     reactor->leave_role();
@@ -221,7 +237,7 @@ Runnable* WorkPool::steal(Worker& me) noexcept {
       return runnable;
     }
   }
-  return from_injector();
+  return some_from_injector(me);
 }
 
 /// Looks at the other workers, for a bounded time; at most half of the workers at once.
@@ -247,7 +263,8 @@ Runnable* WorkPool::search(Worker& me) noexcept {
 }
 
 /// A worker that found something is no longer searching; the last one wakes another, since where one thing was there
-/// may be more.
+/// may be more. Even if there is not: the other one may have parked while nobody was busy, and must now look after the
+/// timers of one that may not come back from a handler.
 void WorkPool::found_work(Worker& me) noexcept {
   if (!me.is_searching) return;
   me.is_searching = false;
@@ -351,8 +368,23 @@ void WorkPool::submit_back(Runnable& runnable) noexcept {
   if (worker == nullptr || worker->scheduler != this) return submit(runnable);
   // "What waits already" includes what came from outside: a busy actor would run many batches before the worker looks
   // there again.
-  if (Runnable* const waiting = from_injector()) push_to_ring(static_cast<Worker&>(*worker), *waiting);
-  push_from_worker(*worker, runnable);
+  Worker& me = static_cast<Worker&>(*worker);
+  if (Runnable* const waiting = from_injector(me)) push_to_ring(me, *waiting);
+  push_from_worker(me, runnable);
+}
+
+void WorkPool::yield(Runnable& runnable) noexcept {
+  WorkerSlot* const worker = this_thread.worker;
+  if (worker == nullptr || worker->scheduler != this) return submit(runnable);
+  Worker& me = static_cast<Worker&>(*worker);
+  if (Runnable* const waiting = from_injector(me)) push_to_ring(me, *waiting);
+  // Nobody else waits, so it goes on here: in the ring it would only draw another worker from its sleep, and the actor
+  // and all that it has in this cache after it.
+  if (me.next == nullptr && me.ring.is_empty()) {
+    me.next = &runnable;
+    return;
+  }
+  push_from_worker(me, runnable);
 }
 
 void WorkPool::arm(Timer& timer, TimePoint deadline) noexcept {

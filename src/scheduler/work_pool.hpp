@@ -22,6 +22,7 @@ struct WorkPoolOptions {
   Duration spin{};                 // how long a worker without work looks for some before it parks; zero: not at all
   bool always_spin = false;        // never park
   std::optional<unsigned> pin_to;  // the first worker's processor, the next one's is one more
+  std::uint64_t ledger_id = 0;     // the runtime's
   void (*hold)(Runtime*) noexcept = nullptr;    // adds a count of the runtime, which this part knows by name only
   void (*let_go)(Runtime*) noexcept = nullptr;  // drops it; the pool may be gone afterwards
 };
@@ -29,7 +30,7 @@ struct WorkPoolOptions {
 /// Work-stealing workers: each has a slot for what its handler woke last, a ring that others steal half of, and a timer
 /// wheel; what comes from outside goes through one injector. Idle ones park on a futex, one of them in the reactor.
 ///
-/// Threads    submit(), submit_back(), arm(), disarm(), stop(): any.
+/// Threads    submit(), submit_back(), yield(), arm(), disarm(), stop(): any.
 /// Ownership  belongs to its runtime; each worker thread holds a count of the runtime, so a thread that never returns
 /// keeps it. [S3] No wake-up is lost: who submits publishes, fences and looks for sleepers; who parks announces itself,
 /// fences and looks for work.
@@ -46,6 +47,7 @@ class WorkPool final : public Scheduler {
 
   void submit(Runnable& runnable) noexcept override;
   void submit_back(Runnable& runnable) noexcept override;
+  void yield(Runnable& runnable) noexcept override;
   void arm(Timer& timer, TimePoint deadline) noexcept override;
   bool disarm(Timer& timer) noexcept override;
 
@@ -65,7 +67,8 @@ class WorkPool final : public Scheduler {
   [[nodiscard]] Runnable* find_work(Worker& me) noexcept;
   [[nodiscard]] Runnable* steal(Worker& me) noexcept;
   [[nodiscard]] Runnable* search(Worker& me) noexcept;
-  [[nodiscard]] Runnable* from_injector() noexcept;
+  [[nodiscard]] Runnable* from_injector(Worker& me) noexcept;
+  [[nodiscard]] Runnable* some_from_injector(Worker& me) noexcept;
   void look_around(Worker& me) noexcept;
   void run_timers(Worker& me) noexcept;
   void help_overdue(const Worker& me) noexcept;

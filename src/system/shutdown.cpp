@@ -69,6 +69,7 @@ void SystemCore::ask_next() noexcept {
   {
     const Lock lock{mutex_};
     if (shutdown_state_.load(kAcquire) != kEnding || awaited_) return;
+    const std::lock_guard top{top_lock_};
     if (newest_ != nullptr) {
       next = IntrusivePtr<Cell>::share(newest_);
       awaited_ = next;

@@ -63,6 +63,7 @@ void SystemCore::fail_start(std::string text) {
 
 std::unique_ptr<WorkPool> SystemCore::make_pool(const WorkPoolOptions& options) {
   WorkPoolOptions complete = options;
+  complete.ledger_id = ledger_id;
   complete.hold = [](Runtime* runtime) noexcept { runtime->add_ref(); };
   complete.let_go = [](Runtime* runtime) noexcept { runtime->release(); };
   return std::make_unique<WorkPool>(*this, *clock, complete);
@@ -100,7 +101,7 @@ void SystemCore::emit(EventKind kind, std::string_view text) noexcept {
 // ---- the ledger ----
 
 std::uint64_t SystemCore::total(Count what) const noexcept {
-  std::uint64_t sum = total_shared(what);
+  std::uint64_t sum = total_outside(what);
   const Lock lock{mutex_};
   for (const WorkPool* pool : pools_) sum += pool->total(what);
   return sum;
@@ -213,7 +214,7 @@ AnyRef SystemCore::find(std::string_view name) const {
 }
 
 bool SystemCore::adopt_top_level(Cell& cell) {
-  const Lock lock{mutex_};
+  const std::lock_guard lock{top_lock_};
   if (closing_.load(kAcquire)) return false;
   cell.add_ref();
   SiblingList::push(newest_, cell);
@@ -227,12 +228,14 @@ void SystemCore::place_ended(Cell& cell, const ExitReason& reason) noexcept {
   if (closing_.load(kAcquire) && reason.kind() == ExitReason::Kind::Killed) note_late(cell, nullptr);
   bool was_awaited = false;
   {
-    const Lock lock{mutex_};
+    const std::lock_guard lock{top_lock_};
     SiblingList::remove(newest_, cell);
-    if (awaited_.get() == &cell) {
-      awaited_ = {};  // not the last count: the list's and the place's own are held still
-      was_awaited = true;
-    }
+    was_awaited = awaited_.get() == &cell;
+  }
+  if (was_awaited) {
+    const Lock lock{mutex_};
+    const std::lock_guard top{top_lock_};
+    awaited_ = {};  // not the last count: the list's and the place's own are held still
   }
   cell.release();  // the list's count
   if (was_awaited) ask_next();
@@ -247,8 +250,9 @@ void SystemCore::unhandled_failure(Cell& cell, const ExitReason& reason) noexcep
 }
 
 std::vector<IntrusivePtr<Cell>> SystemCore::top_level_actors() const {
-  const Lock lock{mutex_};
   std::vector<IntrusivePtr<Cell>> actors;
+  actors.reserve(live());  // here, to keep the lock brief
+  const std::lock_guard lock{top_lock_};
   for (Cell* cell = newest_; cell != nullptr; cell = cell->older_sibling())
     actors.push_back(IntrusivePtr<Cell>::share(cell));
   return actors;

@@ -92,15 +92,18 @@ class SystemCore : public Runtime {
   Atomic<bool> closing_{false};
   Atomic<std::uint32_t> shutdown_state_{kOpen};
 
+  // A lock of its own, since each spawn and each end takes it. Taken after mutex_ where both are.
+  mutable BriefLock top_lock_;
+  Cell* newest_ = nullptr;  // actors without a parent, newest first; counted each
+
   mutable Mutex mutex_;  // guards all below
   std::map<std::string, Cell*, std::less<>> names_;
-  Cell* newest_ = nullptr;  // actors without a parent, newest first; counted each
   std::vector<std::unique_ptr<Scheduler>> schedulers_;
   std::vector<WorkPool*> pools_;
   std::vector<DeadLetter> dead_ring_;
   std::uint64_t dead_next_ = 0;
   bool keeps_dead_letters_ = true;  // until the System object goes: each holds its target, which holds this
-  IntrusivePtr<Cell> awaited_;      // told to stop by the shutdown, not ended yet
+  IntrusivePtr<Cell> awaited_;      // told to stop by the shutdown, not ended yet; changed under both locks
   TimePoint awaited_until_{};       // then it is killed
   TimePoint deadline_{};
   IntrusivePtr<Timer> drive_timer_;  // looks after the awaited one

@@ -80,7 +80,8 @@ struct Migrant : Actor<Migrant> {
   }
 };
 
-TEST_CASE("a sender that migrates between threads keeps its order") {  // F5
+/// Three migrants and their receivers, each number in its order; answers how many threads one of them was seen on.
+int let_them_migrate() {
   SystemOptions options;
   options.workers = 4;
   options.batch = 1;
@@ -100,8 +101,15 @@ TEST_CASE("a sender that migrates between threads keeps its order") {  // F5
   CHECK(out_of_order == 0);
   int most = 0;
   for (const auto& t : threads) most = std::max(most, t.load());
-  CHECK(most > 1);  // otherwise the test has not tested anything
   testing::check_end(system);
+  return most;
+}
+
+TEST_CASE("a sender that migrates between threads keeps its order") {  // F5
+  int most = 0;
+  // On a busy machine the first worker may be done before another one has got a processor.
+  for (int attempt = 0; attempt < 100 && most < 2; ++attempt) most = let_them_migrate();
+  CHECK(most > 1);  // otherwise the test has not tested anything
 }
 
 struct FromActor {

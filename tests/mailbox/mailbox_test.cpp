@@ -134,6 +134,27 @@ TEST_CASE("an owner cannot rest over a waiting signal even when it is held") {  
   CHECK(rest(mailbox, true) == Rest::Idle);
 }
 
+TEST_CASE("a mark whose signal has been taken already does not keep the owner awake") {
+  // push_signal() takes two steps, the lane and then the mark. Here the owner takes the signal between them.
+  constexpr std::uintptr_t kSignals = 2;
+  MailboxInlet inlet;
+  MailboxLane lane;
+  MailboxOutlet outlet;
+  MailboxRef mailbox{inlet, lane, outlet};
+  mailbox.open(true);
+  Signal signal;
+  CHECK(mailbox.push_signal(signal) == Pushed::Queued);
+  CHECK(mailbox.take_signals() == &signal);
+  const bool held = GENERATE(false, true);
+  inlet.head.fetch_or(kSignals);
+  CHECK_FALSE(mailbox.has_signals());
+  Link* freed = nullptr;
+  CHECK(mailbox.try_rest(held, freed) == Rest::Idle);
+  Signal next;
+  CHECK(mailbox.push_signal(next) == Pushed::Activate);
+  CHECK(mailbox.try_rest(held, freed) == Rest::Signals);
+}
+
 TEST_CASE("signals come out in the order in which they went in and past the messages") {  // [M4]
   Mailbox mailbox;
   std::vector<Item> items(1'000);

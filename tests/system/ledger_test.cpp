@@ -150,10 +150,11 @@ TEST_CASE("the statistics equal what happened") {  // F86, P24
   testing::check_end(system);
 }
 
+struct Sink : Actor<Sink> {
+  void handle(int) {}
+};
+
 TEST_CASE("the ledger never shows more done than was sent") {
-  struct Sink : Actor<Sink> {
-    void handle(int) {}
-  };
   ActorSystem system{testing::two_workers()};
   const auto sink = system.spawn<Sink>();
   std::atomic<bool> on{true};
@@ -169,6 +170,56 @@ TEST_CASE("the ledger never shows more done than was sent") {
   sender.join();
   REQUIRE(testing::at_rest(system));
   testing::check_end(system);
+}
+
+void flood(const ActorRef<Sink>& sink, int messages) {
+  for (int i = 0; i < messages; ++i) sink.send(i);
+}
+
+TEST_CASE("threads that come and go count on from where those before them stopped") {
+  constexpr int kThreads = 40;  // more at once than can have a part of the ledger to themselves
+  constexpr int kMessages = 300;
+  const auto waves = static_cast<int>(testing::scaled(10));
+  ActorSystem system{testing::two_workers()};
+  const auto sink = system.spawn<Sink>();
+  for (int wave = 0; wave < waves; ++wave) {
+    std::vector<std::thread> threads;
+    for (int t = 0; t < kThreads; ++t) threads.emplace_back([&] { flood(sink, kMessages); });
+    for (auto& thread : threads) thread.join();
+  }
+  REQUIRE(testing::at_rest(system));
+  CHECK(system.ledger().sent == static_cast<std::uint64_t>(waves * kThreads * kMessages));
+  testing::check_end(system);
+}
+
+TEST_CASE("a thread that uses two systems in turn is counted in each") {
+  ActorSystem first{testing::two_workers()};
+  ActorSystem second{testing::two_workers()};
+  const auto a = first.spawn<Sink>();
+  const auto b = second.spawn<Sink>();
+  for (const int turn : {1, 10, 100, 1'000}) {
+    for (int i = 0; i < 5; ++i) {
+      flood(a, turn);
+      flood(b, 2 * turn);
+    }
+  }
+  REQUIRE(testing::at_rest(first));
+  REQUIRE(testing::at_rest(second));
+  CHECK(first.ledger().sent == 5 * 1'111);
+  CHECK(second.ledger().sent == 5 * 2'222);
+  testing::check_end(first);
+  testing::check_end(second);
+}
+
+TEST_CASE("a thread that outlives a system is counted right in the next one") {
+  for (int i = 0; i < 30; ++i) {  // the next one often stands where the one before stood
+    ActorSystem system{testing::two_workers()};
+    const auto sink = system.spawn<Sink>();
+    flood(sink, 200);
+    REQUIRE(testing::at_rest(system));
+    CHECK(system.ledger().sent == 200);
+    testing::check_end(system);
+  }
 }
 
 }  // namespace

@@ -180,7 +180,7 @@ class Cell : public Runnable {
   static void run_with(Runnable& runnable) noexcept;
 
   // ---- sending; see send.hpp ----
-  [[nodiscard]] MailboxRef mailbox() const noexcept { return MailboxRef{inlet_, outlet_}; }
+  [[nodiscard]] MailboxRef mailbox() const noexcept { return MailboxRef{inlet_, lane_, outlet_}; }
   [[nodiscard]] Bound* bound() const noexcept { return bound_; }
 
  private:
@@ -197,7 +197,7 @@ class Cell : public Runnable {
   }
 
   template <class Monitor>
-  void step(Link* link) noexcept;
+  void step(Runtime& runtime, Link* link) noexcept;
   template <class Monitor>
   void record_handled(const TypeInfo& message) noexcept;
   [[nodiscard]] Next attend() noexcept;  // signals, and what they set off
@@ -207,14 +207,15 @@ class Cell : public Runnable {
   void stale_in_hand(Envelope& envelope) noexcept;
   void yield_back() noexcept;
 
-  // What senders touch; the owner writes none of it per message.
+  // What senders touch, and write for each message; the owner touches none of it per message.
   RefCount refs_;
   Atomic<std::uint32_t> incarnation_{0};
   mutable MailboxInlet inlet_;
   Scheduler* scheduler_;
   Bound* bound_ = nullptr;
 
-  // Cold: at least a cache line between the senders' side and the owner's, wherever the block lies.
+  // Cold: at least a cache line between what senders write and what the owner reads, and between what senders read and
+  // what the owner writes, wherever the block lies.
   const ActorOps* ops_;
   Cell* parent_;           // counted
   Cell* older_ = nullptr;  // siblings, in the parent's list; the parent's (or the system's lock holder's)
@@ -222,6 +223,9 @@ class Cell : public Runnable {
   Atomic<CellExtras*> extras_{nullptr};
   Factory* factory_;  // counted; null for actors that are made by default
   std::uint64_t id_;
+
+  // What the owner reads for each message.
+  mutable MailboxLane lane_;
   Atomic<Phase> phase_{Phase::Starting};
   Atomic<Claim> claim_{Claim::Free};  // who may touch the life-cycle: settles a take-over against a returning handler
   Atomic<bool> place_over_{false};    // no life will come any more
@@ -232,6 +236,7 @@ class Cell : public Runnable {
   bool draining_ : 1 = false;
   bool owns_scheduler_ : 1 = false;  // a foreign executor's, made for this place
   bool started_ : 1 = false;         // the life that is on got through its start: its end runs on_stop
+  bool is_bounded_ : 1 = false;      // bound_ is set; here, where the owner looks before each message anyway
 
   // What the owner writes for each message.
   mutable MailboxOutlet outlet_;
@@ -256,21 +261,21 @@ struct SiblingList {
 
 /// Runs one message's handler, catching whatever user code throws. The one place where handlers are called.
 template <class Monitor>
-void Cell::step(Link* link) noexcept {
+void Cell::step(Runtime& runtime, Link* link) noexcept {
   if (Link* const before = mailbox().take(link)) free_block(before, static_cast<Envelope*>(before)->ops->bytes);
   auto& envelope = *static_cast<Envelope*>(link);
-  if (bound_ != nullptr && envelope.ops->bounded) bound_->leave();
+  if (is_bounded_ && envelope.ops->bounded) bound_->leave();
   current_.store(&envelope, kRelease);  // partner: CellLife::take_over
   this_thread.now_known = false;
   bool handled = false;
   try {
-    if (runtime()->faults != nullptr) [[unlikely]] {
-      runtime()->faults->before_message(*this);
+    if (runtime.faults != nullptr) [[unlikely]] {
+      runtime.faults->before_message(*this);
     }
     // [path 5 of 7] handle: from run; to the user's handler, or to fail when it throws
     if (envelope.ops->handle(*this, envelope) == Outcome::Handled) [[likely]] {
       handled = true;
-      runtime()->count_handled();
+      runtime.count_handled();
       handled_.store(handled_.load(kRelaxed) + 1, kRelaxed);
 #if !defined(COPPICE_BENCH_NO_HOOKS)  // benchmarks/callgrind_noop.py compares the loop with and without it
       if constexpr (Monitor::kRecords) record_handled<Monitor>(*envelope.ops->message);
@@ -321,7 +326,8 @@ template <class Monitor>
 void Cell::run_with(Runnable& runnable) noexcept {
   Cell& cell = static_cast<Cell&>(runnable);
   const TurnScope turn{cell};
-  unsigned left = cell.runtime()->batch.load(kRelaxed);
+  Runtime& runtime = *cell.runtime();  // read once: it stands where senders write
+  unsigned left = runtime.batch.load(kRelaxed);
   bool attention = cell.attention_;
   bool first = true;
   for (;;) {
@@ -334,7 +340,7 @@ void Cell::run_with(Runnable& runnable) noexcept {
       if (!cell.held_ && !cell.draining_) [[likely]] {
         if (Link* freed = nullptr; cell.mailbox().rest_quickly(freed)) {
           // From here the cell may run elsewhere, or be gone.
-          if (freed != nullptr) free_block(freed, static_cast<Envelope*>(freed)->ops->bytes);
+          free_block(freed, static_cast<Envelope*>(freed)->ops->bytes);
           return;
         }
       }
@@ -350,7 +356,7 @@ void Cell::run_with(Runnable& runnable) noexcept {
         flush_slot(*worker);
     }
     first = false;
-    cell.step<Monitor>(link);
+    cell.step<Monitor>(runtime, link);
   }
 }
 

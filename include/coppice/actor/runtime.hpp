@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -27,7 +26,7 @@ class Cell;
 /// Failure    nothing throws.
 class Runtime : public RunTable {
  public:
-  Runtime() noexcept = default;
+  Runtime() = default;
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
 
@@ -38,19 +37,20 @@ class Runtime : public RunTable {
 
   /// Adds to the ledger: the thread's own shard where it has one, a shared one otherwise.
   void count(Count what, std::uint64_t n = 1) noexcept {
-    if (this_thread.runtime == this) {
+    if (this_thread.ledger_id == ledger_id) [[likely]] {
       this_thread.ledger->add_owned(what, n);
     } else {
-      shared_shard().add_shared(what, n);
+      count_from_outside(what, n);
     }
   }
   void count_handled() noexcept {
-    if (this_thread.runtime == this) [[likely]] {
-      this_thread.ledger->add_owned(Count::Taken);
-      this_thread.ledger->add_owned(Count::Handled);
+    if (this_thread.ledger_id == ledger_id) [[likely]] {
+      LedgerShard& ledger = *this_thread.ledger;
+      ledger.add_owned(Count::Taken);
+      ledger.add_owned(Count::Handled);
     } else {
-      shared_shard().add_shared(Count::Taken);
-      shared_shard().add_shared(Count::Handled);
+      count_from_outside(Count::Taken, 1);
+      count_from_outside(Count::Handled, 1);
     }
   }
 
@@ -91,6 +91,8 @@ class Runtime : public RunTable {
     virtual void before_start(Cell& cell) = 0;    // may throw: the constructor "throws"
   };
 
+  /// Never used again: a thread that kept its shard of a runtime which has gone cannot mistake another one for it.
+  const std::uint64_t ledger_id = new_ledger_id();
   System* system = nullptr;
   const Clock* clock = nullptr;
   EventSink* events = nullptr;  // null: nobody listens
@@ -103,24 +105,15 @@ class Runtime : public RunTable {
 
  protected:
   virtual ~Runtime() = default;
-  [[nodiscard]] std::uint64_t total_shared(Count what) const noexcept {
-    std::uint64_t sum = 0;
-    for (const LedgerShard& shard : shared_) sum += shard.value(what);
-    return sum;
-  }
+  [[nodiscard]] std::uint64_t total_outside(Count what) const noexcept { return outside_->total(what); }
 
  private:
-  static constexpr unsigned kShards = 16;
-  /// Of threads that are not this runtime's: sixteen places, so that they seldom meet.
-  [[nodiscard]] LedgerShard& shared_shard() noexcept {
-    if (this_thread.shard == 0) [[unlikely]] {
-      number_this_thread();
-    }
-    return shared_[this_thread.shard % kShards];
-  }
+  [[nodiscard]] static std::uint64_t new_ledger_id() noexcept;
+  /// For a thread that has no shard of this runtime. One that counts much leases one.
+  void count_from_outside(Count what, std::uint64_t n) noexcept;
 
-  std::array<LedgerShard, kShards> shared_;
-  RefCount refs_;
+  IntrusivePtr<OutsideLedger> outside_ = IntrusivePtr<OutsideLedger>::adopt(new OutsideLedger);
+  alignas(kCacheLine) RefCount refs_;  // written at each spawn; what stands before is read for each message
   Atomic<std::uint64_t> last_id_{0};
 };
 

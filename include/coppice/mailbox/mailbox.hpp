@@ -31,14 +31,18 @@ enum class [[nodiscard]] Rest : unsigned char {
   InFlight,  // a sender stands between its exchange and its link: come back in a moment
 };
 
-/// What senders write, and what they read of a mailbox.
+/// What senders write for each message. A host keeps it a cache line away from the lane and the outlet: where they
+/// shared a line, each push and each take would fetch it from the other's processor.
 struct MailboxInlet {
-  Atomic<std::uintptr_t> head{0};    // the link pushed last | marks
+  Atomic<std::uintptr_t> head{0};  // the link pushed last | marks
+};
+
+/// The signals that wait. Seldom written, but the owner looks before each message.
+struct MailboxLane {
   Atomic<Signal*> signals{nullptr};  // newest first; a marker when nobody will look again
 };
 
-/// What the owner writes for each message. A host keeps it a cache line away from the inlet: where both shared a line,
-/// each push and each take would fetch it from the other's processor.
+/// What the owner writes for each message.
 struct MailboxOutlet {
   alignas(16) Link stub;        // stands in for "the link taken last" while idle, so that an idle actor keeps no block
   Atomic<Link*> tail{nullptr};  // the link taken last; written by the owner only
@@ -66,7 +70,8 @@ struct MailboxOutlet {
 /// [M3] Closing is one step on the word that pushes change: after it no push is accepted, before it none is lost.
 class MailboxRef {
  public:
-  MailboxRef(MailboxInlet& inlet, MailboxOutlet& outlet) noexcept : in_{inlet}, out_{outlet} {}
+  MailboxRef(MailboxInlet& inlet, MailboxLane& lane, MailboxOutlet& outlet) noexcept
+      : in_{inlet}, lane_{lane}, out_{outlet} {}
 
   /// Once, before anything else. Busy: whoever makes it submits the owner.
   void open(bool busy) noexcept {
@@ -117,7 +122,7 @@ class MailboxRef {
   }
 
   /// Whether signals wait. Owner; cheap enough to ask before each message.
-  [[nodiscard]] bool has_signals() const noexcept { return in_.signals.load(kAcquire) != nullptr; }
+  [[nodiscard]] bool has_signals() const noexcept { return lane_.signals.load(kAcquire) != nullptr; }
   /// All waiting signals, oldest first. Owner.
   [[nodiscard]] Signal* take_signals() noexcept;
 
@@ -125,17 +130,18 @@ class MailboxRef {
   /// to free. While held, messages may wait. Owner.
   Rest try_rest(bool held, Link*& freed) noexcept;
 
-  /// try_rest() for the common case, in a few instructions: not held, no marks, nothing arrived. False: nothing has
-  /// changed, ask try_rest(). Owner.
+  /// try_rest() for the common case, in a few instructions: not held, no marks, something was taken and nothing has
+  /// arrived since. False: nothing has changed, ask try_rest(). Owner.
   [[nodiscard]] bool rest_quickly(Link*& freed) noexcept {
     Link* const last = out_.tail.load(kRelaxed);
-    freed = last == &out_.stub ? nullptr : last;
-    if (freed != nullptr) {
-      out_.stub.next.store(nullptr, kRelaxed);
-      out_.tail.store(&out_.stub, kRelease);
+    if (last == &out_.stub) [[unlikely]] {
+      return false;
     }
+    out_.stub.next.store(nullptr, kRelaxed);
+    out_.tail.store(&out_.stub, kRelease);
     std::uintptr_t unmarked = to_word(last);
     if (in_.head.compare_exchange_strong(unmarked, to_word(&out_.stub) | kIdle, kAcqRel, kRelaxed)) [[likely]] {
+      freed = last;
       return true;
     }
     out_.tail.store(last, kRelease);
@@ -144,11 +150,15 @@ class MailboxRef {
 
   /// Refuses every later push. What was accepted can still be taken; try_rest answers InFlight until all of it is
   /// linked. Owner.
-  void close() noexcept { in_.head.fetch_or(kClosed, kAcqRel); }
+  void close() noexcept {
+    if ((in_.head.load(kRelaxed) & kClosed) == 0) in_.head.fetch_or(kClosed, kAcqRel);  // only an owner sets this mark
+  }
   /// Accepts again. Owner.
   void reopen() noexcept { in_.head.fetch_and(~kClosed, kAcqRel); }
   /// Ends the hold that the last rest began. Owner.
-  void release_hold() noexcept { in_.head.fetch_and(~kHeld, kAcqRel); }
+  void release_hold() noexcept {
+    if ((in_.head.load(kRelaxed) & kHeld) != 0) in_.head.fetch_and(~kHeld, kAcqRel);  // only an owner sets this mark
+  }
   /// Closes the signals' lane as well, if it is empty; false when a signal came first. Owner, after close().
   [[nodiscard]] bool end() noexcept;
   /// Closes the signals' lane and takes what waits there, oldest first, in one step: at no moment does the lane look
@@ -172,28 +182,31 @@ class MailboxRef {
   static constexpr std::uintptr_t kClosed = 8;
   static constexpr std::uintptr_t kMarks = 15;
 
+  [[nodiscard]] bool drop_stray_mark() noexcept;
   [[nodiscard]] static std::uintptr_t to_word(const Link* link) noexcept {
     return reinterpret_cast<std::uintptr_t>(link);
   }
   [[nodiscard]] static Link* to_link(std::uintptr_t word) noexcept { return reinterpret_cast<Link*>(word & ~kMarks); }
 
   MailboxInlet& in_;
+  MailboxLane& lane_;
   MailboxOutlet& out_;
 };
 
-/// A mailbox with both ends side by side, for hosts that do not mind.
-class Mailbox : private MailboxInlet, private MailboxOutlet, public MailboxRef {
+/// A mailbox with its parts side by side, for hosts that do not mind.
+class Mailbox : private MailboxInlet, private MailboxLane, private MailboxOutlet, public MailboxRef {
  public:
-  Mailbox() noexcept : MailboxRef{static_cast<MailboxInlet&>(*this), static_cast<MailboxOutlet&>(*this)} {
-    open(false);
-  }
+  Mailbox() noexcept : MailboxRef{inlet(), lane(), outlet()} { open(false); }
   /// Made busy: whoever made it submits the owner.
   struct Busy {};
-  explicit Mailbox(Busy) noexcept : MailboxRef{static_cast<MailboxInlet&>(*this), static_cast<MailboxOutlet&>(*this)} {
-    open(true);
-  }
+  explicit Mailbox(Busy) noexcept : MailboxRef{inlet(), lane(), outlet()} { open(true); }
   Mailbox(const Mailbox&) = delete;
   Mailbox& operator=(const Mailbox&) = delete;
+
+ private:
+  [[nodiscard]] MailboxInlet& inlet() noexcept { return *this; }
+  [[nodiscard]] MailboxLane& lane() noexcept { return *this; }
+  [[nodiscard]] MailboxOutlet& outlet() noexcept { return *this; }
 };
 
 }  // namespace coppice::detail

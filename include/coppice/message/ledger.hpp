@@ -1,10 +1,12 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 
 #include "coppice/base/atomic.hpp"
 #include "coppice/base/config.hpp"
+#include "coppice/base/intrusive_ptr.hpp"
 #include "coppice/message/message.hpp"
 
 namespace coppice {
@@ -69,6 +71,46 @@ class alignas(kCacheLine) LedgerShard {
 
  private:
   Atomic<std::uint64_t> counts_[kCounts]{};
+};
+
+/// What threads that are not the runtime's count in: a shard that one of them has leased, as long as there are some, or
+/// one that it shares.
+///
+/// Threads    any. A leased shard: whoever leased it, until it gives it back.
+/// Ownership  counted: by its runtime and by each thread that leases, since either may go first.
+class OutsideLedger final : public Counted {
+ public:
+  /// A shard for the calling thread alone, or null when all are leased.
+  [[nodiscard]] LedgerShard* lease() noexcept {
+    std::uint32_t taken = taken_.load(kRelaxed);
+    while (taken != kAllTaken) {
+      const std::uint32_t bit = ~taken & (taken + 1);
+      // acquire: partner of give_back(). What the thread before us has counted here we count on from.
+      if (taken_.compare_exchange_weak(taken, taken | bit, kAcquire, kRelaxed))
+        return &leased_[static_cast<std::size_t>(std::countr_zero(bit))];
+    }
+    return nullptr;
+  }
+  void give_back(const LedgerShard& shard) noexcept {
+    const auto bit = std::uint32_t{1} << (&shard - leased_.data());
+    taken_.fetch_and(~bit, kRelease);  // partner: lease()
+  }
+  /// `thread`: its number, so that they seldom meet.
+  [[nodiscard]] LedgerShard& shared(unsigned thread) noexcept { return shared_[thread % kShared]; }
+  [[nodiscard]] std::uint64_t total(Count what) const noexcept {
+    std::uint64_t sum = 0;
+    for (const LedgerShard& shard : leased_) sum += shard.value(what);
+    for (const LedgerShard& shard : shared_) sum += shard.value(what);
+    return sum;
+  }
+
+ private:
+  static constexpr unsigned kLeased = 16;
+  static constexpr unsigned kShared = 8;
+  static constexpr std::uint32_t kAllTaken = (std::uint32_t{1} << kLeased) - 1;
+  Atomic<std::uint32_t> taken_{0};  // a bit a leased shard
+  std::array<LedgerShard, kLeased> leased_;
+  std::array<LedgerShard, kShared> shared_;
 };
 
 }  // namespace detail

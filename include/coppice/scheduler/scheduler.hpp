@@ -30,8 +30,11 @@ class Scheduler {
 
   /// Runs it soon.
   virtual void submit(Runnable& runnable) noexcept = 0;
-  /// Runs it after what waits already: an activation that used up its share, or waits for another thread's next step.
+  /// Runs it after what waits already.
   virtual void submit_back(Runnable& runnable) noexcept = 0;
+  /// The same for a runnable that gives up its own turn: it used up its share, or waits for another thread's next step.
+  /// The last thing of an activation.
+  virtual void yield(Runnable& runnable) noexcept { submit_back(runnable); }
   /// Arms an idle or fired timer; takes one count of it.
   virtual void arm(Timer& timer, TimePoint deadline) noexcept = 0;
   /// True: it will not fire. False: it has fired, or was never armed.
@@ -50,14 +53,16 @@ struct WorkerSlot {
 
 /// What a thread knows about itself. Zero on threads that are not a runtime's.
 struct ThreadContext {
-  WorkerSlot* worker;  // this thread runs a pool's queue
-  Runtime* runtime;    // whose ledger shard this thread owns
+  WorkerSlot* worker;       // this thread runs a pool's queue
+  std::uint64_t ledger_id;  // of which runtime it has a ledger shard to itself; 0: of none
   LedgerShard* ledger;
   Cell* cell;                  // whose activation runs here
   Construction* construction;  // the actor that is being constructed here
   TimePoint now;               // of the turn, when now_known
   bool now_known;
-  unsigned shard;  // which of the shared parts of a ledger it uses; 0: not numbered yet
+  unsigned shard;              // which of the shared parts of a ledger it uses; 0: not numbered yet
+  unsigned counted_elsewhere;  // how often it has counted in a shared part since it last tried to lease one
+  bool is_ending;              // it leases no more
 };
 extern constinit thread_local ThreadContext this_thread;
 /// Gives the calling thread its number, from 1.
