@@ -80,9 +80,9 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
  public:
   explicit BrokerCore(Runtime& r) noexcept : runtime{IntrusivePtr<Runtime>::share(&r)} {}
 
-  [[nodiscard]] std::optional<BrokerError> add(const std::shared_ptr<SubscriptionEntry>& entry) {
+  [[nodiscard]] Result<void, BrokerError> add(const std::shared_ptr<SubscriptionEntry>& entry) {
     const Lock lock{mutex_};
-    if (closed_) return BrokerError::Closed;
+    if (closed_) return Error{BrokerError::Closed};
     TopicNode* node = &root_;
     for_each_word(entry->pattern, [&](std::string_view word, bool) {
       auto& next = node->words[std::string{word}];
@@ -90,10 +90,10 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
       node = next.get();
       return true;
     });
-    if (!node->here.empty() && !same_type(node->here.front()->type, entry->type)) return BrokerError::WrongType;
+    if (!node->here.empty() && !same_type(node->here.front()->type, entry->type)) return Error{BrokerError::WrongType};
     node->here.push_back(entry);
     ++count_;
-    return std::nullopt;
+    return {};
   }
 
   /// True for the one caller that removed it.
@@ -124,9 +124,9 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
     return true;
   }
 
-  [[nodiscard]] std::optional<BrokerError> match(std::string_view topic, const TypeInfo* type,
-                                                 std::vector<Receiver>& receivers) const {
-    if (!is_topic(topic)) return BrokerError::BadTopic;
+  [[nodiscard]] Result<void, BrokerError> match(std::string_view topic, const TypeInfo* type,
+                                                std::vector<Receiver>& receivers) const {
+    if (!is_topic(topic)) return Error{BrokerError::BadTopic};
     const Lock lock{mutex_};
     std::vector<const TopicNode*> reached{&root_};
     bool wrong_type = false;
@@ -151,9 +151,9 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
       return true;
     });
     for (const TopicNode* node : reached) collect(*node);
-    if (!wrong_type) return std::nullopt;
+    if (!wrong_type) return {};
     receivers.clear();
-    return BrokerError::WrongType;
+    return Error{BrokerError::WrongType};
   }
 
   void close() {
@@ -231,12 +231,12 @@ using detail::SubscriptionEntry;
 
 Subscription::Subscription(std::shared_ptr<SubscriptionEntry> entry) noexcept : entry_{std::move(entry)} {}
 Subscription::Subscription(Subscription&& other) noexcept
-    : entry_{std::exchange(other.entry_, nullptr)}, error_{other.error_} {}
+    : entry_{std::exchange(other.entry_, nullptr)}, status_{other.status_} {}
 Subscription& Subscription::operator=(Subscription&& other) noexcept {
   if (this != &other) {
     cancel();
     entry_ = std::exchange(other.entry_, nullptr);
-    error_ = other.error_;
+    status_ = other.status_;
   }
   return *this;
 }
@@ -273,7 +273,7 @@ Subscription InMemoryBroker::subscribe_untyped(std::string_view pattern, const d
   entry->cell = cell;
   const bool own_turn = detail::this_thread.cell == cell.get();
   if (!own_turn) entry->place = detail::IntrusivePtr<detail::PlaceTie>::adopt(new detail::PlaceTie{entry});
-  if (const auto error = core_->add(entry)) return Subscription{*error};
+  if (const auto added = core_->add(entry); !added) return Subscription{added.error()};
   if (own_turn) {
     entry->life = new detail::LifeTie{*cell, entry};
     detail::enlist(*cell, *entry->life);
@@ -284,8 +284,8 @@ Subscription InMemoryBroker::subscribe_untyped(std::string_view pattern, const d
   return Subscription{std::move(entry)};
 }
 
-std::optional<BrokerError> InMemoryBroker::match(std::string_view topic, const detail::TypeInfo* type,
-                                                 std::vector<detail::Receiver>& receivers) const {
+Result<void, BrokerError> InMemoryBroker::match(std::string_view topic, const detail::TypeInfo* type,
+                                                std::vector<detail::Receiver>& receivers) const {
   return core_->match(topic, type, receivers);
 }
 

@@ -3,6 +3,7 @@
 /// The workloads that more than one benchmark runs. Each class is a system at work on one workload, warm after
 /// warm_up(); run(n) moves n messages and answers the nanoseconds that took; finish() demands that none is missing.
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 

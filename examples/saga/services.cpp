@@ -1,5 +1,6 @@
 #include "services.hpp"
 
+#include <optional>
 #include <stdexcept>
 
 namespace {

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
+#include <optional>
 
 #include <fmt/format.h>
 #include <coppice/coppice.hpp>

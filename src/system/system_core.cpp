@@ -1,6 +1,9 @@
 #include "system_core.hpp"
 
+#include <algorithm>
 #include <cstdio>
+#include <iterator>
+#include <optional>
 #include <utility>
 
 #include "base/platform.hpp"
@@ -10,8 +13,8 @@ namespace coppice {
 
 Result<void, OptionError> SystemOptions::check() const {
   const auto wrong = [](std::string text) { return Error{OptionError{std::move(text)}}; };
-  if (workers && (*workers == 0 || *workers > 1'024)) {
-    return wrong("SystemOptions::workers is " + std::to_string(*workers) + "; it may be 1 to 1024");
+  if (const unsigned count = workers.value_or(1); count == 0 || count > 1'024) {
+    return wrong("SystemOptions::workers is " + std::to_string(count) + "; it may be 1 to 1024");
   }
   if (batch == 0) return wrong("SystemOptions::batch is 0; it may be 1 or more");
   if (spin < Duration::zero()) return wrong("SystemOptions::spin is negative; it may be zero or more");
@@ -130,7 +133,7 @@ SystemStats SystemCore::stats() const noexcept {
   stats.handled = l.handled;
   stats.queued = l.queued;
   stats.dead = l.dead();
-  stats.dead_by_reason = l.dead_by_reason;
+  std::copy(std::begin(l.dead_by_reason), std::end(l.dead_by_reason), stats.dead_by_reason);
   stats.failures = total(Count::Failure);
   stats.restarts = total(Count::Restart);
   stats.late_replies = total(Count::LateReply);

@@ -1,5 +1,6 @@
 #include "scheduler/timer_wheel.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 #include <memory>

@@ -1,5 +1,6 @@
 #include "coppice/supervisors/backoff.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 

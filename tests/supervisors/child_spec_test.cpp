@@ -1,5 +1,6 @@
 #include "coppice/supervisors/child_spec.hpp"
 
+#include <algorithm>
 #include <memory>
 
 #include "catch.hpp"

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "catch.hpp"
 #include "coppice/testing/test_system.hpp"
 #include "supervisors/family.hpp"

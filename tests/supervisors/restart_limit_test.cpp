@@ -1,5 +1,6 @@
 #include "coppice/supervisors/restart_limit.hpp"
 
+#include <algorithm>
 #include <deque>
 #include <random>
 

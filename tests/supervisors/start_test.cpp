@@ -1,3 +1,5 @@
+#include <optional>
+
 #include "catch.hpp"
 #include "coppice/testing/test_system.hpp"
 #include "supervisors/family.hpp"

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <compare>
 #include <cstdint>
 #include <memory>
@@ -278,13 +277,11 @@ class ActorRef : public detail::RefBase, public detail::RefExtension<A, ActorRef
 template <class... Rs, class... Ms>
 class ActorRef<Protocol<Rs(Ms)...>> : public detail::RefBase {
  public:
-  using Table = std::array<const detail::HandlerEntry*, sizeof...(Ms)>;
-
   ActorRef() noexcept = default;
   template <class A>
     requires(!detail::kIsProtocol<A> && (Handles<A, Ms> && ...) && (std::is_same_v<ReplyOf<A, Ms>, Rs> && ...))
   ActorRef(const ActorRef<A>& ref) noexcept  // NOLINT(google-explicit-constructor)
-      : RefBase{detail::RefAccess::share(ref)}, table_{kTableOf<A>.data()}, entries_{sizeof...(Ms)} {}
+      : RefBase{detail::RefAccess::share(ref)}, table_{kTableOf<A>}, entries_{sizeof...(Ms)} {}
 
   template <class... R2, class... M2>
     requires(!std::is_same_v<Protocol<R2(M2)...>, Protocol<Rs(Ms)...>> &&
@@ -353,7 +350,7 @@ class ActorRef<Protocol<Rs(Ms)...>> : public detail::RefBase {
   struct ReplyFor : decltype(reply_for<M>(Listed<Rs(Ms)...>{})) {};
 
   template <class A>
-  static constexpr Table kTableOf{&detail::kHandler<A, Ms>...};
+  static constexpr const detail::HandlerEntry* kTableOf[sizeof...(Ms)]{&detail::kHandler<A, Ms>...};
 
   /// The own index first; a narrowed ref keeps the wider table and scans it.
   template <class M>

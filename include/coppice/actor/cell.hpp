@@ -41,7 +41,7 @@ struct Ticket;
 ///
 /// Threads    construct(): the owner of the place's turn.
 struct Factory : PoolAllocated {
-  virtual ~Factory();  // not inline: its table of functions is compiled once
+  virtual ~Factory();                       // not inline: its table of functions is compiled once
   virtual void construct(void* where) = 0;  // may throw: the life's start fails
   /// The place has ended for good: what it kept from life to life may go.
   virtual void retire() noexcept {}

@@ -3,7 +3,6 @@
 #include <concepts>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,7 +23,7 @@ enum class BrokerError : unsigned char {
 struct Published {
   std::uint64_t delivered = 0;       ///< accepted by so many mailboxes
   std::uint64_t dropped = 0;         ///< refused by so many
-  std::optional<BrokerError> error;  ///< nothing was delivered, for this reason
+  Result<void, BrokerError> status;  ///< an error: nothing was delivered, for this reason
   friend bool operator==(const Published&, const Published&) = default;
 };
 
@@ -43,7 +42,7 @@ class [[nodiscard]] Subscription {
  public:
   Subscription() noexcept = default;
   explicit Subscription(std::shared_ptr<detail::SubscriptionEntry> entry) noexcept;
-  explicit Subscription(BrokerError error) noexcept : error_{error} {}
+  explicit Subscription(BrokerError error) noexcept : status_{Error{error}} {}
   Subscription(Subscription&& other) noexcept;
   Subscription& operator=(Subscription&& other) noexcept;
   ~Subscription();
@@ -52,11 +51,11 @@ class [[nodiscard]] Subscription {
   void cancel() noexcept;
   [[nodiscard]] bool is_active() const noexcept;
   /// Why it never was active.
-  [[nodiscard]] std::optional<BrokerError> error() const noexcept { return error_; }
+  [[nodiscard]] Result<void, BrokerError> status() const noexcept { return status_; }
 
  private:
   std::shared_ptr<detail::SubscriptionEntry> entry_;
-  std::optional<BrokerError> error_;
+  Result<void, BrokerError> status_;
 };
 
 /// Publish and subscribe over topics of dot-separated words; in a pattern `*` stands for one word and a trailing `>`

@@ -84,10 +84,8 @@ class InMemoryBroker {
     using Plain = std::remove_cvref_t<M>;
     Published result;
     std::vector<detail::Receiver> receivers;
-    if (auto error = match(topic, &detail::kTypeInfo<Plain>, receivers)) {
-      result.error = error;
-      return result;
-    }
+    result.status = match(topic, &detail::kTypeInfo<Plain>, receivers);
+    if (!result.status) return result;
     if (!receivers.empty()) {
       const auto shared = std::make_shared<const Plain>(std::forward<M>(message));
       for (const detail::Receiver& receiver : receivers) {
@@ -105,8 +103,8 @@ class InMemoryBroker {
  private:
   [[nodiscard]] Subscription subscribe_untyped(std::string_view pattern, const detail::TypeInfo* type,
                                                const detail::EnvelopeOps* ops, detail::IntrusivePtr<detail::Cell> cell);
-  [[nodiscard]] std::optional<BrokerError> match(std::string_view topic, const detail::TypeInfo* type,
-                                                 std::vector<detail::Receiver>& receivers) const;
+  [[nodiscard]] Result<void, BrokerError> match(std::string_view topic, const detail::TypeInfo* type,
+                                                std::vector<detail::Receiver>& receivers) const;
   void report_published(std::string_view topic) const;
 
   std::shared_ptr<detail::BrokerCore> core_;

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <bit>
 #include <cstdint>
 
@@ -19,7 +18,7 @@ struct Ledger {
   std::uint64_t handled = 0;      ///< a handler ran to its end
   std::uint64_t handed_back = 0;  ///< try_send left it with the caller
   std::uint64_t queued = 0;       ///< accepted and neither handled nor dead yet (the one in hand included)
-  std::array<std::uint64_t, kDeadReasons> dead_by_reason{};
+  std::uint64_t dead_by_reason[kDeadReasons] = {};  ///< by DeadReason
 
   [[nodiscard]] std::uint64_t dead() const noexcept {
     std::uint64_t sum = 0;
@@ -92,7 +91,7 @@ class OutsideLedger final : public Counted {
     return nullptr;
   }
   void give_back(const LedgerShard& shard) noexcept {
-    const auto bit = std::uint32_t{1} << (&shard - leased_.data());
+    const auto bit = std::uint32_t{1} << (&shard - leased_);
     taken_.fetch_and(~bit, kRelease);  // partner: lease()
   }
   /// `thread`: its number, so that they seldom meet.
@@ -109,8 +108,8 @@ class OutsideLedger final : public Counted {
   static constexpr unsigned kShared = 8;
   static constexpr std::uint32_t kAllTaken = (std::uint32_t{1} << kLeased) - 1;
   Atomic<std::uint32_t> taken_{0};  // a bit a leased shard
-  std::array<LedgerShard, kLeased> leased_;
-  std::array<LedgerShard, kShared> shared_;
+  LedgerShard leased_[kLeased];
+  LedgerShard shared_[kShared];
 };
 
 }  // namespace detail

@@ -35,11 +35,11 @@ struct SystemStats {
   std::uint64_t handled = 0;
   std::uint64_t queued = 0;
   std::uint64_t dead = 0;
-  std::array<std::uint64_t, kDeadReasons> dead_by_reason{};
-  std::uint64_t failures = 0;      ///< lives that crashed
-  std::uint64_t restarts = 0;      ///< lives that followed another in their place
-  std::uint64_t late_replies = 0;  ///< replies that came after their ask had its outcome
-  std::uint64_t timers = 0;        ///< armed ones, asks' deadlines included
+  std::uint64_t dead_by_reason[kDeadReasons] = {};  ///< by DeadReason
+  std::uint64_t failures = 0;                       ///< lives that crashed
+  std::uint64_t restarts = 0;                       ///< lives that followed another in their place
+  std::uint64_t late_replies = 0;                   ///< replies that came after their ask had its outcome
+  std::uint64_t timers = 0;                         ///< armed ones, asks' deadlines included
   std::uint64_t timers_refused = 0;
   std::uint64_t zombies = 0;  ///< handlers left behind that have not returned yet
 };

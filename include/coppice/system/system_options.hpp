@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -25,12 +24,23 @@ struct OptionError {
   std::string text;  ///< which option, what it was, what it may be
 };
 
+/// A number of worker threads; made from nothing: as many as the process may use processors.
+class Workers {
+ public:
+  constexpr Workers() noexcept = default;
+  constexpr Workers(unsigned count) noexcept : count_{count}, said_{true} {}  // NOLINT(google-explicit-constructor)
+  [[nodiscard]] constexpr unsigned value_or(unsigned otherwise) const noexcept { return said_ ? count_ : otherwise; }
+
+ private:
+  unsigned count_ = 0;
+  bool said_ = false;
+};
+
 /// Every number of a system: unit, default, bounds. A system made with an option out of its bounds does not start:
 /// status() says why.
 struct SystemOptions {
-  std::optional<unsigned> workers =
-      std::nullopt;     ///< threads, 1 to 1,024; as many as the process may use processors by default
-  unsigned batch = 64;  ///< messages an actor handles before others get their turn, from 1
+  Workers workers = {};  ///< threads, 1 to 1,024; as many as the process may use processors by default
+  unsigned batch = 64;   ///< messages an actor handles before others get their turn, from 1
   Duration spin =
       std::chrono::microseconds{10};      ///< how long an idle worker looks for work before it sleeps; zero: not at all
   std::uint64_t actors_max = 10'000'000;  ///< live actors at once, from 1
