@@ -344,13 +344,14 @@ void Ticket::complete(bool success, const ExitReason& why) noexcept {
   ok = success;
   reason = why;
   progress.store(kDone, kSeqCst);  // partner: fire_late() arms, then looks
-  if (late) late->scheduler().disarm(*this);
+  if (late) runtime->default_scheduler->disarm(*this);
   runtime->wake(progress);
 }
 
 void Ticket::kill_at(TimePoint when) noexcept {
   if (progress.load(kSeqCst) == kDone) return;
-  Scheduler& scheduler = late->scheduler();
+  // The pool's, wherever the actor runs: a handler that hangs on a thread of its own would keep that one's timers.
+  Scheduler& scheduler = *runtime->default_scheduler;
   scheduler.arm(*this, when);
   if (progress.load(kSeqCst) == kDone) scheduler.disarm(*this);  // complete() may have looked before it was armed
 }
@@ -359,7 +360,7 @@ void Ticket::fire_late(Timer& timer) noexcept {
   auto& self = static_cast<Ticket&>(timer);
   if (self.progress.load(kSeqCst) == kDone || try_kill(*self.late)) return;
   // It stands between two handlers, or is ending: once more in a moment.
-  Scheduler& scheduler = self.late->scheduler();
+  Scheduler& scheduler = *self.runtime->default_scheduler;
   scheduler.arm(self, saturating_add(self.runtime->clock->now(), std::chrono::milliseconds{1}));
   if (self.progress.load(kSeqCst) == kDone) scheduler.disarm(self);
 }

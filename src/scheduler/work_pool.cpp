@@ -316,7 +316,11 @@ void WorkPool::park(Worker& me) noexcept {
       if (time > Duration::zero()) wait_on(me.token, 0, time);
     }
   }
-  if (!withdraw_idle(me)) me.is_searching = true;  // the waker counted us
+  const bool was_woken = !withdraw_idle(me);
+  // Woken, the waker has counted us. Up by ourselves, for a timer or the reactor, we count as well: if there is
+  // something to run, found_work() then wakes another worker, which looks after our timers should we not come back.
+  if (!was_woken && workers_.size() > 1) searching_.fetch_add(1, kAcqRel);
+  me.is_searching = was_woken || workers_.size() > 1;
 }
 
 void WorkPool::unpark(Worker& worker) noexcept {

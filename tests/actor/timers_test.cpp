@@ -281,5 +281,37 @@ TEST_CASE("a delayed message need not be copied") {
   testing::check_end(system);
 }
 
+TEST_CASE("a timer comes although its worker woke for another one and hangs") {  // F68
+  // Both timers are armed on one worker: the second actor is woken by the first, whose worker runs it next. Then all
+  // workers sleep; the first timer wakes its own, which does not come back. The other one must look after the second.
+  struct Second : Actor<Second> {
+    explicit Second(Log* l) : log{l} {}
+    void handle(int) { send_after(60ms, Tick{"second"}).detach(); }
+    void handle(const Tick& tick) { log->add(tick.name); }
+    using Actor<Second>::send_after;
+    Log* log;
+  };
+  struct First : Actor<First> {
+    First(Gate* g, ActorRef<Second> s) : gate{g}, second{std::move(s)} {}
+    void handle(int) {
+      send_after(30ms, Tick{"first"}).detach();
+      second.send(1);
+    }
+    void handle(const Tick&) { gate->pass(); }
+    Gate* gate;
+    ActorRef<Second> second;
+  };
+  Log log;
+  Gate gate;
+  ActorSystem system{testing::two_workers()};
+  const auto second = system.spawn<Second>(&log);
+  system.spawn<First>(&gate, second).send(1);
+  REQUIRE(gate.wait_for_arrivals());
+  CHECK(testing::eventually([&] { return log.size() == 1; }, 5s));
+  gate.open();
+  REQUIRE(testing::at_rest(system));
+  testing::check_end(system);
+}
+
 }  // namespace
 }  // namespace coppice

@@ -8,12 +8,14 @@
 #include "catch.hpp"
 #include "coppice/coppice.hpp"
 #include "support/ending.hpp"
+#include "support/gate.hpp"
 #include "support/quiet.hpp"
 
 namespace coppice {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::Gate;
 using testing::kPatience;
 
 struct Where {};
@@ -126,6 +128,29 @@ TEST_CASE("timers run on a pinned thread") {
   REQUIRE(lease);
   const auto ticking = system.spawn<Ticking>({.on = lease.value()});
   CHECK(testing::eventually([&] { return ticking.message_count() > 5; }));
+  testing::check_end(system);
+}
+
+TEST_CASE("an actor that hangs on a pinned thread is killed although nobody waits for its end") {  // F72
+  struct Hanging : Actor<Hanging> {
+    explicit Hanging(Gate* g) : gate{g} {}
+    void handle(int) { gate->pass(); }
+    Gate* gate;
+  };
+  Gate gate;
+  ActorSystem system;
+  const std::vector<unsigned> usable = thread_affinity();
+  if (usable.empty()) return;
+  const auto lease = PinnedThread::make(system, {.cpu = usable.front()});
+  REQUIRE(lease);
+  const auto hanging = system.spawn<Hanging>({.on = lease.value()}, &gate);
+  hanging.send(1);
+  REQUIRE(gate.wait_for_arrivals());
+  static_cast<void>(system.stop(hanging, {.within = 10ms}));  // the future is dropped
+  CHECK(testing::eventually([&] { return hanging.is_closed(); }));
+  CHECK(testing::eventually([&] { return system.stats().zombies == 1; }));
+  gate.open();
+  REQUIRE(testing::eventually([&] { return system.stats().zombies == 0; }));
   testing::check_end(system);
 }
 
