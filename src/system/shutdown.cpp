@@ -26,13 +26,20 @@ struct SystemCore::DriveTimer final : Timer {
   IntrusivePtr<SystemCore> core;
 };
 
-/// One at a time: the one before is over, or no longer wanted.
+/// One at a time: the one before is over, or no longer wanted. None once the actors are done: it would keep this for
+/// ever.
 void SystemCore::arm_drive(TimePoint when) noexcept {
   disarm_drive();
-  auto timer = IntrusivePtr<Timer>::adopt(new DriveTimer{*this});
+  const auto timer = IntrusivePtr<Timer>::adopt(new DriveTimer{*this});
   default_scheduler->arm(*timer, when);
-  const Lock lock{mutex_};
-  std::swap(drive_timer_, timer);
+  {
+    const Lock lock{mutex_};
+    if (shutdown_state_.load(kAcquire) == kEnding) {
+      drive_timer_ = timer;
+      return;
+    }
+  }
+  default_scheduler->disarm(*timer);
 }
 
 void SystemCore::disarm_drive() noexcept {
@@ -70,7 +77,9 @@ void SystemCore::ask_next() noexcept {
     const Lock lock{mutex_};
     if (shutdown_state_.load(kAcquire) != kEnding || awaited_) return;
     const std::lock_guard top{top_lock_};
-    if (newest_ != nullptr) {
+    if (newest_ == nullptr) {
+      shutdown_state_.store(kEnded, kSeqCst);  // first, so that no drive is armed after the disarming below
+    } else {
       next = IntrusivePtr<Cell>::share(newest_);
       awaited_ = next;
       // Half of what is left: a late one leaves time to those after it.
@@ -80,14 +89,13 @@ void SystemCore::ask_next() noexcept {
   }
   if (!next) {
     disarm_drive();
-    shutdown_state_.store(kEnded, kSeqCst);
     wake(shutdown_state_);
     return;
   }
   CellSignal* const stop = make_signal(CellSignal::Kind::Stop);
   stop->reason = ExitReason::shutdown();
+  arm_drive(until);  // before the stop: its end may ask the next one at once, on another thread
   next->signal(stop);
-  arm_drive(until);
 }
 
 /// Kills the awaited actor if its time is over. Any thread, any time.
@@ -171,7 +179,11 @@ void SystemCore::finish_threads() noexcept {
     report_.complete = actors_done && all_back;
     report_.took = saturating_between(begun_, clock->now());
   }
-  shutdown_state_.store(kDone, kSeqCst);
+  {
+    const Lock lock{mutex_};
+    shutdown_state_.store(kDone, kSeqCst);
+  }
+  disarm_drive();  // where the deadline had passed, one may have been armed since
   wake(shutdown_state_);
 }
 
