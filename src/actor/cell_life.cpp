@@ -13,7 +13,6 @@ namespace {
 
 /// How long a plain child (one without a supervisor) may take to stop before it is killed.
 constexpr Duration kChildStopLimit = std::chrono::seconds{5};
-constexpr Duration kKillRetry = std::chrono::milliseconds{1};
 
 constexpr TypeInfo kHookType{"a hook"};
 constexpr EnvelopeOps kHookOps{nullptr, nullptr, nullptr, &kHookType, nullptr, 0, false};
