@@ -252,10 +252,11 @@ class ActorRef : public detail::RefBase, public detail::RefExtension<A, ActorRef
     return detail::try_deliver(this->cell(), &detail::HandlerOps<A, M>::kSend, message);
   }
 
-  /// Asks from outside an actor; an actor uses its own ask(). The deadline starts now.
+  /// Asks from outside an actor; an actor uses its own ask(). The deadline starts now. An AskFuture<ReplyOf<A, M>>
+  /// (not spelled out, since clang 19 would form that type before it looks at the constraint).
   template <class M>
     requires Handles<A, std::remove_cvref_t<M>>
-  AskFuture<ReplyOf<A, std::remove_cvref_t<M>>> ask(M&& message, Duration within) const {
+  auto ask(M&& message, Duration within) const {
     using Plain = std::remove_cvref_t<M>;
     using R = ReplyOf<A, Plain>;
     return AskFuture<R>{detail::ask_from_thread(this->cell(),
