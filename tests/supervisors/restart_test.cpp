@@ -78,7 +78,7 @@ struct Reader : Actor<Reader> {
 
 TEST_CASE("the mailbox is kept minus the failing message wherever in it the crash is") {  // F50, P5
   constexpr int kItems = 12;
-  for (const std::uint64_t capacity : {0, 100}) {  // 0: unbounded
+  for (const std::uint64_t capacity : {0U, 100U}) {  // 0: unbounded
     for (int crash = 0; crash < kItems; ++crash) {
       for (std::uint64_t seed = 1; seed <= testing::scaled(20); ++seed) {
         CAPTURE(capacity, crash, seed);
