@@ -213,7 +213,7 @@ TEST_CASE("a blocking start on an actor's turn is refused") {
 }
 
 TEST_CASE("a full system starts no tree and nothing of it is left") {
-  for (const std::uint64_t most : {1, 2, 3, 4, 5, 6}) {
+  for (const std::uint64_t most : {1U, 2U, 3U, 4U, 5U, 6U}) {
     CAPTURE(most);
     Family family;
     testing::TestOptions options;

@@ -25,7 +25,7 @@ struct Nameless {
   [[nodiscard]] AffectedRange affected(std::size_t failed, std::size_t) const noexcept { return {failed, failed + 1}; }
 };
 struct Throwing {
-  static constexpr std::string_view kName = "throwing";
+  [[maybe_unused]] static constexpr std::string_view kName = "throwing";
   [[nodiscard]] AffectedRange affected(std::size_t failed, std::size_t) const { return {failed, failed + 1}; }
 };
 
