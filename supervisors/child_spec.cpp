@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "coppice/supervisors/auto_shutdown.hpp"
+
 #include "supervisor_factory.hpp"
 
 namespace coppice {
@@ -11,6 +13,15 @@ const char* to_string(Restart restart) noexcept {
     case Restart::Permanent: return "permanent";
     case Restart::Transient: return "transient";
     case Restart::Temporary: return "temporary";
+  }
+  return "unknown";
+}
+
+const char* to_string(AutoShutdown auto_shutdown) noexcept {
+  switch (auto_shutdown) {
+    case AutoShutdown::Never: return "never";
+    case AutoShutdown::AnySignificant: return "any significant";
+    case AutoShutdown::AllSignificant: return "all significant";
   }
   return "unknown";
 }

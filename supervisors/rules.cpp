@@ -23,9 +23,10 @@ std::vector<RuleEffect> SupervisorRules::step(const RuleEvent& event, TimePoint 
     switch (event.kind) {
       case RuleEvent::Kind::Started: on_started(*child, now); break;
       case RuleEvent::Kind::StartFailed: on_start_failed(*child, event.reason); break;
+      case RuleEvent::Kind::Ignored: on_ignored(*child); break;
       case RuleEvent::Kind::Exited: on_exited(*child, event); break;
       case RuleEvent::Kind::RetryDue: on_retry_due(*child, event); break;
-      default: break;
+      default: on_call(*child, event.kind); break;
     }
   }
   return std::exchange(effects_, {});
@@ -60,7 +61,24 @@ void SupervisorRules::on_start_failed(Child& child, const ExitReason& reason) {
     plan_.clear();
     child.failure = reason;
     wait_for_retry(child, false, delay_for(child));
+  } else if (mode_ == Mode::Calling) {
+    call_.outcome = CallOutcome::Failed;
+    call_.reason = reason;
+    close(child);
+    if (call_.kind == RuleEvent::Kind::StartChild) remove(child.key);
   }
+  if (was_awaited) advance();
+}
+
+/// As if it had started and ended at once, but nothing counts it: a temporary child's spec goes, the others' is kept.
+void SupervisorRules::on_ignored(Child& child) {
+  if (child.state != State::Starting) return;
+  child.state = State::Undefined;
+  const bool was_awaited = awaited_ == child.key;
+  if (was_awaited) awaited_.reset();
+  if (mode_ == Mode::Calling) call_.outcome = CallOutcome::Ignored;
+  close(child);
+  if (child.restart == Restart::Temporary) remove(child.key);
   if (was_awaited) advance();
 }
 
@@ -69,13 +87,8 @@ void SupervisorRules::on_exited(Child& child, const RuleEvent& event) {
     if (child.state == State::Starting) return on_start_failed(child, event.reason);  // killed while it started
     awaited_.reset();
     child.state = State::Undefined;
-    if (mode_ != Mode::Restarting) {
-      close(child);
-    } else if (child.restart == Restart::Temporary) {
-      const ChildKey key = child.key;
-      close(child);
-      remove(key);
-    }
+    if (mode_ != Mode::Restarting || child.restart == Restart::Temporary) close(child);
+    if ((mode_ == Mode::Restarting || mode_ == Mode::Calling) && child.restart == Restart::Temporary) remove(child.key);
     advance();
     return;
   }
@@ -110,6 +123,24 @@ void SupervisorRules::on_stop(const ExitReason& reason) {
   advance();
 }
 
+/// Source: OTP's handle_call.
+void SupervisorRules::on_call(Child& child, RuleEvent::Kind call) {
+  COPPICE_ASSERT(is_idle(), "a call waits until the supervisor is idle");
+  const bool is_down = child.state == State::Undefined;
+  const CallOutcome refusal = child.state == State::Waiting ? CallOutcome::Restarting : CallOutcome::Running;
+  const ChildKey key = child.key;
+  if (call != RuleEvent::Kind::TerminateChild && !is_down) return reply(key, refusal);
+  if (call == RuleEvent::Kind::DeleteChild) {
+    remove(key);
+    return reply(key, CallOutcome::Done);
+  }
+  mode_ = Mode::Calling;
+  call_ = Call{.kind = call, .child = key, .outcome = CallOutcome::Done, .reason = {}};
+  const bool starts = call != RuleEvent::Kind::TerminateChild;
+  plan_.push_back({starts ? PlanStep::Kind::Start : PlanStep::Kind::Stop, key});
+  advance();
+}
+
 // ---- decisions ----
 
 /// What an end means. Source: OTP's do_restart.
@@ -120,14 +151,30 @@ void SupervisorRules::handle_exit(Child& child, const RuleEvent& event) {
     return end(ExitReason::error("a child escalated", event.reason));
   }
   if (event.verdict == OnError::Restart) return restart(child, event.reason, false);
-  if (child.restart == Restart::Temporary) {
-    const ChildKey key = child.key;
-    close(child);
-    return remove(key);
+  if (child.restart == Restart::Temporary || event.verdict == OnError::Stop ||
+      (child.restart == Restart::Transient && event.reason.is_normal())) {
+    return ended_for_good(child);
   }
-  if (event.verdict == OnError::Stop || (child.restart == Restart::Transient && event.reason.is_normal()))
-    return close(child);
   restart(child, event.reason, false);
+}
+
+/// It has ended by itself, and no other life will come. Source: OTP's do_auto_shutdown.
+void SupervisorRules::ended_for_good(Child& child) {
+  const bool was_significant = child.significant;
+  const ChildKey key = child.key;
+  close(child);
+  if (child.restart == Restart::Temporary) remove(key);
+  if (!was_significant || auto_shutdown_ == AutoShutdown::Never) return;
+  if (auto_shutdown_ == AutoShutdown::AllSignificant && !is_last_significant()) return;
+  emit({.kind = RuleEffect::Kind::AutoShutdown, .child = key});
+  end(ExitReason::shutdown("significant children have ended"));
+}
+
+/// No significant child is left. One that waits for a start attempt is, and so is one whose end waits to be dealt with.
+bool SupervisorRules::is_last_significant() const noexcept {
+  return std::none_of(children_.begin(), children_.end(), [](const Child& child) {
+    return child.significant && child.state != State::Undefined;
+  });
 }
 
 void SupervisorRules::restart(Child& child, const ExitReason& reason, bool delay_served) {
@@ -235,7 +282,8 @@ void SupervisorRules::take_step(const PlanStep& step) {
     case PlanStep::Kind::Stop: break;
   }
   const bool group = mode_ == Mode::Restarting;
-  const bool keep = group && child->restart != Restart::Temporary;
+  const bool forgets = (group || mode_ == Mode::Calling) && child->restart == Restart::Temporary;
+  const bool keep = group && !forgets;
   switch (child->state) {
     case State::Running:
     case State::Starting:
@@ -255,11 +303,12 @@ void SupervisorRules::take_step(const PlanStep& step) {
     case State::Waiting:
       emit({.kind = RuleEffect::Kind::Disarm, .child = child->key});
       child->state = State::Undefined;
+      if (mode_ == Mode::Calling) close(*child);
       break;
     case State::Undefined:
     case State::Stopping: break;
   }
-  if (group && child->restart == Restart::Temporary) remove(child->key);
+  if (forgets) remove(child->key);
 }
 
 /// The plan is done: report it, and turn to what came meanwhile.
@@ -271,6 +320,12 @@ void SupervisorRules::finish_plan() {
       emit({.kind = RuleEffect::Kind::StartAborted, .child = failed_, .reason = end_reason_});
       mode_ = Mode::Ended;
       return;
+    case Mode::Calling:
+      emit({.kind = RuleEffect::Kind::Reply,
+            .child = call_.child,
+            .outcome = call_.outcome,
+            .reason = std::exchange(call_.reason, {})});
+      break;
     case Mode::Ending:
       close_all();
       emit({.kind = RuleEffect::Kind::Down, .reason = end_reason_});
@@ -315,21 +370,37 @@ void SupervisorRules::close_all() {
   }
 }
 
-SupervisorRules::Child* SupervisorRules::find(ChildKey key) noexcept {
-  const auto found =
-      std::find_if(children_.begin(), children_.end(), [&](const Child& child) { return child.key == key; });
-  return found == children_.end() ? nullptr : &*found;
+std::size_t SupervisorRules::index_of(ChildKey key) const noexcept {
+  const auto found = std::lower_bound(children_.begin(), children_.end(), key,
+                                      [](const Child& child, ChildKey wanted) { return child.key < wanted; });
+  const bool is_there = found != children_.end() && found->key == key;
+  return is_there ? static_cast<std::size_t>(found - children_.begin()) : children_.size();
 }
 
-std::size_t SupervisorRules::index_of(ChildKey key) const noexcept {
-  const auto found =
-      std::find_if(children_.begin(), children_.end(), [&](const Child& child) { return child.key == key; });
-  return static_cast<std::size_t>(found - children_.begin());
+SupervisorRules::Child* SupervisorRules::find(ChildKey key) noexcept {
+  const std::size_t index = index_of(key);
+  return index == children_.size() ? nullptr : &children_[index];
+}
+
+ChildStatus SupervisorRules::status(ChildKey key) const noexcept {
+  const std::size_t index = index_of(key);
+  if (index == children_.size()) return ChildStatus::Undefined;
+  switch (children_[index].state) {
+    case State::Undefined:
+    case State::Exited: return ChildStatus::Undefined;
+    case State::Waiting: return ChildStatus::Restarting;
+    default: return ChildStatus::Running;
+  }
+}
+
+void SupervisorRules::add(ChildKey key, Restart restart, bool significant) {
+  COPPICE_ASSERT(children_.empty() || children_.back().key < key, "keys of children ascend");
+  children_.push_back(Child{.key = key, .restart = restart, .significant = significant});
 }
 
 void SupervisorRules::remove(ChildKey key) {
   consume_deferred(key);
-  std::erase_if(children_, [&](const Child& child) { return child.key == key; });
+  children_.erase(children_.begin() + static_cast<std::ptrdiff_t>(index_of(key)));
   emit({.kind = RuleEffect::Kind::Remove, .child = key});
 }
 

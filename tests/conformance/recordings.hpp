@@ -12,37 +12,47 @@
 #include <nlohmann/json.hpp>
 
 #include "coppice/supervisors/restart.hpp"
+#include "coppice/supervisors/auto_shutdown.hpp"
+#include "supervisors/rules_driver.hpp"
 #include "support/log.hpp"
 
 namespace coppice::testing {
 
-/// One recorded step that this version can play. Traces as lines: "start b ok", "stop d shutdown".
+using RecordedChild = RuleChild;
+
+/// One recorded step. Traces as lines: "start b ok", "stop d shutdown".
 struct RecordedStep {
-  std::string op;  // crash, plan, stop
+  std::string op;  // crash, plan, start, terminate, restart, delete, stop
   std::vector<std::string> ids;
   std::string reason;
-  std::vector<bool> outcomes;
+  std::vector<Planned> outcomes;
+  RecordedChild spec;  // of start
+  std::string result;  // of a call
   Lines trace;
   bool alive = true;
   Lines which;  // "d up", newest first
+  std::vector<int> counts;  // specs, active, supervisors, workers
   std::string exit;
+
+  [[nodiscard]] bool is_call() const { return !result.empty(); }
 };
 
 struct RecordedScenario {
   int number = 0;
   std::string strategy;
   std::uint32_t intensity = 0;
-  std::vector<std::pair<std::string, Restart>> children;
-  std::vector<std::pair<std::string, std::vector<bool>>> plans;
+  AutoShutdown auto_shutdown = AutoShutdown::Never;
+  std::vector<RecordedChild> children;
+  std::vector<std::pair<std::string, std::vector<Planned>>> plans;
   std::string failed_id;  // empty: it started
   Lines init_trace;
-  std::vector<RecordedStep> steps;  // as far as they can be played
+  std::vector<RecordedStep> steps;
   nlohmann::json all;
 };
 
 struct Recordings {
   std::vector<RecordedScenario> playable;
-  std::map<std::string, int> skipped;  // scenarios and steps by what they need
+  std::map<std::string, int> skipped;  // scenarios by what they need
 };
 
 /// A .jsonl.gz, line by line, through gzip: what every system that has the file can do.
@@ -70,16 +80,20 @@ inline Restart restart_of(const std::string& word) {
   if (word == "permanent") return Restart::Permanent;
   return word == "transient" ? Restart::Transient : Restart::Temporary;
 }
-inline bool ignores(const nlohmann::json& results) {
+inline std::vector<Planned> outcomes_of(const nlohmann::json& results) {
+  std::vector<Planned> outcomes;
   for (const auto& outcome : results) {
-    if (outcome == "ignore") return true;
+    outcomes.push_back(outcome == "ok" ? Planned::Ok : outcome == "error" ? Planned::Error : Planned::Ignore);
   }
-  return false;
-}
-inline std::vector<bool> outcomes_of(const nlohmann::json& results) {
-  std::vector<bool> outcomes;
-  for (const auto& outcome : results) outcomes.push_back(outcome == "ok");
   return outcomes;
+}
+inline RecordedChild child_of(const nlohmann::json& json) {
+  return {json.at("id").get<std::string>(), restart_of(json.at("restart").get<std::string>()),
+          json.at("significant").get<bool>()};
+}
+inline AutoShutdown auto_shutdown_of(const std::string& word) {
+  if (word == "never") return AutoShutdown::Never;
+  return word == "any_significant" ? AutoShutdown::AnySignificant : AutoShutdown::AllSignificant;
 }
 inline Lines trace_of(const nlohmann::json& trace) {
   Lines lines;
@@ -91,24 +105,17 @@ inline Lines trace_of(const nlohmann::json& trace) {
   return lines;
 }
 
-/// Why the step cannot be played; empty: it can.
-inline std::string obstacle(const nlohmann::json& step) {
-  const auto op = step.at("op").get<std::string>();
-  if (op != "crash" && op != "crash_many" && op != "plan" && op != "stop") return "op " + op;
-  if (op == "plan" && ignores(step.at("results"))) return "plan ignore";
-  return {};
-}
-
 inline RecordedStep step_of(const nlohmann::json& json) {
   RecordedStep step;
   step.op = json.at("op").get<std::string>();
-  if (step.op == "crash") step.ids = {json.at("id").get<std::string>()};
+  if (json.contains("id")) step.ids = {json.at("id").get<std::string>()};
+  if (json.contains("result")) step.result = json.at("result").get<std::string>();
+  if (json.contains("spec")) step.spec = child_of(json.at("spec"));
   if (step.op == "crash_many") step.ids = json.at("ids").get<std::vector<std::string>>();
   if (step.op == "crash_many") step.op = "crash";
   if (json.contains("reason")) step.reason = json.at("reason").get<std::string>();
   if (step.reason == "kill") step.reason = "killed";
   if (step.op == "plan") {
-    step.ids = {json.at("id").get<std::string>()};
     step.outcomes = outcomes_of(json.at("results"));
     return step;
   }
@@ -117,6 +124,7 @@ inline RecordedStep step_of(const nlohmann::json& json) {
   if (step.alive) {
     for (const auto& child : json.at("which"))
       step.which.push_back(child[0].get<std::string>() + ' ' + child[1].get<std::string>());
+    step.counts = json.at("counts").get<std::vector<int>>();
   } else {
     step.exit = json.at("exit").get<std::string>();
   }
@@ -136,31 +144,14 @@ inline Recordings load_recordings(const std::string& path) {
       ++result.skipped["scenarios: simple_one_for_one"];
       continue;
     }
-    bool significant = false;
-    for (const auto& child : json.at("children")) {
-      significant = significant || child.at("significant").get<bool>();
-      scenario.children.emplace_back(child.at("id").get<std::string>(),
-                                     recordings::restart_of(child.at("restart").get<std::string>()));
-    }
-    bool ignore = false;
-    for (const auto& plan : json.at("init_plans")) {
-      ignore = ignore || recordings::ignores(plan.at("results"));
+    scenario.auto_shutdown = recordings::auto_shutdown_of(json.at("auto_shutdown").get<std::string>());
+    for (const auto& child : json.at("children")) scenario.children.push_back(recordings::child_of(child));
+    for (const auto& plan : json.at("init_plans"))
       scenario.plans.emplace_back(plan.at("id").get<std::string>(), recordings::outcomes_of(plan.at("results")));
-    }
-    if (significant || ignore) {
-      ++result.skipped[significant ? "scenarios: significant children" : "scenarios: ignore at the start"];
-      continue;
-    }
     scenario.intensity = json.at("intensity").get<std::uint32_t>();
     if (json.at("init") != "ok") scenario.failed_id = json.at("init_failed_id").get<std::string>();
     scenario.init_trace = recordings::trace_of(json.at("init_trace"));
-    for (const auto& step : json.at("steps")) {
-      if (const auto why = recordings::obstacle(step); !why.empty()) {
-        ++result.skipped["scenarios cut short by " + why];
-        break;
-      }
-      scenario.steps.push_back(recordings::step_of(step));
-    }
+    for (const auto& step : json.at("steps")) scenario.steps.push_back(recordings::step_of(step));
     scenario.all = std::move(json);
     result.playable.push_back(std::move(scenario));
   }

@@ -16,7 +16,11 @@ namespace coppice::testing {
 struct RuleChild {
   std::string id;
   Restart restart = Restart::Permanent;
+  bool significant = false;
 };
+
+/// What a start comes to.
+enum class Planned : unsigned char { Ok, Error, Ignore };
 
 /// Plays children and clock to the pure rules: answers each Start by plan, each Stop with an exit, and notes what
 /// breaks the contract of RuleEffect. Nothing is answered before pump() or settle(), so a test may let other things
@@ -27,24 +31,24 @@ class RulesDriver {
   using Effect = coppice::detail::RuleEffect;
   using Key = coppice::detail::ChildKey;
 
-  RulesDriver(AnyStrategy strategy, Intensity intensity, std::vector<RuleChild> children, Backoff backoff = {})
-      : rules_{strategy, intensity, backoff} {
-    for (auto& child : children) {
-      const auto key = static_cast<Key>(ids_.size() + 1);
-      rules_.add(key, child.restart);
-      ids_.push_back(child.id);
-      order_.push_back(key);
-    }
+  RulesDriver(AnyStrategy strategy, Intensity intensity, std::vector<RuleChild> children, Backoff backoff = {},
+              AutoShutdown auto_shutdown = AutoShutdown::Never)
+      : rules_{strategy, intensity, backoff, auto_shutdown} {
+    for (auto& child : children) add(child);
   }
 
   // ---- what happens ----
   void begin() { queue_.push_back(Event{.kind = Event::Kind::Begin}); }
   /// What its next starts come to, in place of what was planned before; then they succeed.
   void plan(const std::string& id, const std::vector<bool>& outcomes) {
-    plans_[key_of(id)].assign(outcomes.begin(), outcomes.end());
+    plans_[id].clear();
+    for (const bool ok : outcomes) plans_[id].push_back(ok ? Planned::Ok : Planned::Error);
+  }
+  void plan(const std::string& id, const std::vector<Planned>& outcomes) {
+    plans_[id].assign(outcomes.begin(), outcomes.end());
   }
   /// Every start of it fails from now on.
-  void fail_always(const std::string& id) { always_fail_.insert(key_of(id)); }
+  void fail_always(const std::string& id) { always_fail_.insert(id); }
   /// It has ended by itself; the rules have not heard of it yet.
   void die(const std::string& id, const ExitReason& why, OnError verdict = OnError::Supervise) {
     const Key key = key_of(id);
@@ -68,6 +72,20 @@ class RulesDriver {
     tell_stop();
     settle();
   }
+
+  // ---- calls, once everything before them is done; in the recordings' words ----
+  std::string start_child(const RuleChild& child) {
+    settle();
+    if (down || aborted) return "gone";
+    if (knows(child.id)) {
+      return rules_.status(key_of(child.id)) == coppice::detail::ChildStatus::Running ? "already_started"
+                                                                                      : "already_present";
+    }
+    return call(Event::Kind::StartChild, add(child));
+  }
+  std::string terminate_child(const std::string& id) { return call_known(Event::Kind::TerminateChild, id); }
+  std::string restart_child(const std::string& id) { return call_known(Event::Kind::RestartChild, id); }
+  std::string delete_child(const std::string& id) { return call_known(Event::Kind::DeleteChild, id); }
 
   // ---- time and turns ----
   /// The rules hear of one thing; false when there is nothing to hear.
@@ -112,8 +130,10 @@ class RulesDriver {
   [[nodiscard]] const Lines& violations() const { return violations_; }
   [[nodiscard]] bool is_alive(const std::string& id) const { return alive_.contains(key_of(id)); }
   [[nodiscard]] bool knows(const std::string& id) const {
-    return std::find(order_.begin(), order_.end(), key_of(id)) != order_.end();
+    const Key key = key_of(id);
+    return key != 0 && std::find(order_.begin(), order_.end(), key) != order_.end();
   }
+  [[nodiscard]] bool is_idle() const { return rules_.is_idle(); }
   /// Newest first: "d up", "c undefined".
   [[nodiscard]] Lines which() const {
     Lines lines;
@@ -152,14 +172,48 @@ class RulesDriver {
   }
 
  private:
+  /// Of the newest child with that id; 0: there never was one.
   [[nodiscard]] Key key_of(const std::string& id) const {
-    return static_cast<Key>(std::find(ids_.begin(), ids_.end(), id) - ids_.begin() + 1);
+    return static_cast<Key>(ids_.rend() - std::find(ids_.rbegin(), ids_.rend(), id));
+  }
+  Key add(const RuleChild& child) {
+    const auto key = static_cast<Key>(ids_.size() + 1);
+    rules_.add(key, child.restart, child.significant);
+    ids_.push_back(child.id);
+    order_.push_back(key);
+    return key;
+  }
+  std::string call_known(Event::Kind kind, const std::string& id) {
+    settle();
+    if (down || aborted) return "gone";
+    return knows(id) ? call(kind, key_of(id)) : "not_found";
+  }
+  std::string call(Event::Kind kind, Key key) {
+    if (!rules_.is_idle()) blame("a call to rules that are not idle");
+    replied_.clear();
+    queue_.push_back(Event{.kind = kind, .child = key});
+    settle();
+    if (replied_.empty() && !down) blame("a call without a reply");
+    // A start says what it answered; the others say only that it is done.
+    const bool starts = kind == Event::Kind::StartChild || kind == Event::Kind::RestartChild;
+    return replied_ == "ok" && starts ? "ok_pid" : replied_;
+  }
+  void note_reply(coppice::detail::CallOutcome outcome) {
+    using Outcome = coppice::detail::CallOutcome;
+    if (!replied_.empty()) blame("a call with two replies");
+    switch (outcome) {
+      case Outcome::Done: replied_ = "ok"; return;
+      case Outcome::Ignored: replied_ = "ok_undefined"; return;
+      case Outcome::Failed: replied_ = "start_error"; return;
+      case Outcome::Running: replied_ = "running"; return;
+      case Outcome::Restarting: replied_ = "restarting"; return;
+    }
   }
   [[nodiscard]] std::string id_of(Key key) const { return key >= 1 && key <= ids_.size() ? ids_[key - 1] : "?"; }
   [[nodiscard]] bool is_step_answer(const Event& event) const {
     return awaited_ && event.child == awaited_key_ &&
            (event.kind == Event::Kind::Started || event.kind == Event::Kind::StartFailed ||
-            event.kind == Event::Kind::Exited);
+            event.kind == Event::Kind::Ignored || event.kind == Event::Kind::Exited);
   }
   void blame(std::string text) { violations_.push_back(std::move(text)); }
   void await(Key key, const std::string& what) {
@@ -216,6 +270,10 @@ class RulesDriver {
         effects_.push_back("escalated");
         ++escalations;
         return;
+      case Effect::Kind::AutoShutdown: effects_.push_back("auto shutdown"); return;
+      case Effect::Kind::Reply:
+        effects_.push_back("reply " + id);
+        return note_reply(effect.outcome);
       case Effect::Kind::Down:
         effects_.push_back("down");
         if (!alive_.empty()) blame("down over living children");
@@ -231,17 +289,25 @@ class RulesDriver {
     if (alive_.contains(key)) blame("starts " + id + " while it lives");
     if (std::find(order_.begin(), order_.end(), key) == order_.end()) blame("starts " + id + ", which is forgotten");
     if (armed_.contains(key)) blame("starts " + id + " while its retry is armed");
-    bool ok = !always_fail_.contains(key);
-    if (auto& plan = plans_[key]; !plan.empty()) {
-      ok = plan.front();
+    Planned outcome = always_fail_.contains(id) ? Planned::Error : Planned::Ok;
+    if (auto& plan = plans_[id]; !plan.empty()) {
+      outcome = plan.front();
       plan.pop_front();
     }
-    if (ok) alive_.insert(key);
-    short_.push_back("start " + id + (ok ? "" : "!"));
-    full_.push_back("start " + id + (ok ? " ok" : " error"));
-    queue_.push_back(Event{.kind = ok ? Event::Kind::Started : Event::Kind::StartFailed,
-                           .child = key,
-                           .reason = ok ? ExitReason{} : ExitReason::error("cannot start " + id)});
+    Event answer{.kind = Event::Kind::Started, .child = key};
+    switch (outcome) {
+      case Planned::Ok: alive_.insert(key); break;
+      case Planned::Error:
+        answer.kind = Event::Kind::StartFailed;
+        answer.reason = ExitReason::error("cannot start " + id);
+        break;
+      case Planned::Ignore: answer.kind = Event::Kind::Ignored; break;
+    }
+    static constexpr const char* kMark[] = {"", "!", "?"};
+    static constexpr const char* kWord[] = {" ok", " error", " ignore"};
+    short_.push_back("start " + id + kMark[static_cast<int>(outcome)]);
+    full_.push_back("start " + id + kWord[static_cast<int>(outcome)]);
+    queue_.push_back(std::move(answer));
   }
   void stop_child(Key key, const std::string& id) {
     effects_.push_back("stop " + id);
@@ -263,13 +329,14 @@ class RulesDriver {
   coppice::detail::SupervisorRules rules_;
   std::vector<std::string> ids_;
   std::vector<Key> order_;  // as far as the driver was told
-  std::map<Key, std::deque<bool>> plans_;
-  std::set<Key> always_fail_;
+  std::map<std::string, std::deque<Planned>> plans_;
+  std::set<std::string> always_fail_;
   std::set<Key> alive_;
   std::map<Key, TimePoint> armed_;
   std::deque<Event> queue_;
   bool awaited_ = false;
   Key awaited_key_ = 0;
+  std::string replied_;
   Lines short_;
   Lines full_;
   Lines effects_;

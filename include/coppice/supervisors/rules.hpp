@@ -7,6 +7,7 @@
 
 #include "coppice/actor/cell.hpp"
 #include "coppice/actor/exit_reason.hpp"
+#include "coppice/supervisors/auto_shutdown.hpp"
 #include "coppice/supervisors/backoff.hpp"
 #include "coppice/supervisors/restart.hpp"
 #include "coppice/supervisors/restart_limit.hpp"
@@ -23,15 +24,33 @@ struct RuleEvent {
     Begin,        // the supervisor's life begins: start the children
     Started,      // a child's life runs
     StartFailed,  // … could not start
+    Ignored,      // … did not want to start, which is no failure
     Exited,       // … has ended, by itself or as told
     RetryDue,     // a delay that the rules asked for is over
     Stop,         // the supervisor is told to end
+    // Calls, one at a time and only while is_idle(). Each is answered by one Reply, unless the supervisor ends first.
+    StartChild,      // a child that add() has just put at the end
+    TerminateChild,
+    RestartChild,
+    DeleteChild,
   };
   Kind kind;
   ChildKey child = 0;
   ExitReason reason = {};
   OnError verdict = OnError::Supervise;
 };
+
+/// What a call came to.
+enum class CallOutcome : unsigned char {
+  Done,
+  Ignored,     // the child did not want to start
+  Failed,      // … could not start
+  Running,     // refused: the child runs
+  Restarting,  // refused: a start of it is due
+};
+
+/// How a child stands, for whoever asks.
+enum class ChildStatus : unsigned char { Undefined, Running, Restarting };
 
 /// What the supervisor must do about it, in this order.
 struct RuleEffect {
@@ -48,11 +67,14 @@ struct RuleEffect {
                    // start failed
     LimitReached,  // a report: one restart too many
     Escalated,     // a report: a child asked for it
+    AutoShutdown,  // a report: a significant child has ended, and the supervisor ends with it
+    Reply,         // to the call under way: `outcome`, and with Failed the reason
     Down,          // everything has been stopped: the supervisor ends with `reason`
   };
   Kind kind;
   ChildKey child = 0;
   bool keep = false;
+  CallOutcome outcome = CallOutcome::Done;
   Duration delay{};
   ExitReason reason = {};
 };
@@ -69,22 +91,33 @@ struct RuleEffect {
 /// [V3] Ends that happen while a step is under way are dealt with after it, oldest first; an end of somebody who is
 /// about to be
 ///      stopped anyway is consumed by that and counts for nothing.
+/// [V5] A call is one more thing that is under way: what happens meanwhile waits. It counts against no limit, sets off no
+/// strategy and no automatic shutdown.
 /// [V4] Each start attempt after a failure counts against the limit; the one too many stops everything and ends the
 /// supervisor.
 class SupervisorRules {
  public:
-  SupervisorRules(AnyStrategy strategy, Intensity intensity, Backoff backoff) noexcept
-      : strategy_{strategy}, limit_{intensity}, intensity_{intensity}, backoff_{backoff} {}
+  SupervisorRules(AnyStrategy strategy, Intensity intensity, Backoff backoff,
+                  AutoShutdown auto_shutdown = AutoShutdown::Never) noexcept
+      : strategy_{strategy},
+        limit_{intensity},
+        intensity_{intensity},
+        backoff_{backoff},
+        auto_shutdown_{auto_shutdown} {}
 
-  /// At the end of the start order. Before Begin.
-  void add(ChildKey key, Restart restart) { children_.push_back(Child{key, restart}); }
+  /// At the end of the start order. Keys ascend: none is used twice. Before Begin, or for a StartChild.
+  void add(ChildKey key, Restart restart, bool significant = false);
 
   [[nodiscard]] std::vector<RuleEffect> step(const RuleEvent& event, TimePoint now, std::uint64_t random);
 
-  [[nodiscard]] bool is_running() const noexcept { return mode_ == Mode::Running; }
+  /// Nothing is under way, and nothing waits to be dealt with: a call may come.
+  [[nodiscard]] bool is_idle() const noexcept {
+    return mode_ == Mode::Running && !awaited_ && plan_.empty() && deferred_.empty();
+  }
+  [[nodiscard]] ChildStatus status(ChildKey key) const noexcept;
 
  private:
-  enum class Mode : unsigned char { Fresh, Starting, RollingBack, Running, Restarting, Ending, Ended };
+  enum class Mode : unsigned char { Fresh, Starting, RollingBack, Running, Restarting, Calling, Ending, Ended };
   enum class State : unsigned char {
     Undefined,  // no life, spec kept
     Starting,
@@ -96,6 +129,7 @@ class SupervisorRules {
   struct Child {
     ChildKey key;
     Restart restart;
+    bool significant = false;
     State state = State::Undefined;
     bool open = false;           // its place takes messages
     bool counted = false;        // the attempt it waits for has been counted
@@ -116,9 +150,14 @@ class SupervisorRules {
 
   void on_started(Child& child, TimePoint now);
   void on_start_failed(Child& child, const ExitReason& reason);
+  void on_ignored(Child& child);
   void on_exited(Child& child, const RuleEvent& event);
   void on_retry_due(Child& child, const RuleEvent& event);
   void on_stop(const ExitReason& reason);
+  void on_call(Child& child, RuleEvent::Kind call);
+  void reply(ChildKey key, CallOutcome outcome) { emit({.kind = RuleEffect::Kind::Reply, .child = key, .outcome = outcome}); }
+  void ended_for_good(Child& child);
+  [[nodiscard]] bool is_last_significant() const noexcept;
   void handle_exit(Child& child, const RuleEvent& event);
   void restart(Child& child, const ExitReason& reason, bool delay_served);
   [[nodiscard]] AffectedRange affected_by(ChildKey failed) const noexcept;
@@ -134,7 +173,7 @@ class SupervisorRules {
   void wait_for_retry(Child& child, bool counted, Duration delay);
   [[nodiscard]] Duration delay_for(Child& child);
   [[nodiscard]] Child* find(ChildKey key) noexcept;
-  [[nodiscard]] std::size_t index_of(ChildKey key) const noexcept;
+  [[nodiscard]] std::size_t index_of(ChildKey key) const noexcept;  // children_.size() if it is none
   void remove(ChildKey key);
   void emit(RuleEffect effect) { effects_.push_back(std::move(effect)); }
 
@@ -143,12 +182,19 @@ class SupervisorRules {
   Intensity intensity_;
   Backoff backoff_;
   Mode mode_ = Mode::Fresh;
-  std::vector<Child> children_;  // in start order
+  AutoShutdown auto_shutdown_;
+  std::vector<Child> children_;  // in start order, hence by ascending key
   std::deque<PlanStep> plan_;
   std::optional<ChildKey> awaited_;  // the step under way waits for this child
   std::deque<RuleEvent> deferred_;
   ExitReason end_reason_;
   ChildKey failed_ = 0;  // whose start went wrong at the beginning
+  struct Call {
+    RuleEvent::Kind kind{};
+    ChildKey child = 0;
+    CallOutcome outcome = CallOutcome::Done;
+    ExitReason reason;
+  } call_;  // in mode Calling
   Duration pending_delay_{};
   std::vector<RuleEffect> effects_;
   TimePoint now_{};
