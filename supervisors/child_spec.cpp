@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "coppice/supervisors/auto_shutdown.hpp"
-
 #include "supervisor_factory.hpp"
 
 namespace coppice {
@@ -47,7 +45,8 @@ ChildSpec::ChildSpec(const SupervisorSpec& tree)
     : options_{.id = tree.id(),
                .restart = tree.options().restart,
                .shutdown = tree.options().shutdown,
-               .start_within = kForever},
+               .start_within = kForever,
+               .significant = tree.options().significant},
       ops_{&detail::kActorOps<Supervisor>},
       tree_{std::make_shared<const SupervisorSpec>(tree)} {}
 
@@ -62,14 +61,16 @@ bool operator==(const ChildSpec& a, const ChildSpec& b) {
   const ChildOptions& x = a.options_;
   const ChildOptions& y = b.options_;
   return detail::same_type(a.ops_->type, b.ops_->type) && x.id == y.id && x.restart == y.restart &&
-         x.shutdown == y.shutdown && x.start_within == y.start_within && x.mailbox == y.mailbox;
+         x.shutdown == y.shutdown && x.start_within == y.start_within && x.mailbox == y.mailbox &&
+         x.significant == y.significant;
 }
 
 bool operator==(const SupervisorSpec& a, const SupervisorSpec& b) {
   const SupervisorOptions& x = a.options_;
   const SupervisorOptions& y = b.options_;
   return x.id == y.id && x.strategy == y.strategy && x.intensity == y.intensity && x.backoff == y.backoff &&
-         x.restart == y.restart && x.shutdown == y.shutdown && a.children_ == b.children_;
+         x.auto_shutdown == y.auto_shutdown && x.significant == y.significant && x.restart == y.restart &&
+         x.shutdown == y.shutdown && a.children_ == b.children_;
 }
 
 std::string SupervisorSpec::to_string() const {

@@ -1,23 +1,14 @@
 #include "coppice/supervisors/supervisor.hpp"
 
 #include <algorithm>
-#include <optional>
 #include <string>
 #include <utility>
 
-#include "coppice/actor/signals.hpp"
-#include "coppice/supervisors/rules.hpp"
-#include "supervisor_factory.hpp"
+#include "supervisor_body.hpp"
 
 namespace coppice {
 
-using detail::Cell;
-using detail::CellSignal;
-using detail::ChildEvent;
-using detail::IntrusivePtr;
-using detail::RuleEffect;
-using detail::RuleEvent;
-using detail::Timer;
+using detail::SupervisedChild;
 
 namespace {
 
@@ -52,75 +43,38 @@ struct ClosedNotice final : detail::PlaceItem {
   IntrusivePtr<Cell> supervisor;
 };
 
-/// One child, from the supervisor's side.
-struct SupervisedChild {
-  detail::ChildKey key = 0;  // its spec's index: places are kept by it
-  const ChildSpec* spec = nullptr;
-  IntrusivePtr<Cell> cell;
-  IntrusivePtr<Timer> due[4];
-  bool stopping = false;
-};
-
 }  // namespace
-
-/// What a supervisor is made of; the class itself is all that users compile.
-struct Supervisor::Body {
-  using Child = SupervisedChild;
-  enum class Due : std::uint32_t { Retry = 0, StopLimit = 1, Kill = 2, StartLimit = 3 };
-  struct End {
-    bool start_failed;
-    ExitReason reason;
-  };
-
-  Body(Cell& cell, detail::SupervisorFactory& places);
-  ~Body();
-
-  void begin_stop(const ExitReason& reason);
-  void child_event(const ChildEvent& event);
-  void apply(const RuleEvent& event);
-  void perform(const RuleEffect& effect);
-  void start_child(Child& child);
-  void stop_child(Child& child, bool keep);
-  void kill_child(Child& child);
-  void close_child(Child& child);
-  void on_closed();
-  void finish();
-  void on_due(Due due, Child& child);
-  void arm(Child& child, Due due, Duration after);
-  void disarm(Child& child, Due due) noexcept;
-  void remove_child(Child& child);
-  void report(EventKind kind, const Child& child, std::string_view text);
-  [[nodiscard]] Child* find(detail::ChildKey key) noexcept;
-  [[nodiscard]] Child* find(const Cell* cell) noexcept;
-
-  [[nodiscard]] TimePoint now() const noexcept { return detail::turn_now(*cell_.runtime()); }
-
-  Cell& cell_;
-  detail::SupervisorFactory* places_;
-  detail::SupervisorRules rules_;
-  std::vector<Child> children_;
-  std::size_t closing_ = 0;  // places that were told to close and have not yet
-  std::optional<End> end_;   // decided; waits for them
-  bool killing_ = false;
-};
 
 Supervisor::Body::Body(Cell& cell, detail::SupervisorFactory& places)
     : cell_{cell},
       places_{&places},
-      rules_{places.spec->options().strategy, places.spec->options().intensity, places.spec->options().backoff} {
-  const auto& specs = places.spec->children();
-  children_.reserve(specs.size());
-  for (std::size_t i = 0; i < specs.size(); ++i) {
-    Child child;
-    child.key = static_cast<detail::ChildKey>(i);
-    child.spec = &specs[i];
-    child.cell = places.get(i);
-    children_.push_back(std::move(child));
-    rules_.add(static_cast<detail::ChildKey>(i), specs[i].options().restart);
+      rules_{places.spec->options().strategy, places.spec->options().intensity, places.spec->options().backoff,
+             places.spec->options().auto_shutdown} {
+  children_.reserve(places.spec->children().size());
+  // Aliasing: each spec lives as long as the whole.
+  for (const ChildSpec& spec : places.spec->children()) {
+    Child& child = add_child(std::shared_ptr<const ChildSpec>{places.spec, &spec});
+    child.cell = places.get(spec.id());
+    if (child.cell) keys_of_cells_[child.cell.get()] = child.key;
   }
 }
 
+/// At the end of the start order.
+SupervisedChild& Supervisor::Body::add_child(std::shared_ptr<const ChildSpec> spec) {
+  const detail::ChildKey key = ++last_key_;
+  rules_.add(key, spec->options().restart, spec->options().significant);
+  keys_[spec->id()] = key;
+  children_.push_back(Child{.key = key, .spec = std::move(spec), .cell = {}, .due = {}, .stopping = false});
+  return children_.back();
+}
+
 Supervisor::Body::~Body() {
+  // What was started by calls goes with this life; those of the spec come back with the next.
+  for (const Child& child : children_) {
+    if (child.key <= places_->spec->children().size() || !child.cell) continue;
+    child.cell->signal(detail::make_signal(CellSignal::Kind::Bury));
+    places_->set(child.spec->id(), {});
+  }
   for (Child& child : children_) {
     for (const Due due : {Due::Retry, Due::StopLimit, Due::Kill, Due::StartLimit}) disarm(child, due);
   }
@@ -141,9 +95,11 @@ void Supervisor::Body::child_event(const ChildEvent& event) {
   if (event.kind == ChildEvent::Kind::Poke) {
     if (event.incarnation == kClosedCode) return on_closed();
     if (Child* const child = find(event.incarnation / 4)) on_due(static_cast<Due>(event.incarnation % 4), *child);
+    serve_calls();
     return;
   }
-  Child* const child = find(event.child);
+  const auto known = keys_of_cells_.find(event.child);
+  Child* const child = known == keys_of_cells_.end() ? nullptr : find(known->second);
   if (child == nullptr) return;  // a place that was given up
   RuleEvent rule{
       .kind = RuleEvent::Kind::Exited, .child = child->key, .reason = event.reason, .verdict = event.verdict};
@@ -156,6 +112,10 @@ void Supervisor::Body::child_event(const ChildEvent& event) {
       rule.kind = RuleEvent::Kind::StartFailed;
       report(EventKind::ChildStartFailed, *child, event.reason.to_string());
       break;
+    case ChildEvent::Kind::StartIgnored:
+      rule.kind = RuleEvent::Kind::Ignored;
+      report(EventKind::ChildStopped, *child, "ignored: it did not want to start");
+      break;
     default:
       report(event.reason.is_normal() ? EventKind::ChildStopped : EventKind::ChildFailed, *child,
              event.reason.to_string());
@@ -166,6 +126,7 @@ void Supervisor::Body::child_event(const ChildEvent& event) {
   disarm(*child, Due::Kill);
   child->stopping = false;
   apply(rule);
+  serve_calls();
 }
 
 /// The shell around the rules: the step decides, this carries out.
@@ -184,6 +145,7 @@ void Supervisor::Body::perform(const RuleEffect& effect) {
       end_ = End{.start_failed = true, .reason = reason};
       return finish();
     }
+    case RuleEffect::Kind::Reply: return reply(effect);
     case RuleEffect::Kind::Down: end_ = End{.start_failed = false, .reason = effect.reason}; return finish();
     default: break;
   }
@@ -211,6 +173,7 @@ void Supervisor::Body::perform(const RuleEffect& effect) {
     case RuleEffect::Kind::LimitReached:
       report(EventKind::RestartLimitExceeded, *child, effect.reason.to_string());
       break;
+    case RuleEffect::Kind::AutoShutdown: report(EventKind::AutoShutdown, *child, {}); break;
     case RuleEffect::Kind::Escalated: report(EventKind::Escalated, *child, effect.reason.to_string()); break;
     default: break;
   }
@@ -239,8 +202,10 @@ void Supervisor::Body::start_child(Child& child) {
   made->set_mailbox(options.mailbox.or_else(runtime.mailbox_default));
   // A place that was killed, or whose supervisor was: its refs go on to the new cell.
   if (child.cell) made->continue_from(*child.cell);
+  if (child.cell) keys_of_cells_.erase(child.cell.get());
   child.cell = made;
-  places_->set(child.key, made);
+  keys_of_cells_[made.get()] = child.key;
+  places_->set(options.id, made);
   runtime.default_scheduler->submit_back(*made);
 }
 
@@ -313,8 +278,11 @@ void Supervisor::Body::remove_child(Child& child) {
     close_child(child);
     child.cell->signal(detail::make_signal(CellSignal::Kind::Bury));
   }
-  places_->set(child.key, {});
-  std::erase_if(children_, [key = child.key](const Child& other) { return other.key == key; });
+  const std::string& id = child.spec->id();
+  places_->set(id, {});
+  keys_of_cells_.erase(child.cell.get());
+  if (const auto named = keys_.find(id); named != keys_.end() && named->second == child.key) keys_.erase(named);
+  children_.erase(children_.begin() + (&child - children_.data()));
 }
 
 void Supervisor::Body::report(EventKind kind, const Child& child, std::string_view text) {
@@ -331,15 +299,14 @@ void Supervisor::Body::report(EventKind kind, const Child& child, std::string_vi
 }
 
 SupervisedChild* Supervisor::Body::find(detail::ChildKey key) noexcept {
-  const auto found =
-      std::find_if(children_.begin(), children_.end(), [&](const Child& child) { return child.key == key; });
-  return found == children_.end() ? nullptr : &*found;
+  const auto found = std::lower_bound(children_.begin(), children_.end(), key,
+                                      [](const Child& child, detail::ChildKey wanted) { return child.key < wanted; });
+  return found == children_.end() || found->key != key ? nullptr : &*found;
 }
 
-SupervisedChild* Supervisor::Body::find(const Cell* place) noexcept {
-  const auto found =
-      std::find_if(children_.begin(), children_.end(), [&](const Child& child) { return child.cell.get() == place; });
-  return found == children_.end() ? nullptr : &*found;
+SupervisedChild* Supervisor::Body::find(std::string_view id) noexcept {
+  const auto found = keys_.find(std::string{id});
+  return found == keys_.end() ? nullptr : find(found->second);
 }
 
 Supervisor::Supervisor(detail::SupervisorFactory& places) : body_{new Body{cell(), places}} {}

@@ -7,43 +7,42 @@
 namespace coppice::detail {
 
 void SupervisorFactory::retire() noexcept {
-  std::vector<IntrusivePtr<Cell>> children;
+  decltype(places_) children;
   {
     const Lock lock{mutex_};
     children.swap(places_);
   }
-  for (const auto& cell : children) {
-    if (cell) cell->signal(make_signal(CellSignal::Kind::Bury));
-  }
+  for (const auto& [id, cell] : children) cell->signal(make_signal(CellSignal::Kind::Bury));
 }
 
 Result<AnyRef, LookupError> SupervisorFactory::find(std::string_view id) const {
-  const Lock lock{mutex_};
-  for (std::size_t i = 0; i < places_.size(); ++i) {
-    if (places_[i] && spec->children()[i].id() == id) return RefAccess::make<AnyRef>(places_[i]);
-  }
+  if (auto place = get(id)) return RefAccess::make<AnyRef>(std::move(place));
   return Error{LookupError::Unknown};
 }
 
 void SupervisorFactory::visit_places(void (*visit)(void* context, Cell& place), void* context) const {
-  std::vector<IntrusivePtr<Cell>> children;
+  decltype(places_) children;
   {
     const Lock lock{mutex_};
     children = places_;
   }
-  for (const auto& cell : children) {
-    if (cell) visit(context, *cell);
+  for (const auto& [id, cell] : children) visit(context, *cell);
+}
+
+void SupervisorFactory::set(const std::string& id, IntrusivePtr<Cell> cell) {
+  const Lock lock{mutex_};
+  if (cell) {
+    std::swap(places_[id], cell);  // the old count goes after the lock
+  } else if (const auto found = places_.find(id); found != places_.end()) {
+    std::swap(found->second, cell);
+    places_.erase(found);
   }
 }
 
-void SupervisorFactory::set(std::size_t index, IntrusivePtr<Cell> cell) {
+IntrusivePtr<Cell> SupervisorFactory::get(std::string_view id) const {
   const Lock lock{mutex_};
-  if (index < places_.size()) std::swap(places_[index], cell);  // the old count goes after the lock
-}
-
-IntrusivePtr<Cell> SupervisorFactory::get(std::size_t index) const {
-  const Lock lock{mutex_};
-  return index < places_.size() ? places_[index] : IntrusivePtr<Cell>{};
+  const auto found = places_.find(id);
+  return found == places_.end() ? IntrusivePtr<Cell>{} : found->second;
 }
 
 Result<AnyRef, LookupError> look_up_child(const Cell& supervisor, std::string_view id) {

@@ -1,9 +1,10 @@
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/mutex.hpp"
 #include "coppice/supervisors/supervisor.hpp"
@@ -19,8 +20,7 @@ inline constexpr std::string_view kFailedToStart = "failed to start child ";
 /// Threads    places: under the mutex, any. construct(): the supervisor's turn.
 class SupervisorFactory final : public Factory {
  public:
-  explicit SupervisorFactory(std::shared_ptr<const SupervisorSpec> s)
-      : spec{std::move(s)}, places_(spec->children().size()) {}
+  explicit SupervisorFactory(std::shared_ptr<const SupervisorSpec> s) : spec{std::move(s)} {}
   /// The supervisor's place is over: so are its children's. (They hold their parent, and it holds this: the circle ends
   /// here.)
   void retire() noexcept override;
@@ -28,14 +28,15 @@ class SupervisorFactory final : public Factory {
   void construct(void* where) override { ::new (where) Supervisor(*this); }
 
   [[nodiscard]] Result<AnyRef, LookupError> find(std::string_view id) const;
-  void set(std::size_t index, IntrusivePtr<Cell> cell);
-  [[nodiscard]] IntrusivePtr<Cell> get(std::size_t index) const;
+  /// Null: forgets the place.
+  void set(const std::string& id, IntrusivePtr<Cell> cell);
+  [[nodiscard]] IntrusivePtr<Cell> get(std::string_view id) const;
 
   const std::shared_ptr<const SupervisorSpec> spec;
 
  private:
   mutable Mutex mutex_;
-  std::vector<IntrusivePtr<Cell>> places_;  // by the index of the child's spec
+  std::map<std::string, IntrusivePtr<Cell>, std::less<>> places_;  // by the child's id
 };
 
 }  // namespace coppice::detail

@@ -40,6 +40,7 @@ class CellExtras : public PoolAllocated {
   bool keep_place = false;    // a next life may come
   bool told_to_keep = false;  // a next life will come: the supervisor stops this one in order to start it again
   bool start_failed = false;
+  bool start_ignored = false;
   bool downs_due = false;     // the life has ended and its watchers wait for the supervisor's verdict
   bool closed_place = false;  // closed by the supervisor, spec kept
   OnError verdict = OnError::Supervise;

@@ -140,7 +140,7 @@ bool CellLife::is_over() const noexcept {
 
 // ---- the start of a life ----
 
-void CellLife::construct_life(const ExitReason& last_reason) {
+Start CellLife::construct_life(const ExitReason& last_reason) {
   Runtime& runtime = *c.runtime();
   if (runtime.faults != nullptr) runtime.faults->before_start(c);
   Construction construction{&c, c.ops_->type};
@@ -158,20 +158,26 @@ void CellLife::construct_life(const ExitReason& last_reason) {
   this_thread.construction = outer;
   c.state_alive_ = true;
   if (c.incarnation() > 1 && c.ops_->on_restart != nullptr) c.ops_->on_restart(c.state(), last_reason);
-  if (c.ops_->on_start != nullptr) c.ops_->on_start(c.state());
+  return c.ops_->on_start != nullptr ? c.ops_->on_start(c.state()) : Start::Run;
 }
 
 void CellLife::start_life() noexcept {
   c.incarnation_.store(c.incarnation() + 1, kRelaxed);
   // A copy, since whoever takes the place over while the hooks run writes a reason of its own.
   const ExitReason last_reason = c.incarnation() > 1 ? c.extras().reason : ExitReason{};
-  if (const auto thrown = hook([&] { construct_life(last_reason); })) {
+  Start wish = Start::Run;
+  if (const auto thrown = hook([&] { wish = construct_life(last_reason); })) {
     if (zombie_) return;
     c.extras().start_failed = true;
     begin_end(ExitReason::from_exception(thrown), c.is_supervised());
     return;
   }
   if (zombie_) return;
+  if (wish == Start::Ignore) {
+    c.extras().start_ignored = true;
+    begin_end(ExitReason::normal(), c.is_supervised());
+    return;
+  }
   if (c.ops_->child_event != nullptr) {
     after_manager();  // it may have finished at once
     return;
@@ -319,6 +325,7 @@ void CellLife::end_life() noexcept {
   x.ending = false;
   c.started_ = false;
   const bool start_failed = std::exchange(x.start_failed, false);
+  const bool start_ignored = std::exchange(x.start_ignored, false);
   if (c.phase() == Phase::Stopping) set_phase(Phase::Stopped);
   const auto start_ticket = std::exchange(x.start_ticket, {});
   if (!reason.is_normal() && !x.was_killed) c.runtime()->count(Count::Failure);
@@ -350,7 +357,10 @@ void CellLife::end_life() noexcept {
   x.was_killed = false;
   // The place goes on; whoever waits for this actor's end waits for this life's.
   for (const auto& ticket : std::exchange(x.end_tickets, {})) ticket->complete(true, reason);
-  tell_parent(start_failed ? ChildEvent::Kind::StartFailed : ChildEvent::Kind::Exited, reason);
+  tell_parent(start_failed    ? ChildEvent::Kind::StartFailed
+              : start_ignored ? ChildEvent::Kind::StartIgnored
+                              : ChildEvent::Kind::Exited,
+              reason);
 }
 
 void CellLife::withdraw_items() noexcept {

@@ -51,7 +51,7 @@ struct CellLife {
   void on_link_exit(CellSignal& signal) noexcept;
 
   void start_life() noexcept;
-  void construct_life(const ExitReason& last_reason);
+  [[nodiscard]] Start construct_life(const ExitReason& last_reason);
   void became_running() noexcept;
   void after_manager() noexcept;
   void begin_end(const ExitReason& reason, bool keep_place) noexcept;

@@ -11,7 +11,7 @@ struct KindRow {
 
 using enum EventFamily;
 
-constexpr KindRow kKinds[kEventKinds] = {
+constexpr KindRow kKinds[] = {
     {"actor started", Actor, Severity::Info},
     {"actor start failed", Actor, Severity::Error},
     {"actor restarted", Actor, Severity::Warning},
@@ -33,11 +33,13 @@ constexpr KindRow kKinds[kEventKinds] = {
     {"backoff scheduled", Supervisor, Severity::Info},
     {"restart limit exceeded", Supervisor, Severity::Error},
     {"escalated", Supervisor, Severity::Error},
+    {"auto shutdown", Supervisor, Severity::Warning},
     {"system started", System, Severity::Info},
     {"shutdown begun", System, Severity::Info},
     {"shutdown late", System, Severity::Error},
     {"system stopped", System, Severity::Info},
 };
+static_assert(sizeof kKinds / sizeof kKinds[0] == kEventKinds, "a row for each kind, in their order");
 
 }  // namespace
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "coppice/coppice.hpp"
+#include "supervisors/planned.hpp"
 #include "support/log.hpp"
 
 namespace coppice::testing {
@@ -17,14 +18,14 @@ struct Family {
   bool with_reasons = false;
   std::map<std::string, int> constructed;  // TestSystem only: no lock
   std::map<std::string, int> destroyed;
-  std::map<std::string, std::vector<bool>> plans;  // what the next starts answer; then true
+  std::map<std::string, std::vector<Outcome>> plans;  // what the next starts answer; then Ok
 
-  [[nodiscard]] bool starts(const std::string& id) {
+  [[nodiscard]] Planned next_start(const std::string& id) {
     auto& plan = plans[id];
-    if (plan.empty()) return true;
-    const bool ok = plan.front();
+    if (plan.empty()) return Planned::Ok;
+    const Planned outcome = plan.front().planned;
     plan.erase(plan.begin());
-    return ok;
+    return outcome;
   }
   void fail_always(const std::string& id) { plans[id].assign(100'000, false); }
   [[nodiscard]] Lines take() {
@@ -55,13 +56,22 @@ struct Life {};  // which life
 struct Member : Actor<Member> {
   Member(Family* f, std::string i) : family{f}, id{std::move(i)} {
     ++family->constructed[id];
-    if (family->starts(id)) return;
+    const Planned outcome = family->next_start(id);
+    wants_to_run = outcome != Planned::Ignore;
+    if (outcome != Planned::Error) return;
     family->log.add("start " + id + (family->with_reasons ? " error" : "!"));
     ++family->destroyed[id];
     throw std::runtime_error{"cannot start " + id};
   }
   ~Member() { ++family->destroyed[id]; }
-  void on_start() { family->log.add("start " + id + (family->with_reasons ? " ok" : "")); }
+  Start on_start() {
+    if (!wants_to_run) {
+      family->log.add("start " + id + (family->with_reasons ? " ignore" : "?"));
+      return Start::Ignore;
+    }
+    family->log.add("start " + id + (family->with_reasons ? " ok" : ""));
+    return Start::Run;
+  }
   void on_stop(const ExitReason& why) {
     family->log.add("stop " + id + (family->with_reasons ? ' ' + Family::word(why) : ""));
   }
@@ -73,6 +83,7 @@ struct Member : Actor<Member> {
   Family* family;
   std::string id;
   int grown = 0;
+  bool wants_to_run = true;
 };
 
 [[nodiscard]] inline ChildSpec member(Family& family, ChildOptions options) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "coppice/supervisors/rules.hpp"
+#include "supervisors/planned.hpp"
 #include "support/log.hpp"
 
 namespace coppice::testing {
@@ -18,9 +19,6 @@ struct RuleChild {
   Restart restart = Restart::Permanent;
   bool significant = false;
 };
-
-/// What a start comes to.
-enum class Planned : unsigned char { Ok, Error, Ignore };
 
 /// Plays children and clock to the pure rules: answers each Start by plan, each Stop with an exit, and notes what
 /// breaks the contract of RuleEffect. Nothing is answered before pump() or settle(), so a test may let other things
@@ -199,14 +197,14 @@ class RulesDriver {
     return replied_ == "ok" && starts ? "ok_pid" : replied_;
   }
   void note_reply(coppice::detail::CallOutcome outcome) {
-    using Outcome = coppice::detail::CallOutcome;
+    using Came = coppice::detail::CallOutcome;
     if (!replied_.empty()) blame("a call with two replies");
     switch (outcome) {
-      case Outcome::Done: replied_ = "ok"; return;
-      case Outcome::Ignored: replied_ = "ok_undefined"; return;
-      case Outcome::Failed: replied_ = "start_error"; return;
-      case Outcome::Running: replied_ = "running"; return;
-      case Outcome::Restarting: replied_ = "restarting"; return;
+      case Came::Done: replied_ = "ok"; return;
+      case Came::Ignored: replied_ = "ok_undefined"; return;
+      case Came::Failed: replied_ = "start_error"; return;
+      case Came::Running: replied_ = "running"; return;
+      case Came::Restarting: replied_ = "restarting"; return;
     }
   }
   [[nodiscard]] std::string id_of(Key key) const { return key >= 1 && key <= ids_.size() ? ids_[key - 1] : "?"; }

@@ -28,6 +28,11 @@ enum class OnError : unsigned char {
               ///< Stop
   Escalate,   ///< the supervisor fails at once, with this reason as its cause, and its own parent decides
 };
+/// What an on_start() may return instead of nothing.
+enum class Start : unsigned char {
+  Run,     ///< go on
+  Ignore,  ///< no life, and no failure: its supervisor keeps the spec and starts the next child. Source: OTP's ignore
+};
 }  // namespace coppice
 
 namespace coppice::detail {
@@ -56,7 +61,8 @@ struct Factory : PoolAllocated {
 
 /// What a parent hears of a child, in its system lane.
 struct ChildEvent {
-  enum class Kind : unsigned char { Started, StartFailed, Exited, Poke };  // Poke: a manager's own timer
+  // StartIgnored: it did not want to run. Poke: a manager's own timer.
+  enum class Kind : unsigned char { Started, StartFailed, StartIgnored, Exited, Poke };
   Kind kind;
   Cell* child;
   std::uint32_t incarnation;
@@ -72,7 +78,7 @@ struct ActorOps {
   void (*construct_default)(void* where);  // null: the actor needs its factory
   void (*destroy)(void* actor);
   // Hooks; null when the actor does not declare them. Each may throw.
-  void (*on_start)(void* actor);
+  Start (*on_start)(void* actor);
   void (*on_stop)(void* actor, const ExitReason& reason);
   void (*on_restart)(void* actor, const ExitReason& reason);
   OnError (*on_error)(void* actor, const ExitReason& reason);

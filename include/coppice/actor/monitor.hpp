@@ -41,6 +41,7 @@ enum class EventKind : unsigned char {
   BackoffScheduled,
   RestartLimitExceeded,
   Escalated,
+  AutoShutdown,  // a significant child has ended, and its supervisor ends with it
   // system
   SystemStarted,
   ShutdownBegun,

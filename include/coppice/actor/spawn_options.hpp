@@ -110,6 +110,8 @@ struct MakerFactory final : Factory {
 template <class A>
 concept HasOnStart = requires { static_cast<void (A::*)()>(&A::on_start); };
 template <class A>
+concept MayIgnoreStart = requires { static_cast<Start (A::*)()>(&A::on_start); };
+template <class A>
 concept HasOnStop = requires { static_cast<void (A::*)(const ExitReason&)>(&A::on_stop); } ||
                     requires { static_cast<void (A::*)(ExitReason)>(&A::on_stop); };
 template <class A>
@@ -129,7 +131,14 @@ constexpr ActorOps make_actor_ops() {
   ops.alignment = alignof(A) < alignof(void*) ? alignof(void*) : alignof(A);
   if constexpr (std::is_default_constructible_v<A>) ops.construct_default = [](void* where) { ::new (where) A(); };
   ops.destroy = [](void* actor) { static_cast<A*>(actor)->~A(); };
-  if constexpr (HasOnStart<A>) ops.on_start = [](void* actor) { static_cast<A*>(actor)->on_start(); };
+  if constexpr (HasOnStart<A>) {
+    ops.on_start = [](void* actor) {
+      static_cast<A*>(actor)->on_start();
+      return Start::Run;
+    };
+  } else if constexpr (MayIgnoreStart<A>) {
+    ops.on_start = [](void* actor) { return static_cast<A*>(actor)->on_start(); };
+  }
   if constexpr (HasOnStop<A>)
     ops.on_stop = [](void* actor, const ExitReason& why) { static_cast<A*>(actor)->on_stop(why); };
   if constexpr (HasOnRestart<A>)

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "coppice/actor/actor.hpp"
+#include "coppice/supervisors/auto_shutdown.hpp"
 #include "coppice/supervisors/backoff.hpp"
 #include "coppice/supervisors/one_for_one.hpp"
 #include "coppice/supervisors/restart.hpp"
@@ -46,6 +47,7 @@ struct ChildOptions {
   Shutdown shutdown = std::chrono::seconds{5};
   Duration start_within = std::chrono::seconds{30};  ///< then the start has failed
   MailboxOptions mailbox = {};                       ///< SystemOptions::mailbox where it is not given
+  bool significant = false;  ///< its end may end the supervisor: see AutoShutdown. Not for a Permanent child
 };
 
 /// How a supervisor makes one child. A value: kept, copied, compared (by options and type; arguments are not compared).
@@ -83,6 +85,8 @@ struct SupervisorOptions {
   AnyStrategy strategy = OneForOne{};
   Intensity intensity = {};
   Backoff backoff = {};  ///< off by default
+  AutoShutdown auto_shutdown = AutoShutdown::Never;
+  bool significant = false;  ///< as a child of another supervisor
   Restart restart =
       Restart::Permanent;  ///< as a child of another supervisor. Transient: not restarted when it gave up, see docs
   Shutdown shutdown = Shutdown::infinity();  ///< as a child of another supervisor

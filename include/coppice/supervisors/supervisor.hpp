@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "coppice/actor/actor.hpp"
+#include "coppice/supervisors/calls.hpp"
 #include "coppice/supervisors/child_spec.hpp"
 #include "coppice/supervisors/one_for_all.hpp"
 #include "coppice/supervisors/one_for_one.hpp"
@@ -41,6 +42,7 @@ class SupervisorFactory;
 
 /// An actor that starts, stops and restarts its children by OTP's rules. Made from a SupervisorSpec by System::start,
 /// or as a child of another supervisor. It never blocks its worker: between two steps it serves what else comes.
+/// Children that are started by a call are forgotten, with what calls did to the others, when it is restarted.
 ///
 /// Threads    its own turn. Refs: any.
 /// Failure    one restart too many, or a child that escalates, ends it; its parent decides.
@@ -56,12 +58,30 @@ class Supervisor final : public Actor<Supervisor> {
   void child_event(const detail::ChildEvent& event);
   void begin_stop(const ExitReason& reason);
 
+  // ---- what it can be asked; see calls.hpp ----
+  Later<Result<AnyRef, CallError>> handle(StartChild call);
+  Later<Result<void, CallError>> handle(TerminateChild call);
+  Later<Result<AnyRef, CallError>> handle(RestartChild call);
+  Later<Result<void, CallError>> handle(DeleteChild call);
+  std::vector<ChildInfo> handle(WhichChildren);  // newest first
+  ChildCounts handle(CountChildren);
+  Result<ChildSpec, CallError> handle(const GetChildSpec& call);
+
  private:
   struct Body;  // in supervisor.cpp, so that users do not compile the rules
   Body* body_;  // owned; a unique_ptr would be the dearest line of this header to compile
 };
 
 namespace detail {
+
+Result<AnyRef, CallError> call_supervisor(const ActorRef<Supervisor>& ref, StartChild call, Duration within);
+Result<void, CallError> call_supervisor(const ActorRef<Supervisor>& ref, TerminateChild call, Duration within);
+Result<AnyRef, CallError> call_supervisor(const ActorRef<Supervisor>& ref, RestartChild call, Duration within);
+Result<void, CallError> call_supervisor(const ActorRef<Supervisor>& ref, DeleteChild call, Duration within);
+Result<std::vector<ChildInfo>, CallError> call_supervisor(const ActorRef<Supervisor>& ref, WhichChildren call,
+                                                          Duration within);
+Result<ChildCounts, CallError> call_supervisor(const ActorRef<Supervisor>& ref, CountChildren call, Duration within);
+Result<ChildSpec, CallError> call_supervisor(const ActorRef<Supervisor>& ref, GetChildSpec call, Duration within);
 
 /// What a ref of a supervisor can do besides.
 template <class Ref>
@@ -75,6 +95,32 @@ struct RefExtension<Supervisor, Ref> {
     if (ref.id() == 0) return Error{LookupError::WrongType};
     return ref;
   }
+
+  // From a thread, blocking; an actor asks. See calls.hpp.
+  [[nodiscard]] Result<AnyRef, CallError> start_child(ChildSpec spec, Duration within = kForever) const {
+    return call_supervisor(self(), StartChild{std::move(spec)}, within);
+  }
+  Result<void, CallError> terminate_child(std::string_view id, Duration within = kForever) const {
+    return call_supervisor(self(), TerminateChild{std::string{id}}, within);
+  }
+  Result<AnyRef, CallError> restart_child(std::string_view id, Duration within = kForever) const {
+    return call_supervisor(self(), RestartChild{std::string{id}}, within);
+  }
+  Result<void, CallError> delete_child(std::string_view id, Duration within = kForever) const {
+    return call_supervisor(self(), DeleteChild{std::string{id}}, within);
+  }
+  [[nodiscard]] Result<std::vector<ChildInfo>, CallError> which_children(Duration within = kForever) const {
+    return call_supervisor(self(), WhichChildren{}, within);
+  }
+  [[nodiscard]] Result<ChildCounts, CallError> count_children(Duration within = kForever) const {
+    return call_supervisor(self(), CountChildren{}, within);
+  }
+  [[nodiscard]] Result<ChildSpec, CallError> get_childspec(std::string_view id, Duration within = kForever) const {
+    return call_supervisor(self(), GetChildSpec{std::string{id}}, within);
+  }
+
+ private:
+  [[nodiscard]] const Ref& self() const { return static_cast<const Ref&>(*this); }
 };
 
 }  // namespace detail

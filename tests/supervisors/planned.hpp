@@ -1,0 +1,15 @@
+#pragma once
+
+namespace coppice::testing {
+
+/// What a start comes to.
+enum class Planned : unsigned char { Ok, Error, Ignore };
+
+/// The same, where a test says true for Ok and false for Error.
+struct Outcome {
+  Outcome(bool ok) : planned{ok ? Planned::Ok : Planned::Error} {}  // NOLINT(google-explicit-constructor)
+  Outcome(Planned p) : planned{p} {}                                // NOLINT(google-explicit-constructor)
+  Planned planned;
+};
+
+}  // namespace coppice::testing
