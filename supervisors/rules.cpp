@@ -172,9 +172,8 @@ void SupervisorRules::ended_for_good(Child& child) {
 
 /// No significant child is left. One that waits for a start attempt is, and so is one whose end waits to be dealt with.
 bool SupervisorRules::is_last_significant() const noexcept {
-  return std::none_of(children_.begin(), children_.end(), [](const Child& child) {
-    return child.significant && child.state != State::Undefined;
-  });
+  return std::none_of(children_.begin(), children_.end(),
+                      [](const Child& child) { return child.significant && child.state != State::Undefined; });
 }
 
 void SupervisorRules::restart(Child& child, const ExitReason& reason, bool delay_served) {

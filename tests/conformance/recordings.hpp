@@ -11,8 +11,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "coppice/supervisors/restart.hpp"
 #include "coppice/supervisors/auto_shutdown.hpp"
+#include "coppice/supervisors/restart.hpp"
 #include "supervisors/rules_driver.hpp"
 #include "support/log.hpp"
 
@@ -30,7 +30,7 @@ struct RecordedStep {
   std::string result;  // of a call
   Lines trace;
   bool alive = true;
-  Lines which;  // "d up", newest first
+  Lines which;              // "d up", newest first
   std::vector<int> counts;  // specs, active, supervisors, workers
   std::string exit;
 

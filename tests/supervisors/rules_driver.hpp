@@ -38,11 +38,7 @@ class RulesDriver {
   // ---- what happens ----
   void begin() { queue_.push_back(Event{.kind = Event::Kind::Begin}); }
   /// What its next starts come to, in place of what was planned before; then they succeed.
-  void plan(const std::string& id, const std::vector<bool>& outcomes) {
-    plans_[id].clear();
-    for (const bool ok : outcomes) plans_[id].push_back(ok ? Planned::Ok : Planned::Error);
-  }
-  void plan(const std::string& id, const std::vector<Planned>& outcomes) {
+  void plan(const std::string& id, const std::vector<Outcome>& outcomes) {
     plans_[id].assign(outcomes.begin(), outcomes.end());
   }
   /// Every start of it fails from now on.
@@ -269,9 +265,7 @@ class RulesDriver {
         ++escalations;
         return;
       case Effect::Kind::AutoShutdown: effects_.push_back("auto shutdown"); return;
-      case Effect::Kind::Reply:
-        effects_.push_back("reply " + id);
-        return note_reply(effect.outcome);
+      case Effect::Kind::Reply: effects_.push_back("reply " + id); return note_reply(effect.outcome);
       case Effect::Kind::Down:
         effects_.push_back("down");
         if (!alive_.empty()) blame("down over living children");
@@ -289,7 +283,7 @@ class RulesDriver {
     if (armed_.contains(key)) blame("starts " + id + " while its retry is armed");
     Planned outcome = always_fail_.contains(id) ? Planned::Error : Planned::Ok;
     if (auto& plan = plans_[id]; !plan.empty()) {
-      outcome = plan.front();
+      outcome = plan.front().planned;
       plan.pop_front();
     }
     Event answer{.kind = Event::Kind::Started, .child = key};
@@ -327,7 +321,7 @@ class RulesDriver {
   coppice::detail::SupervisorRules rules_;
   std::vector<std::string> ids_;
   std::vector<Key> order_;  // as far as the driver was told
-  std::map<std::string, std::deque<Planned>> plans_;
+  std::map<std::string, std::deque<Outcome>> plans_;
   std::set<std::string> always_fail_;
   std::set<Key> alive_;
   std::map<Key, TimePoint> armed_;

@@ -64,7 +64,7 @@ TEST_CASE("random commands end as OTP's supervisor ends them") {  // P8 (b)
       story += "; plan " + id;
       for (const bool ok : outcomes) story += ok ? " ok" : " error";
       model.plan(id, outcomes);
-      rules.plan(id, outcomes);
+      rules.plan(id, {outcomes.begin(), outcomes.end()});
     };
     plan(10);
     model.start();

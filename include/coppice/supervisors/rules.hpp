@@ -29,7 +29,7 @@ struct RuleEvent {
     RetryDue,     // a delay that the rules asked for is over
     Stop,         // the supervisor is told to end
     // Calls, one at a time and only while is_idle(). Each is answered by one Reply, unless the supervisor ends first.
-    StartChild,      // a child that add() has just put at the end
+    StartChild,  // a child that add() has just put at the end
     TerminateChild,
     RestartChild,
     DeleteChild,
@@ -91,10 +91,9 @@ struct RuleEffect {
 /// [V3] Ends that happen while a step is under way are dealt with after it, oldest first; an end of somebody who is
 /// about to be
 ///      stopped anyway is consumed by that and counts for nothing.
-/// [V5] A call is one more thing that is under way: what happens meanwhile waits. It counts against no limit, sets off no
-/// strategy and no automatic shutdown.
-/// [V4] Each start attempt after a failure counts against the limit; the one too many stops everything and ends the
-/// supervisor.
+/// [V5] A call is one more thing that is under way: what happens meanwhile waits. It counts against no limit, sets off
+/// no strategy and no automatic shutdown. [V4] Each start attempt after a failure counts against the limit; the one too
+/// many stops everything and ends the supervisor.
 class SupervisorRules {
  public:
   SupervisorRules(AnyStrategy strategy, Intensity intensity, Backoff backoff,
@@ -155,7 +154,9 @@ class SupervisorRules {
   void on_retry_due(Child& child, const RuleEvent& event);
   void on_stop(const ExitReason& reason);
   void on_call(Child& child, RuleEvent::Kind call);
-  void reply(ChildKey key, CallOutcome outcome) { emit({.kind = RuleEffect::Kind::Reply, .child = key, .outcome = outcome}); }
+  void reply(ChildKey key, CallOutcome outcome) {
+    emit({.kind = RuleEffect::Kind::Reply, .child = key, .outcome = outcome});
+  }
   void ended_for_good(Child& child);
   [[nodiscard]] bool is_last_significant() const noexcept;
   void handle_exit(Child& child, const RuleEvent& event);
