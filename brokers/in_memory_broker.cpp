@@ -262,7 +262,7 @@ InMemoryBroker::~InMemoryBroker() { core_->close(); }
 
 Subscription InMemoryBroker::subscribe_untyped(std::string_view pattern, const detail::TypeInfo* type,
                                                const detail::EnvelopeOps* ops,
-                                               detail::IntrusivePtr<detail::Cell> cell) {
+                                               const detail::IntrusivePtr<detail::Cell>& cell) {
   if (!detail::is_pattern(pattern)) return Subscription{BrokerError::BadTopic};
   if (!cell || cell->is_closed()) return Subscription{BrokerError::Closed};
   auto entry = std::make_shared<SubscriptionEntry>();

@@ -368,7 +368,7 @@ void Ticket::fire_late(Timer& timer) noexcept {
 // ---- spawn ----
 
 Result<IntrusivePtr<Cell>, SpawnError> spawn_cell(Runtime& runtime, Cell* parent, const ActorOps& ops,
-                                                  IntrusivePtr<Factory> factory, const SpawnOptions& options) {
+                                                  const IntrusivePtr<Factory>& factory, const SpawnOptions& options) {
   const MailboxOptions& mailbox = options.mailbox.or_else(runtime.mailbox_default);
   if (const auto* const bounded = mailbox.bounded(); bounded != nullptr && bounded->capacity == 0) {
     return Error{SpawnError::BadOption};
@@ -405,9 +405,9 @@ Result<IntrusivePtr<Cell>, SpawnError> spawn_cell(Runtime& runtime, Cell* parent
   return cell;
 }
 
-IntrusivePtr<Cell> spawn_or_abort(Runtime& runtime, Cell* parent, const ActorOps& ops, IntrusivePtr<Factory> factory,
-                                  const SpawnOptions& options) {
-  auto spawned = spawn_cell(runtime, parent, ops, std::move(factory), options);
+IntrusivePtr<Cell> spawn_or_abort(Runtime& runtime, Cell* parent, const ActorOps& ops,
+                                  const IntrusivePtr<Factory>& factory, const SpawnOptions& options) {
+  auto spawned = spawn_cell(runtime, parent, ops, factory, options);
   if (spawned) return std::move(spawned).value();
 #if !defined(NDEBUG) || defined(COPPICE_ASSERTIONS)
   // A shutdown may come at any moment: that one is nobody's mistake.
@@ -420,8 +420,9 @@ IntrusivePtr<Cell> spawn_or_abort(Runtime& runtime, Cell* parent, const ActorOps
   return {};
 }
 
-IntrusivePtr<Cell> spawn_or_abort(Runtime& runtime, Cell* parent, const ActorOps& ops, IntrusivePtr<Factory> factory) {
-  return spawn_or_abort(runtime, parent, ops, std::move(factory), SpawnOptions{});
+IntrusivePtr<Cell> spawn_or_abort(Runtime& runtime, Cell* parent, const ActorOps& ops,
+                                  const IntrusivePtr<Factory>& factory) {
+  return spawn_or_abort(runtime, parent, ops, factory, SpawnOptions{});
 }
 
 }  // namespace detail

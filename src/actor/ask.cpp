@@ -116,11 +116,11 @@ void address(Question& question, AskCore& ask, Cell* asker, TimePoint now, TimeP
 
 /// The thread blocks on `progress`.
 struct ThreadAsk final : AskCore {
-  ThreadAsk(Runtime* r, const ReplyOps& reply, TimePoint deadline_, std::uint32_t slot_offset,
+  ThreadAsk(Runtime* r, const ReplyOps& reply, TimePoint last_moment, std::uint32_t slot_offset,
             std::uint32_t all) noexcept
       : AskCore{&destroy_ask_block<ThreadAsk>, &ThreadAsk::wake_thread, reply, slot_offset, all},
         runtime{IntrusivePtr<Runtime>::share(r)},
-        until{deadline_} {}
+        until{last_moment} {}
 
   static void wake_thread(AskCore& core) noexcept {
     // The asker may let go the moment it sees Done; this count keeps the word for the wake-up.

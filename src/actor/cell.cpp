@@ -17,7 +17,7 @@ Cell::Cell(Runtime& runtime, Scheduler& scheduler, const ActorOps& ops, Factory*
   const auto apart = [](const void* end, const void* begin) {
     return static_cast<const std::byte*>(begin) - static_cast<const std::byte*>(end) >= std::ptrdiff_t{kCacheLine};
   };
-  COPPICE_ASSERT(apart(&inlet_ + 1, &lane_) && apart(&bound_ + 1, &outlet_),
+  COPPICE_ASSERT(apart(&inlet_ + 1, &lane_) && apart(static_cast<void*>(&bound_ + 1), &outlet_),
                  "senders and owner must not share a cache line");
   static_cast<void>(apart);
   mailbox().open(true);

@@ -52,7 +52,7 @@ std::vector<DeadLetter> System::dead_letters() const { return core_->dead_letter
 TimePoint System::now() const noexcept { return core_->clock->now(); }
 unsigned System::workers() const noexcept { return core_->pool() == nullptr ? 0 : core_->pool()->workers(); }
 
-StopFuture System::stop(const AnyRef& actor, StopOptions options) {
+StopFuture System::stop(const AnyRef& actor, const StopOptions& options) {
   detail::Cell& cell = detail::RefAccess::cell(actor);
   auto ticket = detail::IntrusivePtr<detail::Ticket>::adopt(new detail::Ticket{runtime()});
   detail::CellSignal* const signal = detail::make_signal(detail::CellSignal::Kind::Stop);

@@ -179,8 +179,9 @@ void SystemCore::dead_letter(Cell& target, const Envelope& envelope, DeadReason 
 
 std::vector<DeadLetter> SystemCore::dead_letters() const {
   const Lock lock{mutex_};
-  std::vector<DeadLetter> letters;
   const std::size_t size = dead_ring_.size();
+  std::vector<DeadLetter> letters;
+  letters.reserve(size);
   const std::size_t first = size == 0 || size < options_.dead_letters_max ? 0 : dead_next_ % size;
   for (std::size_t i = 0; i < size; ++i) letters.push_back(dead_ring_[(first + i) % size]);
   return letters;

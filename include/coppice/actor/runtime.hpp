@@ -24,7 +24,7 @@ class Cell;
 /// Threads    any.
 /// Ownership  counted: every cell holds one count, so that a ref which outlives its system stays safe.
 /// Failure    nothing throws.
-class Runtime : public RunTable {
+class Runtime : public RunTable {  // NOLINT(cppcoreguidelines-virtual-class-destructor): release() deletes it
  public:
   Runtime() = default;
   Runtime(const Runtime&) = delete;

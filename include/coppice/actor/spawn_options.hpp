@@ -177,13 +177,13 @@ template <class A, bool Once, class... Args>
 /// A new place below `parent` (null: at the top), named, bounded and placed as asked; submitted. The untyped half of
 /// spawn.
 [[nodiscard]] Result<IntrusivePtr<Cell>, SpawnError> spawn_cell(Runtime& runtime, Cell* parent, const ActorOps& ops,
-                                                                IntrusivePtr<Factory> factory,
+                                                                const IntrusivePtr<Factory>& factory,
                                                                 const SpawnOptions& options);
 /// spawn's way to treat an error: an assertion in debug, a ref to no place otherwise.
 [[nodiscard]] IntrusivePtr<Cell> spawn_or_abort(Runtime& runtime, Cell* parent, const ActorOps& ops,
-                                                IntrusivePtr<Factory> factory, const SpawnOptions& options);
+                                                const IntrusivePtr<Factory>& factory, const SpawnOptions& options);
 [[nodiscard]] IntrusivePtr<Cell> spawn_or_abort(Runtime& runtime, Cell* parent, const ActorOps& ops,
-                                                IntrusivePtr<Factory> factory);
+                                                const IntrusivePtr<Factory>& factory);
 
 }  // namespace detail
 }  // namespace coppice

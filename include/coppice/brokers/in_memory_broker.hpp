@@ -102,7 +102,8 @@ class InMemoryBroker {
 
  private:
   [[nodiscard]] Subscription subscribe_untyped(std::string_view pattern, const detail::TypeInfo* type,
-                                               const detail::EnvelopeOps* ops, detail::IntrusivePtr<detail::Cell> cell);
+                                               const detail::EnvelopeOps* ops,
+                                               const detail::IntrusivePtr<detail::Cell>& cell);
   [[nodiscard]] Result<void, BrokerError> match(std::string_view topic, const detail::TypeInfo* type,
                                                 std::vector<detail::Receiver>& receivers) const;
   void report_published(std::string_view topic) const;

@@ -149,7 +149,7 @@ class System {
   }
 
   /// Tells an actor to stop. The future may be dropped.
-  StopFuture stop(const AnyRef& actor, StopOptions options = {});
+  StopFuture stop(const AnyRef& actor, const StopOptions& options = {});
 
   /// The live actor with that name.
   template <class A>
