@@ -110,7 +110,7 @@ void SupervisorRules::on_retry_due(Child& child, const RuleEvent& event) {
     return;
   }
   if (child.counted) {
-    start_group(child.key);
+    begin_group(child.key, Duration::zero());  // whoever came up meanwhile, by a call, is started anew as well
   } else {
     restart(child, child.failure, true);
   }
@@ -301,6 +301,7 @@ void SupervisorRules::take_step(const PlanStep& step) {
       break;
     case State::Waiting:
       emit({.kind = RuleEffect::Kind::Disarm, .child = child->key});
+      consume_deferred(child->key);  // its RetryDue, if that has come
       child->state = State::Undefined;
       if (mode_ == Mode::Calling) close(*child);
       break;
@@ -343,7 +344,7 @@ void SupervisorRules::finish_plan() {
     handle_exit(*child, event);
   } else if (event.kind == RuleEvent::Kind::RetryDue && child->state == State::Waiting) {
     if (child->counted) {
-      start_group(child->key);
+      begin_group(child->key, Duration::zero());
     } else {
       restart(*child, child->failure, true);
     }

@@ -64,7 +64,8 @@ SupervisedChild& Supervisor::Body::add_child(std::shared_ptr<const ChildSpec> sp
   const detail::ChildKey key = ++last_key_;
   rules_.add(key, spec->options().restart, spec->options().significant);
   keys_[spec->id()] = key;
-  children_.push_back(Child{.key = key, .spec = std::move(spec), .cell = {}, .due = {}, .stopping = false});
+  children_.push_back(
+      Child{.key = key, .spec = std::move(spec), .cell = {}, .due = {}, .stopping = false, .starting = false});
   return children_.back();
 }
 
@@ -84,7 +85,7 @@ void Supervisor::Body::begin_stop(const ExitReason& reason) {
   if (reason.kind() == ExitReason::Kind::Killed && !killing_) {
     killing_ = true;  // no child may take its time any more
     for (Child& child : children_) {
-      if (child.stopping) kill_child(child);
+      if (child.stopping || child.starting) kill_child(child);
     }
   }
   apply({.kind = RuleEvent::Kind::Stop, .reason = reason});
@@ -124,7 +125,7 @@ void Supervisor::Body::child_event(const ChildEvent& event) {
   disarm(*child, Due::StartLimit);
   disarm(*child, Due::StopLimit);
   disarm(*child, Due::Kill);
-  child->stopping = false;
+  child->stopping = child->starting = false;
   apply(rule);
   serve_calls();
 }
@@ -183,6 +184,7 @@ void Supervisor::Body::start_child(Child& child) {
   const ChildOptions& options = child.spec->options();
   detail::Runtime& runtime = *cell_.runtime();
   if (options.start_within != kForever) arm(child, Due::StartLimit, options.start_within);
+  child.starting = true;
   const bool reusable = child.cell && child.cell->parent() == &cell_ && !child.cell->has_ended();
   if (reusable) {
     child.cell->signal(detail::make_signal(CellSignal::Kind::Restart));
@@ -190,6 +192,7 @@ void Supervisor::Body::start_child(Child& child) {
   }
   if (!runtime.admit()) {
     disarm(child, Due::StartLimit);
+    child.starting = false;
     return apply({.kind = RuleEvent::Kind::StartFailed,
                   .child = child.key,
                   .reason = ExitReason::error("the system is full or shutting down")});
@@ -199,7 +202,9 @@ void Supervisor::Body::start_child(Child& child) {
       Cell::make(runtime, *runtime.default_scheduler, child.spec->ops(), factory.get(), &cell_));
   made->set_supervised();
   made->set_name(options.id, false);
-  made->set_mailbox(options.mailbox.or_else(runtime.mailbox_default));
+  // A supervisor hears what it is asked, however much that is.
+  made->set_mailbox(child.spec->is_supervisor() ? MailboxOptions{Unbounded{}}
+                                                : options.mailbox.or_else(runtime.mailbox_default));
   // A place that was killed, or whose supervisor was: its refs go on to the new cell.
   if (child.cell) made->continue_from(*child.cell);
   if (child.cell) keys_of_cells_.erase(child.cell.get());

@@ -34,6 +34,7 @@ struct SupervisedChild {
   IntrusivePtr<Cell> cell;
   IntrusivePtr<Timer> due[4];
   bool stopping = false;
+  bool starting = false;
 };
 
 /// A change that somebody asked for and that waits for its turn, or is under way.
@@ -100,6 +101,7 @@ struct Supervisor::Body {
   std::vector<Child> children_;  // by ascending key
   std::unordered_map<std::string, detail::ChildKey> keys_;
   std::unordered_map<const Cell*, detail::ChildKey> keys_of_cells_;
+  static constexpr detail::ChildKey kLastKey = (1U << 30) - 2;  // a DueTimer's code has two bits besides
   detail::ChildKey last_key_ = 0;
   std::deque<detail::SupervisorCall> calls_;
   std::optional<detail::SupervisorCall> current_call_;

@@ -238,7 +238,7 @@ void ActorAsk::send_answer(AskCore& core) noexcept {
 
 Outcome handle_answer(Cell& asker, Envelope& envelope) {
   ActorAsk& ask = *static_cast<AnswerEnvelope&>(envelope).ask;
-  if (ask.withdrawn || ask.incarnation != asker.incarnation()) return Outcome::Stale;
+  if (ask.incarnation != asker.incarnation() || ask.withdrawn) return Outcome::Stale;
   if (delist(asker, ask)) ask.release();
   asker.scheduler().disarm(ask);
   struct Drop {

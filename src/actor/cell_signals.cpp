@@ -287,7 +287,10 @@ bool CellLife::take_over(Cell& cell) noexcept {
   auto free = Cell::Claim::Free;
   if (!cell.claim_.compare_exchange_strong(free, Cell::Claim::Killer, kAcqRel, kRelaxed)) return false;
   Envelope* const in_hand = cell.current_.load(kAcquire);
-  if (in_hand == nullptr) {  // it came back between the two looks
+  // Null: it came back between the two looks. And a manager that has a message in hand is not stuck, for it runs no
+  // code of users then; it will find the Kill, and end after its children.
+  const bool is_hook = in_hand != nullptr && in_hand->ops->bytes == 0;
+  if (in_hand == nullptr || (cell.ops_->child_event != nullptr && !is_hook)) {
     cell.claim_.store(Cell::Claim::Free, kRelease);
     return false;
   }
@@ -298,6 +301,9 @@ bool CellLife::take_over(Cell& cell) noexcept {
   x.pinned = cell.mailbox().last_taken();
   cell.phase_.store(Phase::Failed, kRelease);
   x.reason = reason;
+  // Before anybody hears of the end: who does finds the zombie counted.
+  life.emit(EventKind::ActorKilled, "its handler did not return in time; it is left behind until it does");
+  cell.runtime()->zombie_left(cell, handling);
   life.close_place(reason);
   cell.place_over_.store(true, kRelease);
   while (CellSignal* const signal = x.taken_signals) {  // those that the owner has in hand
@@ -311,8 +317,6 @@ bool CellLife::take_over(Cell& cell) noexcept {
     signal = next;
   }
   if (cell.factory_ != nullptr) cell.factory_->retire();
-  life.emit(EventKind::ActorKilled, "its handler did not return in time; it is left behind until it does");
-  cell.runtime()->zombie_left(cell, handling);
   if (cell.parent_ != nullptr) life.tell_parent(ChildEvent::Kind::Exited, reason);
   cell.claim_.store(Cell::Claim::Taken, kRelease);
   return true;

@@ -101,13 +101,18 @@ void SystemCore::ask_next() noexcept {
 /// Kills the awaited actor if its time is over. Any thread, any time.
 void SystemCore::drive(TimePoint now) noexcept {
   IntrusivePtr<Cell> late;
+  TimePoint until{};
   {
     const Lock lock{mutex_};
-    if (shutdown_state_.load(kAcquire) != kEnding || !awaited_ || now < awaited_until_) return;
-    late = awaited_;
-    // Tried again in a moment, if it is between two handlers just now.
-    awaited_until_ = saturating_add(now, std::chrono::milliseconds{1});
+    if (shutdown_state_.load(kAcquire) != kEnding || !awaited_) return;
+    until = awaited_until_;
+    if (now >= until) {
+      late = awaited_;
+      // Tried again in a moment, if it is between two handlers just now.
+      awaited_until_ = saturating_add(now, std::chrono::milliseconds{1});
+    }
   }
+  if (!late) return arm_drive(until);  // it looked after one that has ended meanwhile: now after the next one
   const bool was_taken = try_kill(*late);
   if (!was_taken && now < deadline_) arm_drive(saturating_add(now, std::chrono::milliseconds{1}));
 }

@@ -393,5 +393,19 @@ TEST_CASE("threads that start and stop children at once lose none and double non
   testing::check_end(system);
 }
 
+TEST_CASE("who is started by a call during the delay of a group restart is started anew with the group") {  // OTP: §1.8
+  Scene scene{{.id = "app", .strategy = OneForAll{}, .intensity = kPlenty, .backoff = Exponential{}}, {"a", "b", "c"}};
+  testing::at(scene.root, "a").send(Bang{});
+  scene.settle();
+  CHECK(scene.family.take() == Lines{"stop a", "stop c", "stop b"});
+  REQUIRE(scene.root.restart_child("b"));
+  REQUIRE(scene.root.start_child(scene.spec("d")));
+  CHECK(scene.family.take() == Lines{"start b", "start d"});
+  scene.system.advance(100ms);
+  CHECK(scene.family.take() == Lines{"stop d", "stop b", "start a", "start b", "start c", "start d"});
+  CHECK(states(scene.root) == Lines{"d running", "c running", "b running", "a running"});
+  testing::check_end(scene.system);
+}
+
 }  // namespace
 }  // namespace coppice

@@ -121,7 +121,8 @@ template <class A, class... Args>
 }
 
 /// A child whose lives a callable makes: `child({.id = "s"}, [] { return Socket{…}; })`. The actor is constructed in
-/// place.
+/// place. The callable runs on whatever worker runs the child, and on several at once where several places are made of
+/// copies of one spec.
 template <class F>
   requires std::is_invocable_v<F&>
 [[nodiscard]] ChildSpec child(ChildOptions options, F make) {
