@@ -373,14 +373,14 @@ TEST_CASE("threads that start and stop children at once lose none and double non
   std::vector<int> wrong(kThreads);
   std::vector<std::thread> threads;
   for (int t = 0; t < kThreads; ++t) {
-    threads.emplace_back([&, t] {
+    threads.emplace_back([&, t, &bad = wrong[static_cast<std::size_t>(t)]] {
       for (int i = 0; i < rounds; ++i) {
         const std::string id = std::to_string(t) + '-' + std::to_string(i);
         const auto started = root.start_child(child<Plain>({.id = id}), kPatience);
-        if (!started || started->as<Plain>().ask(i, kPatience).get() != Result<int, AskError>{i}) ++wrong[t];
-        if (root.start_child(child<Plain>({.id = id}), kPatience)) ++wrong[t];
+        if (!started || started->as<Plain>().ask(i, kPatience).get() != Result<int, AskError>{i}) ++bad;
+        if (root.start_child(child<Plain>({.id = id}), kPatience)) ++bad;
         if (i % 2 == 0) continue;
-        if (!root.terminate_child(id, kPatience) || !root.delete_child(id, kPatience)) ++wrong[t];
+        if (!root.terminate_child(id, kPatience) || !root.delete_child(id, kPatience)) ++bad;
       }
     });
   }
