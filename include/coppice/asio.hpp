@@ -68,7 +68,9 @@ const EnvelopeOps ClosureEnvelope<F>::kOps{
 ///
 /// Threads    any.
 /// Ownership  keeps the place's address valid, not the actor alive. A function whose life has ended is destroyed, not
-/// run. Order      the mailbox's. Failure    what the function throws is the actor's crash.
+///            run.
+/// Order      the mailbox's.
+/// Failure    what the function throws is the actor's crash.
 class ActorExecutor {
  public:
   explicit ActorExecutor(detail::Cell& cell) noexcept

@@ -21,9 +21,8 @@ constinit thread_local ThreadMagazines thread_magazines{};
 #if defined(COPPICE_POOL_PASSES_THROUGH)
 
 void* refill_and_take(std::size_t size_class) { return ::operator new((size_class + 1) * kBlockStep); }
-void put_and_spill(std::size_t, void* block) noexcept {
-  ::operator delete(block);
-}  // the limit stays 0: every free comes here
+// The limit stays 0: every free comes here.
+void put_and_spill(std::size_t, void* block) noexcept { ::operator delete(block); }
 
 #else
 namespace {

@@ -20,8 +20,8 @@ class RunRing {
 
   [[nodiscard]] bool push(Runnable& runnable) noexcept {
     const std::uint32_t tail = tail_.load(kRelaxed);
-    if (tail - head_.load(kAcquire) >= kCapacity)
-      return false;  // acquire: the slot has been read by whoever moved head
+    // acquire: the slot has been read by whoever moved head
+    if (tail - head_.load(kAcquire) >= kCapacity) return false;
     slots_[tail % kCapacity].store(&runnable, kRelaxed);
     tail_.store(tail + 1, kRelease);  // partner: the acquire of tail in steal_from()
     return true;

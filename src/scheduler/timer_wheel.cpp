@@ -34,8 +34,8 @@ bool TimerWheel::disarm(Timer& timer) noexcept {
     was_linked = timer.linked;
     if (was_linked) wheel.unlink(timer);
   }
-  if (was_linked)
-    timer.release();  // otherwise somebody has taken it out to fire it, will find it cancelled, and releases it
+  // Otherwise somebody has taken it out to fire it, will find it cancelled, and releases it.
+  if (was_linked) timer.release();
   return true;
 }
 

@@ -16,14 +16,13 @@ inline void pause_cpu() noexcept {
 #endif
 }
 
-constexpr unsigned kLookAroundEvery =
-    61;  // activations between looks at the injector, the timers and the reactor; prime, as in Go
+// Activations between looks at the injector, the timers and the reactor; prime, as in Go.
+constexpr unsigned kLookAroundEvery = 61;
 constexpr unsigned kTimersEvery = 16;
-constexpr Duration kOverdue = std::chrono::milliseconds{1};  // from then on others fire a worker's timers
-constexpr Duration kLookAfterBusy =
-    std::chrono::milliseconds{5};           // how long an idle worker sleeps while another is busy
-constexpr std::size_t kInjectorBatch = 16;  // what an idle worker takes at once
-constexpr unsigned kSlotRunsMax = 64;       // a conversation in the slot may not starve the ring
+constexpr Duration kOverdue = std::chrono::milliseconds{1};        // from then on others fire a worker's timers
+constexpr Duration kLookAfterBusy = std::chrono::milliseconds{5};  // an idle worker's sleep while another is busy
+constexpr std::size_t kInjectorBatch = 16;                         // what an idle worker takes at once
+constexpr unsigned kSlotRunsMax = 64;                              // a conversation in the slot may not starve the ring
 
 }  // namespace
 

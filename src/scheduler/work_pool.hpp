@@ -32,8 +32,9 @@ struct WorkPoolOptions {
 ///
 /// Threads    submit(), submit_back(), yield(), arm(), disarm(), stop(): any.
 /// Ownership  belongs to its runtime; each worker thread holds a count of the runtime, so a thread that never returns
-/// keeps it. [S3] No wake-up is lost: who submits publishes, fences and looks for sleepers; who parks announces itself,
-/// fences and looks for work.
+///            keeps it.
+/// [S3] No wake-up is lost: who submits publishes, fences and looks for sleepers; who parks announces itself, fences
+///      and looks for work.
 class WorkPool final : public Scheduler {
  public:
   /// Threads that cannot be started or pinned: `error` says so, and nothing runs.

@@ -227,8 +227,8 @@ bool SystemCore::adopt_top_level(Cell& cell) {
 
 void SystemCore::place_ended(Cell& cell, const ExitReason& reason) noexcept {
   live_.fetch_sub(1, kAcqRel);
-  if (cell.parent() != nullptr)
-    return;  // whom its supervisor kills may be killed by rule; who hangs is named by zombie_left()
+  // Whom its supervisor kills may be killed by rule; who hangs is named by zombie_left().
+  if (cell.parent() != nullptr) return;
   if (closing_.load(kAcquire) && reason.kind() == ExitReason::Kind::Killed) note_late(cell, nullptr);
   bool was_awaited = false;
   {

@@ -66,12 +66,8 @@ class SystemCore : public Runtime {
 
  private:
   struct DriveTimer;
-  enum : std::uint32_t {
-    kOpen = 0,
-    kEnding = 1,
-    kEnded = 2,
-    kDone = 3
-  };  // Ended: the actors; Done: the threads as well
+  // Ended: the actors; Done: the threads as well.
+  enum : std::uint32_t { kOpen = 0, kEnding = 1, kEnded = 2, kDone = 3 };
 
   bool begin_shutdown(Duration within) noexcept;
   void drive(TimePoint now) noexcept;

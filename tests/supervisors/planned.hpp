@@ -7,8 +7,8 @@ enum class Planned : unsigned char { Ok, Error, Ignore };
 
 /// The same, where a test says true for Ok and false for Error.
 struct Outcome {
-  Outcome(bool ok) : planned{ok ? Planned::Ok : Planned::Error} {}  // NOLINT(google-explicit-constructor)
-  Outcome(Planned p) : planned{p} {}                                // NOLINT(google-explicit-constructor)
+  Outcome(bool ok) : planned{ok ? Planned::Ok : Planned::Error} {}
+  Outcome(Planned p) : planned{p} {}
   Planned planned;
 };
 

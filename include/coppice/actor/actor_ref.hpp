@@ -184,7 +184,7 @@ class AnyRef : public detail::RefBase {
  public:
   AnyRef() noexcept = default;
   template <class A>
-  AnyRef(const ActorRef<A>& ref) noexcept;  // NOLINT(google-explicit-constructor)
+  AnyRef(const ActorRef<A>& ref) noexcept;
   /// The typed ref, or one that names no place when the actor is of another type. A supervised place keeps its type.
   template <class A>
   [[nodiscard]] ActorRef<A> as() const noexcept;
@@ -281,13 +281,13 @@ class ActorRef<Protocol<Rs(Ms)...>> : public detail::RefBase {
   ActorRef() noexcept = default;
   template <class A>
     requires(!detail::kIsProtocol<A> && (Handles<A, Ms> && ...) && (std::is_same_v<ReplyOf<A, Ms>, Rs> && ...))
-  ActorRef(const ActorRef<A>& ref) noexcept  // NOLINT(google-explicit-constructor)
+  ActorRef(const ActorRef<A>& ref) noexcept
       : RefBase{detail::RefAccess::share(ref)}, table_{kTableOf<A>}, entries_{sizeof...(Ms)} {}
 
   template <class... R2, class... M2>
     requires(!std::is_same_v<Protocol<R2(M2)...>, Protocol<Rs(Ms)...>> &&
              (detail::has_signature<Rs(Ms), R2(M2)...>() && ...))
-  ActorRef(const ActorRef<Protocol<R2(M2)...>>& wider) noexcept  // NOLINT(google-explicit-constructor)
+  ActorRef(const ActorRef<Protocol<R2(M2)...>>& wider) noexcept
       : RefBase{detail::RefAccess::share(wider)}, table_{wider.table_}, entries_{wider.entries_} {}
 
   template <class M>

@@ -113,16 +113,18 @@ struct Bound : PoolAllocated {
 /// A place: its mailbox, its life-cycle, and behind it in the same block the state of the life that is on.
 ///
 /// Threads    send(), signal(), the counts and the getters: any. All else: the owner, which is whoever runs the
-/// activation. Ownership  counted by refs, by its parent, by what refers to it; a place that has not ended holds one
-/// count on itself. Order      signals before the next message; messages as the mailbox gives them. Failure    what
-/// user code throws is caught in step() and in_hook(), and nowhere else.
+///            activation.
+/// Ownership  counted by refs, by its parent, by what refers to it; a place that has not ended holds one count on
+///            itself.
+/// Order      signals before the next message; messages as the mailbox gives them.
+/// Failure    what user code throws is caught in step() and in CellLife::hook(), and nowhere else.
 ///
 /// [C1] Exclusivity: hooks and handlers of one place never overlap (Mailbox [M1]).
 /// [C2] A life's end, in this order: its children have ended; on_stop; what it made (timers, asks, watches) is
-/// withdrawn; the
-///      state is destroyed; then each watcher gets one Down; only then may the next life be constructed.
+///      withdrawn; the state is destroyed; then each watcher gets one Down; only then may the next life be constructed.
 /// [C3] A place's end, before the Downs: the name is released and the mailbox closed; what waited in it is a dead
-/// letter. [C4] A held cell runs no messages, but signals.
+///      letter.
+/// [C4] A held cell runs no messages, but signals.
 class Cell : public Runnable {
  public:
   /// A new place whose first activation constructs the actor. The caller gets the first count and must submit it.
@@ -135,9 +137,8 @@ class Cell : public Runnable {
   }
 
   // ---- any thread ----
-  [[nodiscard]] Runtime* runtime() const noexcept {
-    return &static_cast<Runtime&>(*table);
-  }  // a reference is never null: no test
+  // By a reference, which is never null: casting the pointer would test it each time.
+  [[nodiscard]] Runtime* runtime() const noexcept { return &static_cast<Runtime&>(*table); }
   [[nodiscard]] Scheduler& scheduler() const noexcept { return *scheduler_; }
   [[nodiscard]] const ActorOps& ops() const noexcept { return *ops_; }
   [[nodiscard]] Cell* parent() const noexcept { return parent_; }
@@ -208,8 +209,8 @@ class Cell : public Runnable {
   void record_handled(const TypeInfo& message) noexcept;
   [[nodiscard]] Next attend() noexcept;  // signals, and what they set off
   [[nodiscard]] Next rest() noexcept;    // no message to run: rest, or find out why not
-  void failed_in_hand(Envelope& envelope, bool was_handled,
-                      const std::exception* known) noexcept;  // inside a catch block
+  /// Inside a catch block.
+  void failed_in_hand(Envelope& envelope, bool was_handled, const std::exception* known) noexcept;
   void stale_in_hand(Envelope& envelope) noexcept;
   void yield_back() noexcept;
 
@@ -291,8 +292,8 @@ void Cell::step(Runtime& runtime, Link* link) noexcept {
       handled = true;
     }
     envelope.ops->destroy(envelope);
-  } catch (
-      const std::exception& known) {  // told apart here, where it costs nothing: another throw would cost a microsecond
+  } catch (const std::exception& known) {
+    // Told apart here, where it costs nothing: another throw would cost a microsecond.
     failed_in_hand(envelope, handled, &known);
   } catch (...) {
     failed_in_hand(envelope, handled, nullptr);

@@ -34,13 +34,11 @@ class Placement {
     requires requires(const S& s) {
       { s.scheduler() } -> std::same_as<detail::Scheduler*>;
     }
-  Placement(const S& named) : scheduler_{named.scheduler()} {}  // NOLINT(google-explicit-constructor)
+  Placement(const S& named) : scheduler_{named.scheduler()} {}
   /// An Asio executor; needs coppice/asio.hpp.
   template <class Executor>
     requires(!std::is_same_v<std::decay_t<Executor>, Placement> && !requires(const Executor& s) { s.scheduler(); })
-  Placement(Executor executor)
-      : make_{&SubmitTo<Executor>::make},
-        destroy_{&SubmitTo<Executor>::destroy} {  // NOLINT(google-explicit-constructor)
+  Placement(Executor executor) : make_{&SubmitTo<Executor>::make}, destroy_{&SubmitTo<Executor>::destroy} {
     executor_ = SubmitTo<Executor>::keep(std::move(executor));
   }
   Placement(Placement&& other) noexcept

@@ -22,7 +22,8 @@ namespace detail {
 ///
 /// Threads    the maker's turn; fire_tick(): the thread that runs the wheel.
 /// [T3] After cancel() on the actor's own turn nothing of it is handled any more, also when it is in the mailbox
-/// already. [T4] A timer of one life never reaches a later one.
+///      already.
+/// [T4] A timer of one life never reaches a later one.
 struct ActorTimer : Timer, LifeItem {
   ActorTimer(Cell& cell, const EnvelopeOps* ops, Duration every, Every mode, Act destroy_act) noexcept;
   IntrusivePtr<Cell> target;

@@ -28,10 +28,9 @@ class [[nodiscard]] Result {
   using value_type = T;
   using error_type = E;
 
-  Result(T value) noexcept(std::is_nothrow_move_constructible_v<T>)
-      : value_(static_cast<T&&>(value)), ok_{true} {}  // NOLINT(google-explicit-constructor)
+  Result(T value) noexcept(std::is_nothrow_move_constructible_v<T>) : value_(static_cast<T&&>(value)), ok_{true} {}
   Result(Error<E> error) noexcept(std::is_nothrow_move_constructible_v<E>)
-      : error_(static_cast<E&&>(error.value)), ok_{false} {}  // NOLINT(google-explicit-constructor)
+      : error_(static_cast<E&&>(error.value)), ok_{false} {}
   Result(Result&& other) noexcept(std::is_nothrow_move_constructible_v<T> && std::is_nothrow_move_constructible_v<E>)
       : ok_{other.ok_} {
     if (ok_) {
@@ -114,7 +113,7 @@ class [[nodiscard]] Result<void, E> {
   using error_type = E;
 
   Result() noexcept : error_{}, ok_{true} {}
-  Result(Error<E> error) : error_{std::move(error.value)}, ok_{false} {}  // NOLINT(google-explicit-constructor)
+  Result(Error<E> error) : error_{std::move(error.value)}, ok_{false} {}
 
   [[nodiscard]] bool has_value() const noexcept { return ok_; }
   explicit operator bool() const noexcept { return ok_; }

@@ -21,11 +21,11 @@ template <class R, class... Args>
 class UniqueFunction<R(Args...)> {
  public:
   UniqueFunction() noexcept = default;
-  UniqueFunction(std::nullptr_t) noexcept {}  // NOLINT(google-explicit-constructor)
+  UniqueFunction(std::nullptr_t) noexcept {}
 
   template <class F>
     requires(!std::is_same_v<std::decay_t<F>, UniqueFunction> && std::is_invocable_r_v<R, std::decay_t<F>&, Args...>)
-  UniqueFunction(F&& f) {  // NOLINT(google-explicit-constructor)
+  UniqueFunction(F&& f) {
     using Callable = std::decay_t<F>;
     if constexpr (kFits<Callable>) {
       std::construct_at(reinterpret_cast<Callable*>(storage_), std::forward<F>(f));

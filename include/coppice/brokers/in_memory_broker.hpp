@@ -56,8 +56,9 @@ struct Receiver {
 /// Ownership  may end before its subscriptions and its system, and after them.
 /// Order      publications of one thread reach each subscriber in their order.
 /// Failure    a bad topic or type is an error in the result; nothing throws but std::bad_alloc and what moving the
-/// message throws. [Q1] A publication reaches everybody who was subscribed during the whole of it. [Q2] One topic
-/// carries one message type as long as it has subscribers.
+///            message throws.
+/// [Q1] A publication reaches everybody who was subscribed during the whole of it.
+/// [Q2] One topic carries one message type as long as it has subscribers.
 class InMemoryBroker {
  public:
   explicit InMemoryBroker(System& system);

@@ -52,10 +52,10 @@ struct MailboxOutlet {
 ///
 /// Threads    push(), push_signal(): any thread. Everything else: the owner.
 /// Ownership  push() takes the link unless it answers Refused. The link taken last stays with the mailbox until the
-/// next one
-///            is taken, or until the owner rests; what it carries may be destroyed before.
+///            next one is taken, or until the owner rests; what it carries may be destroyed before.
 /// Order      First in, first out for each sender; unspecified between senders. Signals: the same, in a lane of their
-/// own. Failure    Nothing throws, allocates or blocks.
+///            own.
+/// Failure    Nothing throws, allocates or blocks.
 ///
 /// One word decides: the link pushed last, with four marks.
 ///
@@ -64,8 +64,7 @@ struct MailboxOutlet {
 ///     Busy --close--> Closed (pushes are refused, signals still taken) --end--> Ended (signals are refused too)
 ///
 /// [M1] Between leaving Idle and returning to it, exactly one push answers Activate. Hence one activation per actor,
-/// hence
-///      handlers need no locks. src/actor/cell.cpp rests on this.
+///      hence handlers need no locks. Cell rests on this.
 /// [M2] An owner cannot rest over a waiting message (unless held) nor over a waiting signal.
 /// [M3] Closing is one step on the word that pushes change: after it no push is accepted, before it none is lost.
 class MailboxRef {

@@ -28,9 +28,8 @@ struct Bounded {
 class MailboxOptions {
  public:
   constexpr MailboxOptions() noexcept = default;
-  constexpr MailboxOptions(Unbounded) noexcept : kind_{Kind::Unbounded} {}  // NOLINT(google-explicit-constructor)
-  constexpr MailboxOptions(Bounded bound) noexcept                          // NOLINT(google-explicit-constructor)
-      : kind_{Kind::Bounded}, bound_{bound} {}
+  constexpr MailboxOptions(Unbounded) noexcept : kind_{Kind::Unbounded} {}
+  constexpr MailboxOptions(Bounded bound) noexcept : kind_{Kind::Bounded}, bound_{bound} {}
 
   /// The bound, or null where there is none.
   [[nodiscard]] constexpr const Bounded* bounded() const noexcept { return kind_ == Kind::Bounded ? &bound_ : nullptr; }

@@ -38,10 +38,10 @@ struct Particulars {
 /// What can be done with an envelope whose payload type only its maker knows.
 struct EnvelopeOps {
   Outcome (*handle)(Cell& cell, Envelope& envelope);  // runs the handler; what it throws is the actor's crash
-  void (*abandon)(Envelope& envelope,
-                  DeadReason reason) noexcept;  // it will not be handled: tells whoever waits for it; may be null
-  void (*destroy)(
-      Envelope& envelope);  // destroys what it carries (a hostile destructor may throw); the envelope itself stays
+  // It will not be handled: tells whoever waits for it; may be null.
+  void (*abandon)(Envelope& envelope, DeadReason reason) noexcept;
+  // Destroys what it carries (a hostile destructor may throw); the envelope itself stays.
+  void (*destroy)(Envelope& envelope);
   const TypeInfo* message;
   void (*describe)(const Envelope& envelope, Particulars& to) noexcept;  // what came with the message; may be null
   std::uint32_t bytes;                                                   // of the block

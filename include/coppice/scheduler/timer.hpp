@@ -15,8 +15,9 @@ class TimerWheel;
 /// armed.
 ///
 /// Threads    arming: its maker, once at a time. Disarming: any thread. fire: whoever runs the wheel, never under a
-/// lock. [T1] fire runs at most once an arming, never before the deadline, and not after disarm() answered true. [T2]
-/// Timers with one deadline fire in the order in which they were armed.
+///            lock.
+/// [T1] fire runs at most once an arming, never before the deadline, and not after disarm() answered true.
+/// [T2] Timers with one deadline fire in the order in which they were armed.
 struct Timer : PoolAllocated {
   using Act = void (*)(Timer&) noexcept;
   enum class State : unsigned char { Idle, Armed, Fired, Cancelled };

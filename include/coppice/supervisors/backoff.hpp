@@ -23,13 +23,11 @@ struct Exponential {
 ///
 /// Threads    immutable.
 /// [K1] Monotone up to the cap when there is no jitter; saturating for every attempt and duration; never below one
-/// nanosecond
-///      once the fast phase is over and `first` is above zero.
+///      nanosecond once the fast phase is over and `first` is above zero.
 class Backoff {
  public:
   Backoff() noexcept = default;
-  Backoff(Exponential exponential) noexcept
-      : exponential_{exponential}, on_{true} {}  // NOLINT(google-explicit-constructor)
+  Backoff(Exponential exponential) noexcept : exponential_{exponential}, on_{true} {}
 
   [[nodiscard]] bool is_on() const noexcept { return on_; }
   [[nodiscard]] const Exponential& exponential() const noexcept { return exponential_; }

@@ -25,8 +25,7 @@ class SupervisorSpec;
 class Shutdown {
  public:
   template <class Rep, class Period>
-  Shutdown(std::chrono::duration<Rep, Period> within) noexcept  // NOLINT(google-explicit-constructor)
-      : within_{detail::saturating_cast(within)} {}
+  Shutdown(std::chrono::duration<Rep, Period> within) noexcept : within_{detail::saturating_cast(within)} {}
   /// Killed at once: no on_stop.
   [[nodiscard]] static Shutdown brutal() noexcept { return Shutdown{Duration::min()}; }
   /// As long as it takes. What supervisors get by default: their children have deadlines of their own.
@@ -62,7 +61,7 @@ class ChildSpec {
 
   // For the factory functions below.
   ChildSpec(ChildOptions options, const detail::ActorOps& ops, detail::IntrusivePtr<detail::Factory> factory);
-  ChildSpec(const SupervisorSpec& tree);  // NOLINT(google-explicit-constructor): a tree is a child of another
+  ChildSpec(const SupervisorSpec& tree);  // a tree is a child of another
   ChildSpec(const ChildSpec&);
   ChildSpec(ChildSpec&&) noexcept;
   ChildSpec& operator=(const ChildSpec&);

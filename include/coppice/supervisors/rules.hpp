@@ -85,15 +85,15 @@ struct RuleEffect {
 /// Threads    one.
 /// Source     OTP's supervisor: restart/2, do_restart, terminate_child, add_restart.
 /// [V1] Children start one after another in start order, and stop one after another in the reverse; each step waits for
-/// the one before. [V2] A group is stopped last to first, then started first to last; its temporary members are gone
-/// for good, its other members
-///      start whether they ran before or not.
+///      the one before.
+/// [V2] A group is stopped last to first, then started first to last; its temporary members are gone for good, its
+///      other members start whether they ran before or not.
 /// [V3] Ends that happen while a step is under way are dealt with after it, oldest first; an end of somebody who is
-/// about to be
-///      stopped anyway is consumed by that and counts for nothing.
+///      about to be stopped anyway is consumed by that and counts for nothing.
+/// [V4] Each start attempt after a failure counts against the limit; the one too many stops everything and ends the
+///      supervisor.
 /// [V5] A call is one more thing that is under way: what happens meanwhile waits. It counts against no limit, sets off
-/// no strategy and no automatic shutdown. [V4] Each start attempt after a failure counts against the limit; the one too
-/// many stops everything and ends the supervisor.
+///      no strategy and no automatic shutdown.
 class SupervisorRules {
  public:
   SupervisorRules(AnyStrategy strategy, Intensity intensity, Backoff backoff,

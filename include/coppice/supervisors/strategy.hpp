@@ -29,7 +29,7 @@ concept Strategy = std::default_initializable<S> && requires(const S& strategy, 
 class AnyStrategy {
  public:
   template <Strategy S>
-  AnyStrategy(S) noexcept  // NOLINT(google-explicit-constructor)
+  AnyStrategy(S) noexcept
       : affected_{[](std::size_t failed, std::size_t count) noexcept { return S{}.affected(failed, count); }},
         name_{S::kName},
         type_{&detail::kTypeInfo<S>} {}

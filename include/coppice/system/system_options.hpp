@@ -28,7 +28,7 @@ struct OptionError {
 class Workers {
  public:
   constexpr Workers() noexcept = default;
-  constexpr Workers(unsigned count) noexcept : count_{count}, said_{true} {}  // NOLINT(google-explicit-constructor)
+  constexpr Workers(unsigned count) noexcept : count_{count}, said_{true} {}
   [[nodiscard]] constexpr unsigned value_or(unsigned otherwise) const noexcept { return said_ ? count_ : otherwise; }
 
  private:
