@@ -382,14 +382,14 @@ SupervisorRules::Child* SupervisorRules::find(ChildKey key) noexcept {
   return index == children_.size() ? nullptr : &children_[index];
 }
 
-ChildStatus SupervisorRules::status(ChildKey key) const noexcept {
+ChildState SupervisorRules::state_of(ChildKey key) const noexcept {
   const std::size_t index = index_of(key);
-  if (index == children_.size()) return ChildStatus::Undefined;
+  if (index == children_.size()) return ChildState::Down;
   switch (children_[index].state) {
     case State::Undefined:
-    case State::Exited: return ChildStatus::Undefined;
-    case State::Waiting: return ChildStatus::Restarting;
-    default: return ChildStatus::Running;
+    case State::Exited: return ChildState::Down;
+    case State::Waiting: return ChildState::Restarting;
+    default: return ChildState::Running;
   }
 }
 

@@ -40,9 +40,9 @@ struct SupervisedChild {
 /// A change that somebody asked for and that waits for its turn, or is under way.
 struct SupervisorCall {
   RuleEvent::Kind kind;
-  std::string id;
-  std::shared_ptr<const ChildSpec> spec;  // of StartChild
-  UniqueFunction<void(Result<AnyRef, CallError>)> answer;
+  std::string id = {};                              // of all but StartChild
+  std::shared_ptr<const ChildSpec> spec = nullptr;  // of StartChild
+  UniqueFunction<void(Result<AnyRef, CallError>)> answer = nullptr;
 };
 
 /// What is wrong with one child's options; empty: nothing.
@@ -86,7 +86,7 @@ struct Supervisor::Body {
   void begin_call(detail::SupervisorCall call);
   void begin_start(detail::SupervisorCall call);
   void reply(const RuleEffect& effect);
-  [[nodiscard]] ChildState state_of(const Child& child) const noexcept;
+  [[nodiscard]] ChildState state_of(const Child& child) const noexcept { return rules_.state_of(child.key); }
   [[nodiscard]] AnyRef ref_of(const Child& child) const;
 
   Child& add_child(std::shared_ptr<const ChildSpec> spec);

@@ -90,15 +90,6 @@ void Supervisor::Body::reply(const RuleEffect& effect) {
   }
 }
 
-ChildState Supervisor::Body::state_of(const Child& child) const noexcept {
-  switch (rules_.status(child.key)) {
-    case detail::ChildStatus::Undefined: return ChildState::Down;
-    case detail::ChildStatus::Running: return ChildState::Running;
-    case detail::ChildStatus::Restarting: return ChildState::Restarting;
-  }
-  return ChildState::Down;
-}
-
 AnyRef Supervisor::Body::ref_of(const Child& child) const { return detail::RefAccess::make<AnyRef>(child.cell); }
 
 namespace {
@@ -129,37 +120,26 @@ class PendingAnswer {
 
 }  // namespace
 
-Later<Result<AnyRef, CallError>> Supervisor::handle(StartChild call) {
-  auto [promise, later] = reply_later<Result<AnyRef, CallError>>();
-  body_->call({.kind = RuleEvent::Kind::StartChild,
-               .id = {},
-               .spec = std::make_shared<const ChildSpec>(std::move(call.spec)),
-               .answer = PendingAnswer<AnyRef>{std::move(promise)}});
+template <class T>
+Later<Result<T, CallError>> Supervisor::queue(SupervisorCall call) {
+  auto [promise, later] = reply_later<Result<T, CallError>>();
+  call.answer = PendingAnswer<T>{std::move(promise)};
+  body_->call(std::move(call));
   return std::move(later);
+}
+
+Later<Result<AnyRef, CallError>> Supervisor::handle(StartChild call) {
+  return queue<AnyRef>(
+      {.kind = RuleEvent::Kind::StartChild, .spec = std::make_shared<const ChildSpec>(std::move(call.spec))});
 }
 Later<Result<void, CallError>> Supervisor::handle(TerminateChild call) {
-  auto [promise, later] = reply_later<Result<void, CallError>>();
-  body_->call({.kind = RuleEvent::Kind::TerminateChild,
-               .id = std::move(call.id),
-               .spec = nullptr,
-               .answer = PendingAnswer<void>{std::move(promise)}});
-  return std::move(later);
+  return queue<void>({.kind = RuleEvent::Kind::TerminateChild, .id = std::move(call.id)});
 }
 Later<Result<AnyRef, CallError>> Supervisor::handle(RestartChild call) {
-  auto [promise, later] = reply_later<Result<AnyRef, CallError>>();
-  body_->call({.kind = RuleEvent::Kind::RestartChild,
-               .id = std::move(call.id),
-               .spec = nullptr,
-               .answer = PendingAnswer<AnyRef>{std::move(promise)}});
-  return std::move(later);
+  return queue<AnyRef>({.kind = RuleEvent::Kind::RestartChild, .id = std::move(call.id)});
 }
 Later<Result<void, CallError>> Supervisor::handle(DeleteChild call) {
-  auto [promise, later] = reply_later<Result<void, CallError>>();
-  body_->call({.kind = RuleEvent::Kind::DeleteChild,
-               .id = std::move(call.id),
-               .spec = nullptr,
-               .answer = PendingAnswer<void>{std::move(promise)}});
-  return std::move(later);
+  return queue<void>({.kind = RuleEvent::Kind::DeleteChild, .id = std::move(call.id)});
 }
 
 // ---- reads ----

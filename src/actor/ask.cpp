@@ -133,10 +133,10 @@ struct ThreadAsk final : AskCore {
   TimePoint until;
 };
 
-IntrusivePtr<ThreadAsk> make_thread_ask(Runtime* runtime, const ReplyOps& reply, TimePoint until) {
+IntrusivePtr<AskCore> make_thread_ask(Runtime* runtime, const ReplyOps& reply, TimePoint until) {
   const std::uint32_t slot = aligned(sizeof(ThreadAsk), reply.alignment);
   const std::uint32_t bytes = slot + reply.bytes;
-  return IntrusivePtr<ThreadAsk>::adopt(::new (allocate_block(bytes)) ThreadAsk{runtime, reply, until, slot, bytes});
+  return IntrusivePtr<AskCore>::adopt(::new (allocate_block(bytes)) ThreadAsk{runtime, reply, until, slot, bytes});
 }
 
 }  // namespace
@@ -147,7 +147,7 @@ IntrusivePtr<AskCore> ask_from_thread(Cell& target, Question* question, const Re
   const TimePoint deadline = saturating_add(now, within);
   IntrusivePtr<AskCore> ask;
   try {
-    ask = IntrusivePtr<AskCore>::adopt(make_thread_ask(runtime, reply, deadline).detach());
+    ask = make_thread_ask(runtime, reply, deadline);
   } catch (...) {
     destroy_envelope(question);
     throw;
@@ -158,7 +158,7 @@ IntrusivePtr<AskCore> ask_from_thread(Cell& target, Question* question, const Re
 }
 
 IntrusivePtr<AskCore> ask_nobody(const ReplyOps& reply) {
-  auto ask = IntrusivePtr<AskCore>::adopt(make_thread_ask(dead_cell().runtime(), reply, TimePoint::min()).detach());
+  auto ask = make_thread_ask(dead_cell().runtime(), reply, TimePoint::min());
   ask->fail(AskError::Closed);
   return ask;
 }

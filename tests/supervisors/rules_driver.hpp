@@ -72,8 +72,7 @@ class RulesDriver {
     settle();
     if (down || aborted) return "gone";
     if (knows(child.id)) {
-      return rules_.status(key_of(child.id)) == coppice::detail::ChildStatus::Running ? "already_started"
-                                                                                      : "already_present";
+      return rules_.state_of(key_of(child.id)) == ChildState::Running ? "already_started" : "already_present";
     }
     return call(Event::Kind::StartChild, add(child));
   }

@@ -124,7 +124,7 @@ struct HandlerOps {
       answer(cell, *question.ask, &question);
     } else {
       auto reply = actor(cell).handle(std::move(question.message));
-      answer(cell, *question.ask, &reply);
+      answer(cell, *question.ask, std::addressof(reply));
     }
     return Outcome::Handled;
   }

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <new>
 #include <type_traits>
 #include <utility>
@@ -236,7 +237,7 @@ class ReplyPromise : private detail::PromiseBase {
     } else {
       try {
         R reply(std::forward<V>(value)...);
-        return ask->settle(&reply);
+        return ask->settle(std::addressof(reply));
       } catch (...) {  // making the reply threw: the caller hears of it, and the asker too
         ask->fail(AskError::Crashed);
         throw;

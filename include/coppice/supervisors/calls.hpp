@@ -7,6 +7,7 @@
 #include "coppice/actor/actor_ref.hpp"
 #include "coppice/base/result.hpp"
 #include "coppice/supervisors/child_spec.hpp"
+#include "coppice/supervisors/child_state.hpp"
 
 namespace coppice {
 
@@ -30,14 +31,6 @@ struct CallError {
   ExitReason reason = {};
 };
 [[nodiscard]] const char* to_string(CallError::Kind kind) noexcept;
-
-/// How a child stands.
-enum class ChildState : unsigned char {
-  Down,        ///< its spec is kept, it does not run
-  Running,     ///< it runs, or is being started or stopped
-  Restarting,  ///< a start attempt is due
-};
-[[nodiscard]] const char* to_string(ChildState state) noexcept;
 
 struct ChildInfo {
   std::string id;

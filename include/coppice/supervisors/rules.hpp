@@ -9,6 +9,7 @@
 #include "coppice/actor/exit_reason.hpp"
 #include "coppice/supervisors/auto_shutdown.hpp"
 #include "coppice/supervisors/backoff.hpp"
+#include "coppice/supervisors/child_state.hpp"
 #include "coppice/supervisors/restart.hpp"
 #include "coppice/supervisors/restart_limit.hpp"
 #include "coppice/supervisors/strategy.hpp"
@@ -48,9 +49,6 @@ enum class CallOutcome : unsigned char {
   Running,     // refused: the child runs
   Restarting,  // refused: a start of it is due
 };
-
-/// How a child stands, for whoever asks.
-enum class ChildStatus : unsigned char { Undefined, Running, Restarting };
 
 /// What the supervisor must do about it, in this order.
 struct RuleEffect {
@@ -113,7 +111,7 @@ class SupervisorRules {
   [[nodiscard]] bool is_idle() const noexcept {
     return mode_ == Mode::Running && !awaited_ && plan_.empty() && deferred_.empty();
   }
-  [[nodiscard]] ChildStatus status(ChildKey key) const noexcept;
+  [[nodiscard]] ChildState state_of(ChildKey key) const noexcept;
 
  private:
   enum class Mode : unsigned char { Fresh, Starting, RollingBack, Running, Restarting, Calling, Ending, Ended };

@@ -34,6 +34,7 @@ struct StartError {
 namespace detail {
 
 class SupervisorFactory;
+struct SupervisorCall;
 
 /// Which children a supervisor has, for whoever looks them up; outlives the supervisor's lives.
 [[nodiscard]] Result<AnyRef, LookupError> look_up_child(const Cell& supervisor, std::string_view id);
@@ -68,6 +69,9 @@ class Supervisor final : public Actor<Supervisor> {
   Result<ChildSpec, CallError> handle(const GetChildSpec& call);
 
  private:
+  template <class T>
+  Later<Result<T, CallError>> queue(detail::SupervisorCall call);
+
   struct Body;  // in supervisor.cpp, so that users do not compile the rules
   Body* body_;  // owned; a unique_ptr would be the dearest line of this header to compile
 };
