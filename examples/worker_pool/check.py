@@ -210,17 +210,23 @@ class BadInput(Tree):
         with log.open("wb") as file:  # of holes; nobody counts so much while a test is held up
             file.truncate(2**40)
         with subprocess.Popen([ARGUMENTS.program, os.fspath(log)], stdout=subprocess.PIPE, text=True) as running:
-            opened = False
-            while not opened and running.poll() is None:
-                with contextlib.suppress(OSError):  # a descriptor that is closed meanwhile
-                    descriptors = pathlib.Path(f"/proc/{running.pid}/fd")
-                    opened = any(os.readlink(descriptor) == os.fspath(log) for descriptor in descriptors.iterdir())
+            while not self.is_read(running.pid, log) and running.poll() is None:
+                pass
             os.truncate(log, 5)
             out = running.stdout.read()
         self.assertEqual(running.returncode, 0)
         counted = re.search(rf"^{log}: changed while it was counted, from {2**40} bytes to 5: (\d+) were counted$", out, re.M)
         self.assertTrue(counted, out)
         self.assertIn(f"0 lines, 0 words, {counted[1]} bytes in 1 files", out)
+
+    @staticmethod
+    def is_read(pid, path):
+        """Whether the process has read from the file. (To have opened it is too little: what size it had is asked after that.)"""
+        for descriptor in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):  # a descriptor that is closed meanwhile
+                if os.readlink(descriptor) == os.fspath(path):
+                    return int(pathlib.Path(f"/proc/{pid}/fdinfo/{descriptor.name}").read_text().split()[1]) > 0
+        return False
 
     def test_a_report_that_cannot_be_written_is_told(self):
         pipe = self.top / "pipe"

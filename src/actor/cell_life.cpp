@@ -3,34 +3,17 @@
 #include <thread>
 #include <utility>
 
-#include "coppice/actor/send.hpp"
 #include "coppice/actor/spawn_options.hpp"
-
-// [path 6 of 7] fail: from handle, when user code threw; to restart, in the supervisor
 
 namespace coppice::detail {
 namespace {
 
-/// How long a plain child (one without a supervisor) may take to stop before it is killed.
-constexpr Duration kChildStopLimit = std::chrono::seconds{5};
-
 constexpr TypeInfo kHookType{"a hook"};
 constexpr EnvelopeOps kHookOps{nullptr, nullptr, nullptr, &kHookType, nullptr, 0, false};
-/// Stands in Cell::current_ while a hook runs.
-constinit Envelope hook_in_hand{&kHookOps};
-
-/// Ends the wait for a child that does not stop.
-struct ChildTimer final : Timer {
-  explicit ChildTimer(Cell& parent) noexcept
-      : Timer{&ChildTimer::fire_late, [](Timer& t) noexcept { delete static_cast<ChildTimer*>(&t); }},
-        cell{IntrusivePtr<Cell>::share(&parent)} {}
-  static void fire_late(Timer& timer) noexcept {
-    static_cast<ChildTimer&>(timer).cell->signal(make_signal(CellSignal::Kind::ChildLate));
-  }
-  IntrusivePtr<Cell> cell;
-};
 
 }  // namespace
+
+constinit Envelope hook_in_hand{&kHookOps};
 
 // ---- visits ----
 
@@ -45,22 +28,6 @@ bool CellLife::enter() noexcept {
 }
 
 void CellLife::leave() noexcept { c.claim_.store(Cell::Claim::Free, kRelease); }
-
-template <class F>
-std::exception_ptr CellLife::hook(F&& user_code) noexcept {
-  c.current_.store(&hook_in_hand, kRelease);
-  leave();
-  this_thread.now_known = false;
-  std::exception_ptr thrown;
-  try {
-    user_code();
-  } catch (...) {
-    thrown = std::current_exception();
-  }
-  zombie_ = !enter();
-  if (!zombie_) c.current_.store(nullptr, kRelease);
-  return thrown;
-}
 
 bool CellLife::attend() noexcept {
   if (!enter()) return zombie_return();
@@ -226,247 +193,6 @@ void CellLife::after_manager() noexcept {
     x.manager_stopped = false;
     end_life();
   }
-}
-
-// ---- the end of a life ----
-
-void CellLife::failed_in_hand(Envelope& envelope, bool was_handled, const std::exception* known) noexcept {
-  Runtime& runtime = *c.runtime();
-  const ExitReason reason = ExitReason::from_exception(std::current_exception(), known);
-  if (!was_handled) {
-    runtime.count(Count::Taken);
-    runtime.dead_letter(c, envelope, DeadReason::InHand);
-    if (envelope.ops->abandon != nullptr) envelope.ops->abandon(envelope, DeadReason::InHand);
-    try {
-      envelope.ops->destroy(envelope);
-    } catch (...) {  // one crash is enough
-    }
-  }
-  OnError verdict = OnError::Supervise;
-  if (c.ops_->on_error != nullptr) {
-    try {
-      verdict = c.ops_->on_error(c.state(), reason);
-    } catch (...) {  // a decision that throws is no decision
-    }
-  }
-  if (verdict == OnError::Resume) {
-    emit(EventKind::ActorFailed, reason.text());
-    return;
-  }
-  CellSignal* const crash = make_signal(CellSignal::Kind::Stop);
-  crash->reason = reason;
-  crash->verdict = verdict;
-  crash->keep_place = c.is_supervised();
-  c.signal(crash);  // taken before the next message
-}
-
-void CellLife::begin_end(const ExitReason& reason, bool keep_place) noexcept {
-  CellExtras& x = c.extras();
-  x.ending = true;
-  x.reason = reason;
-  x.keep_place = keep_place;
-  c.held_ = true;
-  c.draining_ = false;
-  const Phase to = reason.is_normal() ? Phase::Stopping : Phase::Failed;
-  if (c.phase() != to) set_phase(to);
-  if (!keep_place) c.mailbox().close();
-  if (c.ops_->begin_stop == nullptr || !c.state_alive_) {
-    stop_next_child();
-    return;
-  }
-  if (!x.manager_stopped) {
-    try {
-      c.ops_->begin_stop(c.state(), reason);
-    } catch (...) {
-      x.manager_stopped = true;
-    }
-  }
-  if (x.manager_stopped) {
-    x.manager_stopped = false;
-    end_life();
-  }
-}
-
-void CellLife::stop_next_child() noexcept {
-  CellExtras& x = c.extras();
-  if (x.newest_child == nullptr) {
-    end_life();
-    return;
-  }
-  if (x.was_killed) return on_child_late();
-  CellSignal* const stop = make_signal(CellSignal::Kind::Stop);
-  stop->reason = ExitReason::shutdown();
-  x.newest_child->signal(stop);
-  arm_child_timer(kChildStopLimit);
-}
-
-void CellLife::end_life() noexcept {
-  CellExtras& x = c.extras();
-  disarm_child_timer();
-  const ExitReason reason = x.reason;
-  if (c.started_ && !x.was_killed && c.ops_->on_stop != nullptr && c.state_alive_) {
-    if (const auto thrown = hook([&] { c.ops_->on_stop(c.state(), reason); })) {
-      if (!zombie_) emit(EventKind::ActorFailed, "on_stop threw");
-    }
-    if (zombie_) return;
-  }
-  withdraw_items();
-  fire_links(reason);
-  if (c.state_alive_) {
-    c.state_alive_ = false;
-    if (const auto thrown = hook([this] { c.ops_->destroy(c.state()); })) {
-      if (!zombie_) emit(EventKind::ActorFailed, "the destructor threw");
-    }
-    if (zombie_) return;
-    withdraw_items();  // what the destructor made
-    fire_links(reason);
-  }
-  // A constructor or hook may have left children behind when it threw: they are gone by now (stop_next_child).
-  x.ending = false;
-  c.started_ = false;
-  const bool start_failed = std::exchange(x.start_failed, false);
-  const bool start_ignored = std::exchange(x.start_ignored, false);
-  if (c.phase() == Phase::Stopping) set_phase(Phase::Stopped);
-  const auto start_ticket = std::exchange(x.start_ticket, {});
-  if (!reason.is_normal() && !x.was_killed) c.runtime()->count(Count::Failure);
-  if (start_failed) {
-    emit(EventKind::ActorStartFailed, reason.text());
-  } else if (x.was_killed) {
-    emit(EventKind::ActorKilled, reason.text());
-  } else {
-    emit(reason.is_normal() ? EventKind::ActorStopped : EventKind::ActorFailed, reason.text());
-  }
-  if (!c.is_supervised()) {
-    // A tree's top that gave up ends with shutdown, as OTP's does; its cause tells it from an ordered end. Whoever
-    // waits for the start is told by that, and only when nothing of the place is left.
-    if (!start_ticket && (!reason.is_normal() || reason.cause() != nullptr)) c.runtime()->unhandled_failure(c, reason);
-    close_place(reason);
-    if (start_ticket) start_ticket->complete(false, reason);
-    over_ = true;
-    return;
-  }
-  if (!x.keep_place) {
-    close_place(reason);
-    x.closed_place = true;
-  } else if (x.told_to_keep) {
-    send_downs(reason);
-  } else {
-    x.downs_due = true;  // [C2] the verdict decides what comes before the Downs
-  }
-  x.told_to_keep = false;
-  x.was_killed = false;
-  // The place goes on; whoever waits for this actor's end waits for this life's.
-  for (const auto& ticket : std::exchange(x.end_tickets, {})) ticket->complete(true, reason);
-  tell_parent(start_failed    ? ChildEvent::Kind::StartFailed
-              : start_ignored ? ChildEvent::Kind::StartIgnored
-                              : ChildEvent::Kind::Exited,
-              reason);
-}
-
-void CellLife::withdraw_items() noexcept {
-  CellExtras& x = c.extras();
-  while (LifeItem* const item = x.items) {
-    static_cast<void>(delist(c, *item));
-    item->withdraw(*item);
-  }
-  x.timers = 0;
-}
-
-void CellLife::fire_links(const ExitReason& reason) noexcept {
-  for (IntrusivePtr<Cell>& other : std::exchange(c.extras().links, {})) {
-    CellSignal* const exit = make_signal(CellSignal::Kind::LinkExit);
-    exit->reason = reason;
-    exit->other = IntrusivePtr<Cell>::share(&c);
-    other->signal(exit);
-  }
-}
-
-void CellLife::send_downs(const ExitReason& reason) noexcept {
-  CellExtras& x = c.extras();
-  x.downs_due = false;
-  WatchNode* oldest = x.watchers;
-  while (oldest != nullptr && oldest->next_watch != nullptr) oldest = oldest->next_watch;
-  x.watchers = nullptr;
-  while (oldest != nullptr) {
-    auto node = IntrusivePtr<WatchNode>::adopt(oldest);  // the list's count
-    oldest = node->previous_watch;
-    node->at_target = false;
-    Cell& watcher = *node->watcher;
-    const EnvelopeOps* const ops = node->down_ops;
-    Down down{RefAccess::make<AnyRef>(IntrusivePtr<Cell>::share(&c)), c.incarnation(), reason};
-    deliver(watcher, make_envelope<DownEnvelope>(ops, std::move(down), std::move(node)));
-  }
-}
-
-/// [C3] Closes the mailbox and turns what waits into dead letters, releases the name; then the watchers and waiters
-/// hear of it.
-void CellLife::close_place(const ExitReason& reason) noexcept {
-  CellExtras& x = c.extras();
-  Runtime& runtime = *c.runtime();
-  c.mailbox().close();
-  drain_to_dead_letters(x.pinned);
-  if (x.registered) runtime.release_name(c);
-  for (const auto& item : std::exchange(x.place_items, {})) item->place_ended();
-  send_downs(reason);
-  if (c.phase() == Phase::Failed) set_phase(Phase::Stopped);
-  c.place_over_.store(!c.is_supervised(), kRelease);
-  runtime.place_ended(c, reason);
-  for (const auto& ticket : std::exchange(x.end_tickets, {})) ticket->complete(true, reason);
-}
-
-/// `pinned`: a link that a stuck handler still holds; it is not freed here.
-void CellLife::drain_to_dead_letters(const Link* pinned) noexcept {
-  Runtime& runtime = *c.runtime();
-  const auto free_link = [pinned](Link* link) {
-    if (link != nullptr && link != pinned) free_block(link, static_cast<Envelope*>(link)->ops->bytes);
-  };
-  for (;;) {
-    while (Link* const link = c.mailbox().next()) {
-      free_link(c.mailbox().take(link));
-      auto& envelope = *static_cast<Envelope*>(link);
-      if (c.bound_ != nullptr && envelope.ops->bounded) c.bound_->leave();
-      runtime.count(Count::Taken);
-      runtime.dead_letter(c, envelope, DeadReason::Stopped);
-      if (envelope.ops->abandon != nullptr) envelope.ops->abandon(envelope, DeadReason::Stopped);
-      try {
-        envelope.ops->destroy(envelope);
-      } catch (...) {
-      }
-    }
-    if (c.mailbox().is_drained()) break;
-    std::this_thread::yield();  // a sender that was accepted before the close is about to link
-  }
-  free_link(c.mailbox().strip());
-}
-
-void CellLife::tell_parent(ChildEvent::Kind kind, const ExitReason& reason) noexcept {
-  CellSignal* const event = make_signal(CellSignal::Kind::ChildEvent);
-  event->child_kind = kind;
-  event->reason = reason;
-  event->incarnation = c.incarnation();
-  event->verdict = std::exchange(c.extras().verdict, OnError::Supervise);
-  event->other = IntrusivePtr<Cell>::share(&c);
-  c.parent_->signal(event);
-}
-
-void CellLife::arm_child_timer(Duration after) noexcept {
-  CellExtras& x = c.extras();
-  disarm_child_timer();
-  x.child_timer = new ChildTimer{c};
-  c.scheduler_->arm(*x.child_timer, saturating_add(c.runtime()->clock->now(), after));
-}
-
-void CellLife::disarm_child_timer() noexcept {
-  if (Timer* const timer = std::exchange(c.extras().child_timer, nullptr)) {
-    c.scheduler_->disarm(*timer);
-    timer->release();
-  }
-}
-
-void CellLife::forget_child(Cell& child) noexcept {
-  CellExtras& x = c.extras();
-  SiblingList::remove(x.newest_child, child);
-  child.release();
 }
 
 }  // namespace coppice::detail

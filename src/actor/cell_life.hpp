@@ -8,6 +8,9 @@
 
 namespace coppice::detail {
 
+/// Stands in Cell::current_ while a hook runs, where a handler has its message.
+extern constinit Envelope hook_in_hand;
+
 /// The life-cycle of a place, for the length of one visit by its owner. Cell keeps the data, this the rules.
 ///
 /// Threads    the owner's turn. answer_for_ended(), take_over(): any.
@@ -75,5 +78,21 @@ struct CellLife {
   bool over_ = false;    // the place has ended for good: leave it
   bool zombie_ = false;  // it was taken over while user code ran
 };
+
+template <class F>
+std::exception_ptr CellLife::hook(F&& user_code) noexcept {
+  c.current_.store(&hook_in_hand, kRelease);
+  leave();
+  this_thread.now_known = false;
+  std::exception_ptr thrown;
+  try {
+    user_code();
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  zombie_ = !enter();
+  if (!zombie_) c.current_.store(nullptr, kRelease);
+  return thrown;
+}
 
 }  // namespace coppice::detail

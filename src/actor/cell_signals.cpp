@@ -289,8 +289,7 @@ bool CellLife::take_over(Cell& cell) noexcept {
   Envelope* const in_hand = cell.current_.load(kAcquire);
   // Null: it came back between the two looks. And a manager that has a message in hand is not stuck, for it runs no
   // code of users then; it will find the Kill, and end after its children.
-  const bool is_hook = in_hand != nullptr && in_hand->ops->bytes == 0;
-  if (in_hand == nullptr || (cell.ops_->child_event != nullptr && !is_hook)) {
+  if (in_hand == nullptr || (cell.ops_->child_event != nullptr && in_hand != &hook_in_hand)) {
     cell.claim_.store(Cell::Claim::Free, kRelease);
     return false;
   }
