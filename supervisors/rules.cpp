@@ -1,8 +1,9 @@
 #include "coppice/supervisors/rules.hpp"
 
 #include <algorithm>
-#include <string>
 #include <utility>
+
+#include "start_attempts.hpp"
 
 // [path 7 of 7] restart: from fail, in the supervisor; to run, in the child's next life
 
@@ -181,10 +182,7 @@ void SupervisorRules::restart(Child& child, const ExitReason& reason, bool delay
     emit({.kind = RuleEffect::Kind::LimitReached, .child = child.key, .reason = reason});
     child.state = State::Undefined;
     close(child);
-    return end(ExitReason::shutdown(
-        "more than " + std::to_string(intensity_.restarts) + " restarts within " +
-            std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(intensity_.within).count()) + " ms",
-        reason));
+    return end(limit_reached(intensity_, reason));
   }
   child.state = State::Undefined;
   emit({.kind = RuleEffect::Kind::Retain, .child = child.key});
@@ -233,15 +231,7 @@ void SupervisorRules::end(const ExitReason& reason) {
 }
 
 Duration SupervisorRules::delay_for(Child& child) {
-  if (!backoff_.is_on()) return Duration::zero();
-  if (child.running_since != TimePoint{} &&
-      saturating_between(child.running_since, now_) >= backoff_.exponential().reset_after) {
-    child.attempts = 0;
-  }
-  child.running_since = TimePoint{};
-  const std::uint32_t attempt = child.attempts;
-  if (child.attempts != ~std::uint32_t{0}) ++child.attempts;
-  return backoff_.delay(attempt, random_);
+  return next_delay(backoff_, child.attempts, child.running_since, now_, random_);
 }
 
 void SupervisorRules::wait_for_retry(Child& child, bool counted, Duration delay) {

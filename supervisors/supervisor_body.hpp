@@ -45,11 +45,6 @@ struct SupervisorCall {
   UniqueFunction<void(Result<AnyRef, CallError>)> answer = nullptr;
 };
 
-/// What is wrong with one child's options; empty: nothing.
-[[nodiscard]] std::string fault_of_child(const ChildSpec& child, AutoShutdown auto_shutdown);
-/// What is wrong in a whole tree.
-[[nodiscard]] std::string fault_in(const SupervisorSpec& root);
-
 }  // namespace detail
 
 /// What a supervisor is made of; the class itself is all that users compile.

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "pending_answer.hpp"
+#include "spec_faults.hpp"
 #include "supervisor_body.hpp"
 
 // What a supervisor can be asked. Source: OTP's supervisor, handle_call.
@@ -18,6 +20,7 @@ const char* to_string(CallError::Kind kind) noexcept {
     case CallError::Kind::AlreadyPresent: return "a child with this id is kept";
     case CallError::Kind::BadSpec: return "the specification is wrong";
     case CallError::Kind::StartFailed: return "the child could not start";
+    case CallError::Kind::TooMany: return "the supervisor has as many children as it may";
     case CallError::Kind::Closing: return "the supervisor ends, or has ended";
     case CallError::Kind::NoAnswer: return "the supervisor did not answer in time";
     case CallError::Kind::Blocking: return "a blocking call on an actor's turn";
@@ -92,38 +95,10 @@ void Supervisor::Body::reply(const RuleEffect& effect) {
 
 AnyRef Supervisor::Body::ref_of(const Child& child) const { return detail::RefAccess::make<AnyRef>(child.cell); }
 
-namespace {
-
-/// The promise as the untyped queue of calls keeps it. Dropped with the supervisor, it answers Closing.
-template <class T>
-class PendingAnswer {
- public:
-  explicit PendingAnswer(ReplyPromise<Result<T, CallError>> promise) : promise_{std::move(promise)} {}
-  PendingAnswer(PendingAnswer&& other) noexcept
-      : promise_{std::move(other.promise_)}, open_{std::exchange(other.open_, false)} {}
-  ~PendingAnswer() {
-    if (open_) promise_.set(Error{CallError{.kind = CallError::Kind::Closing}});
-  }
-  void operator()(Result<AnyRef, CallError> outcome) {
-    open_ = false;
-    if constexpr (std::is_void_v<T>) {
-      outcome ? promise_.set() : promise_.set(Error{outcome.error()});
-    } else {
-      promise_.set(std::move(outcome));
-    }
-  }
-
- private:
-  ReplyPromise<Result<T, CallError>> promise_;
-  bool open_ = true;
-};
-
-}  // namespace
-
 template <class T>
 Later<Result<T, CallError>> Supervisor::queue(SupervisorCall call) {
   auto [promise, later] = reply_later<Result<T, CallError>>();
-  call.answer = PendingAnswer<T>{std::move(promise)};
+  call.answer = detail::PendingAnswer<T>{std::move(promise)};
   body_->call(std::move(call));
   return std::move(later);
 }
@@ -175,24 +150,6 @@ Result<ChildSpec, CallError> Supervisor::handle(const GetChildSpec& call) {
 // ---- from a thread ----
 
 namespace detail {
-namespace {
-
-CallError::Kind kind_of(AskError error) noexcept {
-  if (error == AskError::Timeout) return CallError::Kind::NoAnswer;
-  return error == AskError::Rejected ? CallError::Kind::Blocking : CallError::Kind::Closing;
-}
-
-/// The answer of an answer.
-template <class T, class M>
-Result<T, CallError> ask_flat(const ActorRef<Supervisor>& ref, M&& call, Duration within) {
-  if (this_thread.cell != nullptr) return Error{CallError{.kind = CallError::Kind::Blocking}};
-  auto answer = ref.ask(std::forward<M>(call), within).get();
-  if (!answer) return Error{CallError{.kind = kind_of(answer.error())}};
-  return std::move(answer).value();
-}
-
-}  // namespace
-
 Result<AnyRef, CallError> call_supervisor(const ActorRef<Supervisor>& ref, StartChild call, Duration within) {
   return ask_flat<AnyRef>(ref, std::move(call), within);
 }

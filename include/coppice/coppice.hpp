@@ -6,6 +6,7 @@
 #include "coppice/actor/actor.hpp"
 #include "coppice/actor/actor_ref.hpp"
 #include "coppice/brokers/in_memory_broker.hpp"
+#include "coppice/supervisors/dynamic_supervisor.hpp"
 #include "coppice/supervisors/supervisor.hpp"
 #include "coppice/system/actor_system.hpp"
 #include "coppice/system/pinned_thread.hpp"
