@@ -51,6 +51,12 @@ ChildSpec::ChildSpec(const SupervisorSpec& tree)
       ops_{&detail::kActorOps<Supervisor>},
       tree_{std::make_shared<const SupervisorSpec>(tree)} {}
 
+ChildSpec ChildSpec::with_id(std::string id) const {
+  ChildSpec other = *this;
+  other.options_.id = std::move(id);
+  return other;
+}
+
 detail::IntrusivePtr<detail::Factory> ChildSpec::factory() const {
   if (tree_ == nullptr) return factory_ ? factory_->for_place() : factory_;
   return detail::IntrusivePtr<detail::Factory>::adopt(new detail::SupervisorFactory{tree_});
@@ -58,7 +64,7 @@ detail::IntrusivePtr<detail::Factory> ChildSpec::factory() const {
 
 bool operator==(const ChildSpec& a, const ChildSpec& b) {
   if ((a.tree_ == nullptr) != (b.tree_ == nullptr)) return false;
-  if (a.tree_ != nullptr) return *a.tree_ == *b.tree_;
+  if (a.tree_ != nullptr) return a.id() == b.id() && *a.tree_ == *b.tree_;
   const ChildOptions& x = a.options_;
   const ChildOptions& y = b.options_;
   if (const auto* const options = detail::dynamic_options(a)) {

@@ -333,7 +333,7 @@ void DynamicBody::forget(DynamicChild& child) {
 }
 
 void DynamicBody::say_goodbye(DynamicChild& child) {
-  for (PendingAnswer<void>& terminated : child.terminators) terminated(Result<void, CallError>{});
+  for (PendingAnswer<void>& terminated : child.terminators) terminated.set();
   let_go(child);
 }
 
@@ -350,7 +350,7 @@ void DynamicBody::kill(DynamicChild& child) {
 
 void DynamicBody::terminate(const AnyRef& ref, PendingAnswer<void> answer) {
   DynamicChild* const child = find(&RefAccess::cell(ref));
-  if (child == nullptr) return answer(Result<void, CallError>{Error{CallError{.kind = CallError::Kind::NotFound}}});
+  if (child == nullptr) return answer.set(Error{CallError{.kind = CallError::Kind::NotFound}});
   child->terminators.push_back(std::move(answer));
   apply(*child, {.kind = DynamicEvent::Kind::Terminate});
 }

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "coppice/actor/signals.hpp"
+#include "coppice/supervisors/task_supervisor.hpp"
 
 namespace coppice::detail {
 
@@ -44,7 +45,9 @@ void DynamicFactory::drop(Cell& place) noexcept {
 }
 
 const DynamicSupervisorOptions* dynamic_options(const ChildSpec& spec) noexcept {
-  if (!same_type(spec.ops().type, &kTypeInfo<DynamicSupervisor>)) return nullptr;
+  const bool is_dynamic = same_type(spec.ops().type, &kTypeInfo<DynamicSupervisor>) ||
+                          same_type(spec.ops().type, &kTypeInfo<TaskSupervisor>);
+  if (!is_dynamic) return nullptr;
   return static_cast<const DynamicFactory*>(spec.shared_factory())->options.get();
 }
 

@@ -17,8 +17,8 @@ namespace {
 struct OneStart final : StartRequest {
   explicit OneStart(PendingAnswer<AnyRef> p) noexcept : promise{std::move(p)} {}
   void answer(const CallError* failure) noexcept override {
-    if (failure != nullptr) return promise(Result<AnyRef, CallError>{Error{*failure}});
-    promise(Result<AnyRef, CallError>{refs.front()});
+    if (failure != nullptr) return promise.set(Error{*failure});
+    promise.set(refs.front());
   }
   PendingAnswer<AnyRef> promise;
 };
@@ -26,8 +26,8 @@ struct OneStart final : StartRequest {
 struct ManyStarts final : StartRequest {
   explicit ManyStarts(PendingAnswer<std::vector<AnyRef>> p) noexcept : promise{std::move(p)} {}
   void answer(const CallError* failure) noexcept override {
-    if (failure != nullptr) return promise(Result<std::vector<AnyRef>, CallError>{Error{*failure}});
-    promise(Result<std::vector<AnyRef>, CallError>{std::move(refs)});
+    if (failure != nullptr) return promise.set(Error{*failure});
+    promise.set(std::move(refs));
   }
   PendingAnswer<std::vector<AnyRef>> promise;
 };

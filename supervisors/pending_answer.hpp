@@ -1,6 +1,5 @@
 #pragma once
 
-#include <type_traits>
 #include <utility>
 
 #include "coppice/actor/actor.hpp"
@@ -22,17 +21,12 @@ class PendingAnswer {
     return *this;
   }
   ~PendingAnswer() {
-    if (open_) promise_.set(Error{CallError{.kind = CallError::Kind::Closing}});
+    set(Error{CallError{.kind = CallError::Kind::Closing}});
   }
-  /// From the outcome itself, or for void from any.
-  template <class U>
-  void operator()(Result<U, CallError> outcome) {
-    if (!std::exchange(open_, false)) return;
-    if constexpr (std::is_void_v<T> && !std::is_void_v<U>) {
-      outcome ? promise_.set() : promise_.set(Error{outcome.error()});
-    } else {
-      promise_.set(std::move(outcome));
-    }
+  /// A value, an error, or nothing. Once; what comes later is not heard.
+  template <class... V>
+  void set(V&&... outcome) {
+    if (std::exchange(open_, false)) promise_.set(std::forward<V>(outcome)...);
   }
 
  private:

@@ -54,6 +54,7 @@ std::string fault_of(const SupervisorSpec& spec) {
   const SupervisorOptions& options = spec.options();
   if (options.id.empty()) return "a supervisor has an empty id";
   if (options.id.find('/') != std::string::npos) return "the id \"" + options.id + "\" contains a '/'";
+  if (!spec.fault().empty()) return "supervisor \"" + options.id + "\": " + spec.fault();
   if (options.intensity.within <= Duration::zero())
     return "supervisor \"" + options.id + "\": intensity.within must be longer than zero";
   if (is_negative(options.shutdown)) return "supervisor \"" + options.id + "\": shutdown must not be negative";

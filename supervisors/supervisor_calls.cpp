@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "pending_answer.hpp"
@@ -54,7 +55,7 @@ void Supervisor::Body::serve_calls() {
 }
 
 void Supervisor::Body::begin_call(SupervisorCall call) {
-  if (call.kind == RuleEvent::Kind::StartChild) return begin_start(std::move(call));
+  if (!call.specs.empty()) return begin_start(std::move(call));
   const Child* const child = find(call.id);
   if (child == nullptr) return call.answer(Error{CallError{.kind = CallError::Kind::NotFound}});
   const RuleEvent event{.kind = call.kind, .child = child->key};
@@ -63,20 +64,48 @@ void Supervisor::Body::begin_call(SupervisorCall call) {
 }
 
 void Supervisor::Body::begin_start(SupervisorCall call) {
-  using Kind = CallError::Kind;
-  const AutoShutdown auto_shutdown = places_->spec->options().auto_shutdown;
-  if (std::string fault = detail::fault_of_child(*call.spec, auto_shutdown); !fault.empty())
-    return call.answer(Error{CallError{.kind = Kind::BadSpec, .text = std::move(fault)}});
-  if (const Child* const child = find(call.spec->id())) {
-    const bool runs = state_of(*child) == ChildState::Running;
-    return call.answer(Error{CallError{.kind = runs ? Kind::AlreadyStarted : Kind::AlreadyPresent,
-                                       .child = runs ? ref_of(*child) : AnyRef{}}});
+  if (auto refusal = refusal_of(call)) return call.answer(Error{std::move(*refusal)});
+  detail::ChildKey first = 0;
+  for (auto& spec : call.specs) {
+    const detail::ChildKey key = add_child(std::move(spec)).key;
+    if (first == 0) first = key;
   }
-  if (last_key_ == kLastKey)
-    return call.answer(Error{CallError{.kind = Kind::BadSpec, .text = "this supervisor has started 2^30 children"}});
-  const RuleEvent event{.kind = RuleEvent::Kind::StartChild, .child = add_child(call.spec).key};
+  const RuleEvent event{.kind = call.kind, .child = first};
   current_call_ = std::move(call);
   apply(event);
+}
+
+/// Why nothing of it is going to be started. Source: OTP's handle_start_child.
+std::optional<CallError> Supervisor::Body::refusal_of(const SupervisorCall& start) {
+  using Kind = CallError::Kind;
+  const AutoShutdown auto_shutdown = places_->spec->options().auto_shutdown;
+  std::set<std::string_view> ids;
+  for (const auto& spec : start.specs) {
+    if (std::string fault = detail::fault_of_child(*spec, auto_shutdown); !fault.empty())
+      return CallError{.kind = Kind::BadSpec, .text = std::move(fault)};
+    if (!ids.insert(spec->id()).second)
+      return CallError{.kind = Kind::BadSpec, .text = "two children have the id \"" + spec->id() + "\""};
+    if (const Child* const child = find(spec->id())) {
+      const bool runs = state_of(*child) == ChildState::Running;
+      return CallError{.kind = runs ? Kind::AlreadyStarted : Kind::AlreadyPresent,
+                       .child = runs ? ref_of(*child) : AnyRef{},
+                       .text = spec->id()};
+    }
+  }
+  if (kLastKey - last_key_ < start.specs.size())
+    return CallError{.kind = Kind::BadSpec, .text = "this supervisor has started 2^30 children"};
+  return std::nullopt;
+}
+
+std::vector<AnyRef> Supervisor::Body::refs_of(const std::vector<std::string>& ids) {
+  std::vector<AnyRef> refs;
+  refs.reserve(ids.size());
+  for (const std::string& id : ids) {
+    const Child* const child = find(id);
+    const bool runs = child != nullptr && state_of(*child) == ChildState::Running;
+    refs.push_back(runs ? ref_of(*child) : AnyRef{});
+  }
+  return refs;
 }
 
 void Supervisor::Body::reply(const RuleEffect& effect) {
@@ -87,7 +116,9 @@ void Supervisor::Body::reply(const RuleEffect& effect) {
     case detail::CallOutcome::Done: return call.answer(child == nullptr ? AnyRef{} : ref_of(*child));
     case detail::CallOutcome::Ignored: return call.answer(AnyRef{});
     case detail::CallOutcome::Failed:
-      return call.answer(Error{CallError{.kind = Kind::StartFailed, .reason = effect.reason}});
+      return call.answer(Error{CallError{.kind = Kind::StartFailed,
+                                         .text = child == nullptr ? std::string{} : child->spec->id(),
+                                         .reason = effect.reason}});
     case detail::CallOutcome::Running: return call.answer(Error{CallError{.kind = Kind::Running}});
     case detail::CallOutcome::Restarting: return call.answer(Error{CallError{.kind = Kind::Restarting}});
   }
@@ -98,14 +129,42 @@ AnyRef Supervisor::Body::ref_of(const Child& child) const { return detail::RefAc
 template <class T>
 Later<Result<T, CallError>> Supervisor::queue(SupervisorCall call) {
   auto [promise, later] = reply_later<Result<T, CallError>>();
-  call.answer = detail::PendingAnswer<T>{std::move(promise)};
+  call.answer = [answer = detail::PendingAnswer<T>{std::move(promise)}](Result<AnyRef, CallError> outcome) mutable {
+    if (!outcome) return answer.set(Error{outcome.error()});
+    if constexpr (std::is_void_v<T>) {
+      answer.set();
+    } else {
+      answer.set(std::move(outcome).value());
+    }
+  };
   body_->call(std::move(call));
   return std::move(later);
 }
 
 Later<Result<AnyRef, CallError>> Supervisor::handle(StartChild call) {
   return queue<AnyRef>(
-      {.kind = RuleEvent::Kind::StartChild, .spec = std::make_shared<const ChildSpec>(std::move(call.spec))});
+      {.kind = RuleEvent::Kind::StartChild, .specs = {std::make_shared<const ChildSpec>(std::move(call.spec))}});
+}
+Later<Result<std::vector<AnyRef>, CallError>> Supervisor::handle(StartChildren call) {
+  auto [promise, later] = reply_later<Result<std::vector<AnyRef>, CallError>>();
+  detail::PendingAnswer<std::vector<AnyRef>> answer{std::move(promise)};
+  SupervisorCall start{.kind = RuleEvent::Kind::StartChildren};
+  std::vector<std::string> ids;
+  for (ChildSpec& spec : call.specs) {
+    ids.push_back(spec.id());
+    start.specs.push_back(std::make_shared<const ChildSpec>(std::move(spec)));
+  }
+  if (ids.empty()) {
+    answer.set(std::vector<AnyRef>{});
+  } else {
+    start.answer = [body = body_, all = std::move(ids),
+                    promised = std::move(answer)](const Result<AnyRef, CallError>& outcome) mutable {
+      if (!outcome) return promised.set(Error{outcome.error()});
+      promised.set(body->refs_of(all));
+    };
+    body_->call(std::move(start));
+  }
+  return std::move(later);
 }
 Later<Result<void, CallError>> Supervisor::handle(TerminateChild call) {
   return queue<void>({.kind = RuleEvent::Kind::TerminateChild, .id = std::move(call.id)});
@@ -152,6 +211,10 @@ Result<ChildSpec, CallError> Supervisor::handle(const GetChildSpec& call) {
 namespace detail {
 Result<AnyRef, CallError> call_supervisor(const ActorRef<Supervisor>& ref, StartChild call, Duration within) {
   return ask_flat<AnyRef>(ref, std::move(call), within);
+}
+Result<std::vector<AnyRef>, CallError> call_supervisor(const ActorRef<Supervisor>& ref, StartChildren call,
+                                                       Duration within) {
+  return ask_flat<std::vector<AnyRef>>(ref, std::move(call), within);
 }
 Result<void, CallError> call_supervisor(const ActorRef<Supervisor>& ref, TerminateChild call, Duration within) {
   return ask_flat<void>(ref, std::move(call), within);

@@ -56,6 +56,8 @@ class ChildSpec {
   [[nodiscard]] const std::string& id() const noexcept { return options_.id; }
   [[nodiscard]] const ChildOptions& options() const noexcept { return options_; }
   [[nodiscard]] std::string_view type() const noexcept { return ops_->type->name; }
+  /// The same under another id.
+  [[nodiscard]] ChildSpec with_id(std::string id) const;
   [[nodiscard]] bool is_supervisor() const noexcept { return ops_->child_event != nullptr; }
   /// Null for a plain child, and for a dynamic supervisor: nobody knows its children beforehand.
   [[nodiscard]] const SupervisorSpec* tree() const noexcept { return tree_.get(); }
@@ -108,6 +110,9 @@ class SupervisorSpec {
   [[nodiscard]] const SupervisorOptions& options() const noexcept { return options_; }
   [[nodiscard]] const std::vector<ChildSpec>& children() const noexcept { return children_; }
   [[nodiscard]] const std::string& id() const noexcept { return options_.id; }
+  /// What whoever made it found wrong with it: it will not start, and say so.
+  void find_fault_with(std::string text) { fault_ = std::move(text); }
+  [[nodiscard]] const std::string& fault() const noexcept { return fault_; }
   /// An indented tree, a line each.
   [[nodiscard]] std::string to_string() const;
   friend bool operator==(const SupervisorSpec& a, const SupervisorSpec& b);
@@ -115,6 +120,7 @@ class SupervisorSpec {
  private:
   SupervisorOptions options_;
   std::vector<ChildSpec> children_;
+  std::string fault_;
 };
 
 /// A child of class A; each life is constructed from the arguments as const references.
