@@ -69,8 +69,8 @@ bool operator==(const ChildSpec& a, const ChildSpec& b) {
   const ChildOptions& y = b.options_;
   if (const auto* const options = detail::dynamic_options(a)) {
     const auto* const others = detail::dynamic_options(b);
-    if (others == nullptr || options->children_max != others->children_max ||
-        options->intensity != others->intensity || options->backoff != others->backoff)
+    if (others == nullptr || options->children_max != others->children_max || options->intensity != others->intensity ||
+        options->backoff != others->backoff)
       return false;
   }
   return detail::same_type(a.ops_->type, b.ops_->type) && x.id == y.id && x.restart == y.restart &&

@@ -99,8 +99,8 @@ void DynamicBody::child_event(const ChildEvent& event) {
       break;
   }
   // Its start is over, or it is: but not the time to stop of one that was told to while it started.
-  const bool goes_on_stopping = child->rules.state == DynamicChildRules::State::Stopping &&
-                                event.kind == ChildEvent::Kind::Started;
+  const bool goes_on_stopping =
+      child->rules.state == DynamicChildRules::State::Stopping && event.kind == ChildEvent::Kind::Started;
   if (!goes_on_stopping) drop_limit(*child);
   apply(*child, what);
   settle();
@@ -200,9 +200,9 @@ IntrusivePtr<Cell> DynamicBody::make_place(const ActorOps& ops, Factory* factory
 /// For one that was killed: its refs go on to the new cell.
 IntrusivePtr<Cell> DynamicBody::make_place_again(Cell& killed) {
   const Bound* const bound = killed.bound();
-  auto place = make_place(killed.ops(), killed.factory(), killed.name(),
-                          bound == nullptr ? MailboxOptions{Unbounded{}}
-                                           : MailboxOptions{Bounded{bound->capacity, bound->overflow}});
+  auto place = make_place(
+      killed.ops(), killed.factory(), killed.name(),
+      bound == nullptr ? MailboxOptions{Unbounded{}} : MailboxOptions{Bounded{bound->capacity, bound->overflow}});
   if (place) place->continue_from(killed);
   return place;
 }

@@ -108,10 +108,10 @@ class DynamicBody {
   std::vector<DynamicChild*> limited_;             // those with a limit in time, in no order
   IntrusivePtr<Timer> limits_timer_;
   TimePoint limits_due_ = TimePoint::max();
-  std::vector<IntrusivePtr<Cell>> closing_;  // forgotten, and perhaps not closed yet
-  std::size_t closing_watched_ = 64;         // look through them when there are so many
+  std::vector<IntrusivePtr<Cell>> closing_;                                 // forgotten, and perhaps not closed yet
+  std::size_t closing_watched_ = 64;                                        // look through them when there are so many
   std::unordered_map<const Cell*, std::unique_ptr<DynamicChild>> leaving_;  // as those, and somebody waits for it
-  std::size_t notices_ = 0;  // of closed places, that have not come yet
+  std::size_t notices_ = 0;                                                 // of closed places, that have not come yet
   ExitReason end_reason_;
   bool is_killed_ = false;
   bool has_ended_ = false;

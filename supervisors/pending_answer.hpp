@@ -20,9 +20,7 @@ class PendingAnswer {
     std::swap(open_, other.open_);
     return *this;
   }
-  ~PendingAnswer() {
-    set(Error{CallError{.kind = CallError::Kind::Closing}});
-  }
+  ~PendingAnswer() { set(Error{CallError{.kind = CallError::Kind::Closing}}); }
   /// A value, an error, or nothing. Once; what comes later is not heard.
   template <class... V>
   void set(V&&... outcome) {

@@ -340,9 +340,7 @@ void SupervisorRules::finish_plan() {
       emit({.kind = RuleEffect::Kind::StartAborted, .child = failed_, .reason = end_reason_});
       mode_ = Mode::Ended;
       return;
-    case Mode::Calling:
-      finish_call();
-      break;
+    case Mode::Calling: finish_call(); break;
     case Mode::Ending:
       close_all();
       emit({.kind = RuleEffect::Kind::Down, .reason = end_reason_});

@@ -60,8 +60,7 @@ std::string fault_of(const SupervisorSpec& spec) {
   if (is_negative(options.shutdown)) return "supervisor \"" + options.id + "\": shutdown must not be negative";
   if (options.significant && options.restart == Restart::Permanent)
     return "supervisor \"" + options.id + "\": a significant child may not be Permanent";
-  if (const char* const fault = fault_of_backoff(options.backoff))
-    return "supervisor \"" + options.id + "\": " + fault;
+  if (const char* const fault = fault_of_backoff(options.backoff)) return "supervisor \"" + options.id + "\": " + fault;
   std::set<std::string> ids;
   for (const ChildSpec& child : spec.children()) {
     if (std::string fault = fault_of_one(child, options.auto_shutdown, true); !fault.empty())

@@ -136,7 +136,8 @@ int main(int argc, char** argv) {
   }
   require(rounds >= 1 && workers >= 1, "at least one round and one worker");
   fmt::print(
-      "| round | failures/s | exchange µs, calm: median, p99 | storm | ratio of p99 | whole µs, calm: median, p99 | storm "
+      "| round | failures/s | exchange µs, calm: median, p99 | storm | ratio of p99 | whole µs, calm: median, p99 | "
+      "storm "
       "| ratio of p99 |\n|---|---|---|---|---|---|---|---|\n");
   std::vector<double> ratios;
   std::vector<double> whole_ratios;
@@ -145,14 +146,14 @@ int main(int argc, char** argv) {
     const Latencies storm = measure(workers, true);
     ratios.push_back(storm.exchange.p99 / calm.exchange.p99);
     whole_ratios.push_back(storm.whole.p99 / calm.whole.p99);
-    fmt::print("| {} | {:.0f} | {:.1f}, {:.1f} | {:.1f}, {:.1f} | {:.2f} | {:.1f}, {:.1f} | {:.1f}, {:.1f} | {:.2f} |\n",
-               round, storm.failures, calm.exchange.median, calm.exchange.p99, storm.exchange.median,
-               storm.exchange.p99, ratios.back(), calm.whole.median, calm.whole.p99, storm.whole.median,
-               storm.whole.p99, whole_ratios.back());
+    fmt::print(
+        "| {} | {:.0f} | {:.1f}, {:.1f} | {:.1f}, {:.1f} | {:.2f} | {:.1f}, {:.1f} | {:.1f}, {:.1f} | {:.2f} |\n",
+        round, storm.failures, calm.exchange.median, calm.exchange.p99, storm.exchange.median, storm.exchange.p99,
+        ratios.back(), calm.whole.median, calm.whole.p99, storm.whole.median, storm.whole.p99, whole_ratios.back());
     std::fflush(stdout);
   }
   fmt::print("\nMedian ratio of p99: exchange {:.2f} ({:.2f}–{:.2f}), whole {:.2f} ({:.2f}–{:.2f}); target ≤ 2: {}\n",
-             median(ratios), least(ratios), most(ratios), median(whole_ratios), least(whole_ratios),
-             most(whole_ratios), median(ratios) <= 2 && median(whole_ratios) <= 2 ? "ok" : "**missed**");
+             median(ratios), least(ratios), most(ratios), median(whole_ratios), least(whole_ratios), most(whole_ratios),
+             median(ratios) <= 2 && median(whole_ratios) <= 2 ? "ok" : "**missed**");
   return 0;
 }

@@ -87,8 +87,8 @@ inline double crash_to_first_message(const CrashSetup& setup, std::int64_t n) {
   std::vector<ChildSpec> specs = children<Idle>(setup.children - 1, "idle-{}");
   specs.insert(specs.begin() + static_cast<std::ptrdiff_t>(specs.size() / 2),
                child<Fragile>({.id = "fragile"}, &times, ActorRef<Protocol<void(NextCrash)>>{saboteur}));
-  const SupervisorSpec tree{
-      {.id = "crashes", .intensity = {.restarts = 1'000'000, .within = std::chrono::seconds{1}}}, std::move(specs)};
+  const SupervisorSpec tree{{.id = "crashes", .intensity = {.restarts = 1'000'000, .within = std::chrono::seconds{1}}},
+                            std::move(specs)};
   const auto root = system.start(tree);
   require(root.has_value(), "the tree did not start");
   const ActorRef<Fragile> fragile = root.value().child<Fragile>("fragile").value();
