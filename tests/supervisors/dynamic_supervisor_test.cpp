@@ -1,6 +1,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "catch.hpp"
@@ -362,6 +363,20 @@ TEST_CASE("calls to a dynamic supervisor that has ended answer Closing and on an
   testing::check_end(scene.system);
 }
 
+TEST_CASE("each child of a dynamic supervisor is stopped by its own shutdown value") {
+  Scene scene;
+  for (const auto& [id, shutdown] : std::vector<std::pair<std::string, Shutdown>>{
+           {"brutal", Shutdown::brutal()}, {"timed", 1s}, {"infinite", Shutdown::infinity()}, {"none", 0s}}) {
+    REQUIRE(scene.pool.start_child(testing::member(scene.family, ChildOptions{.id = id, .shutdown = shutdown})));
+  }
+  static_cast<void>(scene.family.take());
+  static_cast<void>(scene.system.stop(scene.pool).get());
+  const Lines told = scene.family.take();
+  CHECK(std::set<std::string>{told.begin(), told.end()} ==
+        std::set<std::string>{"stop infinite", "stop none", "stop timed"});  // nobody is told who is killed
+  testing::check_end(scene.system);
+}
+
 // ---- with threads ----
 
 struct Block {
@@ -453,8 +468,7 @@ TEST_CASE("threads that start, crash and terminate dynamic children at once lose
       testing::eventually([&] { return pool.count_children().value().active == static_cast<std::uint64_t>(kept); }));
   CHECK(pool.count_children().value().specs == static_cast<std::uint64_t>(kept));
   std::set<std::uint64_t> ids;
-  const std::vector<ChildInfo> infos = pool.which_children().value();
-  for (const ChildInfo& child : infos) {
+  for (const ChildInfo& child : pool.which_children().value()) {
     ids.insert(child.actor.id());
     CHECK(child.actor.as<Worker>().ask(Life{}, 10s).get() == Result<std::uint32_t, AskError>{2});
   }
