@@ -47,7 +47,8 @@ ChildSpec::ChildSpec(const SupervisorSpec& tree)
                .restart = tree.options().restart,
                .shutdown = tree.options().shutdown,
                .start_within = kForever,
-               .significant = tree.options().significant},
+               .significant = tree.options().significant,
+               .name = tree.options().name},
       ops_{&detail::kActorOps<Supervisor>},
       tree_{std::make_shared<const SupervisorSpec>(tree)} {}
 
@@ -75,7 +76,7 @@ bool operator==(const ChildSpec& a, const ChildSpec& b) {
   }
   return detail::same_type(a.ops_->type, b.ops_->type) && x.id == y.id && x.restart == y.restart &&
          x.shutdown == y.shutdown && x.start_within == y.start_within && x.mailbox == y.mailbox &&
-         x.significant == y.significant;
+         x.significant == y.significant && x.name == y.name;
 }
 
 bool operator==(const SupervisorSpec& a, const SupervisorSpec& b) {
@@ -83,7 +84,7 @@ bool operator==(const SupervisorSpec& a, const SupervisorSpec& b) {
   const SupervisorOptions& y = b.options_;
   return x.id == y.id && x.strategy == y.strategy && x.intensity == y.intensity && x.backoff == y.backoff &&
          x.auto_shutdown == y.auto_shutdown && x.significant == y.significant && x.restart == y.restart &&
-         x.shutdown == y.shutdown && a.children_ == b.children_;
+         x.shutdown == y.shutdown && x.name == y.name && a.children_ == b.children_;
 }
 
 std::string SupervisorSpec::to_string() const {

@@ -15,6 +15,7 @@ const char* to_string(StartError::Kind kind) noexcept {
     case StartError::Kind::ChildFailed: return "a child could not start";
     case StartError::Kind::BadSpec: return "the specification is wrong";
     case StartError::Kind::Closing: return "the system is full or shutting down";
+    case StartError::Kind::NameTaken: return "another actor has the supervisor's name";
     case StartError::Kind::Blocking: return "a blocking start on an actor's turn";
   }
   return "unknown";
@@ -48,14 +49,17 @@ Result<IntrusivePtr<Cell>, StartError> start_top(System& system, const ChildSpec
   auto cell =
       IntrusivePtr<Cell>::adopt(Cell::make(runtime, *runtime.default_scheduler, spec.ops(), factory.get(), nullptr));
   auto ticket = IntrusivePtr<Ticket>::adopt(new Ticket{runtime});
-  cell->set_name(spec.id(), false);
+  cell->set_name(spec.id());
+  cell->set_own_name(spec.options().name);
   cell->set_start_ticket(ticket);
-  if (!runtime.adopt_top_level(*cell)) {
-    cell->mailbox().close();
-    cell->release();  // the place's own count: it never starts
+  const auto give_up = [&](StartError error) {
+    cell->never_starts();
     runtime.unadmit();
-    return Error{closing};
-  }
+    return Error{std::move(error)};
+  };
+  if (ExitReason why_not; !cell->claim_own_name(why_not))
+    return give_up({Kind::NameTaken, {}, std::string{why_not.text()}, why_not});
+  if (!runtime.adopt_top_level(*cell)) return give_up(closing);
   runtime.default_scheduler->submit(*cell);
   while (ticket->progress.load(kAcquire) != Ticket::kDone)
     runtime.wait(ticket->progress, Ticket::kOpen, TimePoint::max());

@@ -189,7 +189,15 @@ void Supervisor::Body::start_child(Child& child) {
   auto made = IntrusivePtr<Cell>::adopt(
       Cell::make(runtime, *runtime.default_scheduler, child.spec->ops(), factory.get(), &cell_));
   made->set_supervised();
-  made->set_name(options.id, false);
+  made->set_name(options.id);
+  made->set_own_name(options.name);
+  if (ExitReason why_not; !made->claim_own_name(why_not)) {
+    made->never_starts();
+    runtime.unadmit();
+    disarm(child, Due::StartLimit);
+    child.starting = false;
+    return apply({.kind = RuleEvent::Kind::StartFailed, .child = child.key, .reason = why_not});
+  }
   // A supervisor hears what it is asked, however much that is.
   made->set_mailbox(child.spec->is_supervisor() ? MailboxOptions{Unbounded{}}
                                                 : options.mailbox.or_else(runtime.mailbox_default));

@@ -1,7 +1,8 @@
 #pragma once
 
 /// All of coppice that most programs need. For users and examples; the library itself includes parts.
-/// Besides it, where they are used: coppice/asio.hpp, coppice/monitors/*.hpp, coppice/testing/*.hpp.
+/// Besides it, where they are used: coppice/asio.hpp, coppice/system/registry.hpp, coppice/system/process_groups.hpp,
+/// coppice/monitors/*.hpp, coppice/testing/*.hpp.
 
 #include "coppice/actor/actor.hpp"
 #include "coppice/actor/actor_ref.hpp"

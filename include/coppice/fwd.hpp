@@ -30,6 +30,8 @@ class Actor;
 template <class A>
 class ActorRef;
 class AnyRef;
+template <class A>
+class NamedRef;
 template <class... Signatures>
 struct Protocol;
 template <class R>
@@ -63,6 +65,15 @@ struct StopOptions;
 class StopFuture;
 enum class StopError : unsigned char;
 enum class LookupError : unsigned char;
+struct NameError;
+enum class Keys : unsigned char;
+struct NoValue;
+template <class Key, class Value>
+class Registry;
+class ProcessGroups;
+struct GroupEvent;
+struct GroupWatch;
+enum class GroupError : unsigned char;
 struct ShutdownOptions;
 struct ShutdownReport;
 struct FailureReport;

@@ -1,6 +1,5 @@
 #include "coppice/actor/actor.hpp"
 
-#include <algorithm>
 #include <cstdio>
 #include <utility>
 
@@ -14,7 +13,8 @@ const char* to_string(SpawnError error) noexcept {
     case SpawnError::DuplicateName: return "a live actor has this name";
     case SpawnError::LimitReached: return "the system has as many live actors as SystemOptions::actors_max allows";
     case SpawnError::Closing: return "the system is shutting down";
-    case SpawnError::BadOption: return "a bounded mailbox needs a capacity of at least one";
+    case SpawnError::BadOption: return "an option is out of its bounds: a capacity of zero, or no name";
+    case SpawnError::WrongType: return "a live actor of another class has this name";
   }
   return "unknown";
 }
@@ -38,7 +38,6 @@ class NullRuntime final : public Runtime {
   NullRuntime() { clock = &steady_; }
   void dead_letter(Cell&, const Envelope&, DeadReason) noexcept override {}
   void place_ended(Cell&, const ExitReason&) noexcept override {}
-  void release_name(Cell&) noexcept override {}
   void unhandled_failure(Cell&, const ExitReason&) noexcept override {}
   void zombie_left(Cell&, const TypeInfo*) noexcept override {}
   void zombie_returned(Cell&) noexcept override {}
@@ -46,7 +45,10 @@ class NullRuntime final : public Runtime {
   void wake(Atomic<std::uint32_t>&) noexcept override {}
   std::uint64_t random() noexcept override { return 0; }
   bool admit() noexcept override { return false; }
-  bool register_name(std::string_view, Cell&) override { return false; }
+  bool claim_name(std::string_view, Cell&, HoldFor, IntrusivePtr<Cell>&) override { return false; }
+  IntrusivePtr<Cell> find_name(std::string_view) override { return {}; }
+  bool free_name(std::string_view) override { return false; }
+  void dead_letter_to(std::string_view, const Envelope&) noexcept override {}
   bool adopt_top_level(Cell&) override { return false; }
   void unadmit() noexcept override {}
   bool is_closing() const noexcept override { return true; }
@@ -316,26 +318,6 @@ void unwatch_node(Cell& watcher, WatchNode& node) noexcept {
   if (delist(watcher, node)) node.withdraw(node);
 }
 
-void link_cells(Cell& self, Cell& other) {
-  if (&self == &other) return;
-  auto& links = self.extras().links;
-  const auto ref = IntrusivePtr<Cell>::share(&other);
-  if (std::find(links.begin(), links.end(), ref) != links.end()) return;
-  links.push_back(ref);
-  CellSignal* const link = make_signal(CellSignal::Kind::Link);
-  link->other = IntrusivePtr<Cell>::share(&self);
-  other.signal(link);
-}
-
-void unlink_cells(Cell& self, Cell& other) noexcept {
-  if (std::erase(self.extras().links, IntrusivePtr<Cell>::share(&other)) == 0) return;
-  CellSignal* const unlink = make_signal(CellSignal::Kind::Unlink);
-  unlink->other = IntrusivePtr<Cell>::share(&self);
-  other.signal(unlink);
-}
-
-void trap_exits(Cell& self, const EnvelopeOps* exit_ops) { self.extras().exit_ops = exit_ops; }
-
 // ---- tickets ----
 
 void Ticket::complete(bool success, const ExitReason& why) noexcept {
@@ -368,7 +350,8 @@ void Ticket::fire_late(Timer& timer) noexcept {
 // ---- spawn ----
 
 Result<IntrusivePtr<Cell>, SpawnError> spawn_cell(Runtime& runtime, Cell* parent, const ActorOps& ops,
-                                                  const IntrusivePtr<Factory>& factory, const SpawnOptions& options) {
+                                                  const IntrusivePtr<Factory>& factory, const SpawnOptions& options,
+                                                  Linked linked) {
   const MailboxOptions& mailbox = options.mailbox.or_else(runtime.mailbox_default);
   if (const auto* const bounded = mailbox.bounded(); bounded != nullptr && bounded->capacity == 0) {
     return Error{SpawnError::BadOption};
@@ -384,30 +367,50 @@ Result<IntrusivePtr<Cell>, SpawnError> spawn_cell(Runtime& runtime, Cell* parent
   }
   auto cell = IntrusivePtr<Cell>::adopt(Cell::make(runtime, *scheduler, ops, factory.get(), parent));
   const auto give_up = [&](SpawnError error) {
-    cell->mailbox().close();
-    cell->release();  // the place's own count: it never starts
+    cell->never_starts();  // by its name others may have found it already
     runtime.unadmit();
     return Error{error};
   };
   if (options.on.is_foreign()) cell->own_scheduler();
   cell->set_mailbox(mailbox);
   if (!options.name.empty()) {
-    if (!runtime.register_name(options.name, *cell)) return give_up(SpawnError::DuplicateName);
-    cell->set_name(options.name, true);
+    cell->set_name(options.name);  // first: whoever finds it may ask
+    IntrusivePtr<Cell> taken_by;
+    if (!runtime.claim_name(options.name, *cell, HoldFor::Place, taken_by)) return give_up(SpawnError::DuplicateName);
   }
   if (parent != nullptr) {
     parent->adopt_child(*cell);
+    if (linked == Linked::Yes) link_from_start(*parent, *cell);
   } else if (!runtime.adopt_top_level(*cell)) {
-    if (!options.name.empty()) runtime.release_name(*cell);
     return give_up(SpawnError::Closing);
   }
   submit(*scheduler, *cell);
   return cell;
 }
 
+Result<IntrusivePtr<Cell>, SpawnError> get_or_spawn_cell(Runtime& runtime, const ActorOps& ops,
+                                                         const IntrusivePtr<Factory>& factory,
+                                                         const SpawnOptions& options) {
+  if (options.name.empty()) return Error{SpawnError::BadOption};
+  auto spawned = Result<IntrusivePtr<Cell>, SpawnError>{Error{SpawnError::DuplicateName}};
+  for (bool was_full = false;;) {
+    if (auto known = runtime.find_name(options.name)) {
+      if (!same_type(known->ops().type, ops.type)) return Error{SpawnError::WrongType};
+      return known;
+    }
+    if (was_full) return spawned;
+    spawned = spawn_cell(runtime, nullptr, ops, factory, options);
+    if (spawned) return spawned;
+    // Full, perhaps with the one that we want: then it is there now. Taken: by one that was not there a moment ago, and
+    // may be gone again, so this goes round as often as others come and go in between.
+    was_full = spawned.error() == SpawnError::LimitReached;
+    if (!was_full && spawned.error() != SpawnError::DuplicateName) return spawned;
+  }
+}
+
 IntrusivePtr<Cell> spawn_or_abort(Runtime& runtime, Cell* parent, const ActorOps& ops,
-                                  const IntrusivePtr<Factory>& factory, const SpawnOptions& options) {
-  auto spawned = spawn_cell(runtime, parent, ops, factory, options);
+                                  const IntrusivePtr<Factory>& factory, const SpawnOptions& options, Linked linked) {
+  auto spawned = spawn_cell(runtime, parent, ops, factory, options, linked);
   if (spawned) return std::move(spawned).value();
 #if !defined(NDEBUG) || defined(COPPICE_ASSERTIONS)
   // A shutdown may come at any moment: that one is nobody's mistake.

@@ -98,9 +98,20 @@ Cell* Cell::newest_child_at_rest() const noexcept {
   return more == nullptr ? nullptr : more->newest_child;
 }
 
-void Cell::set_name(std::string_view name, bool registered) {
-  extras().name = name;
-  extras().registered = registered;
+void Cell::set_name(std::string_view name) { extras().name = name; }
+void Cell::set_own_name(std::string_view name) {
+  if (!name.empty()) extras().own_name = name;
+}
+
+bool Cell::claim_own_name(ExitReason& why_not) {
+  const CellExtras* const more = extras_if_any();
+  if (more == nullptr || more->own_name.empty()) return true;
+  IntrusivePtr<Cell> taken_by;
+  if (runtime()->claim_name(more->own_name, *this, HoldFor::Place, taken_by)) return true;
+  // Source: OTP's {already_started, Pid}.
+  why_not = ExitReason::error("already started: the name \"" + more->own_name + "\" is " +
+                              (taken_by ? taken_by->path() + "'s" : std::string{"taken"}));
+  return false;
 }
 
 void Cell::set_record(void* record) { extras().record = record; }
@@ -119,6 +130,8 @@ void Cell::continue_from(Cell& killed) {
 }
 
 void Cell::set_start_ticket(IntrusivePtr<Ticket> ticket) { extras().start_ticket = std::move(ticket); }
+
+void Cell::never_starts() noexcept { CellLife::never_starts(*this); }
 
 void Cell::set_mailbox(const MailboxOptions& options) {
   if (const Bounded* const bounded = options.bounded()) {

@@ -1,5 +1,7 @@
+#include <mutex>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "cell_life.hpp"
 #include "coppice/actor/send.hpp"
@@ -118,6 +120,8 @@ void CellLife::end_life() noexcept {
     withdraw_items();  // what the destructor made
     fire_links(reason);
   }
+  give_up_holdings(c, HoldFor::Life);  // now: whoever has the name next finds no other alive
+  x.exit_ops = nullptr;
   // A constructor or hook may have left children behind when it threw: they are gone by now (stop_next_child).
   x.ending = false;
   c.started_ = false;
@@ -170,11 +174,20 @@ void CellLife::withdraw_items() noexcept {
 }
 
 void CellLife::fire_links(const ExitReason& reason) noexcept {
-  for (IntrusivePtr<Cell>& other : std::exchange(c.extras().links, {})) {
+  CellExtras& x = c.extras();
+  std::vector<LinkEnd> links;
+  {
+    const std::lock_guard lock{x.outside};
+    links.swap(x.links);
+  }
+  for (const LinkEnd& link : links) {
+    if (link.spent) continue;
     CellSignal* const exit = make_signal(CellSignal::Kind::LinkExit);
     exit->reason = reason;
     exit->other = IntrusivePtr<Cell>::share(&c);
-    other->signal(exit);
+    exit->link_mine = link.mine;
+    exit->link_theirs = link.theirs;
+    link.other->signal(exit);
   }
 }
 
@@ -195,20 +208,33 @@ void CellLife::send_downs(const ExitReason& reason) noexcept {
   }
 }
 
-/// [C3] Closes the mailbox and turns what waits into dead letters, releases the name; then the watchers and waiters
-/// hear of it.
+/// [C3] Closes the mailbox and turns what waits into dead letters, gives up names and whatever else the place holds;
+/// then the watchers and waiters hear of it.
 void CellLife::close_place(const ExitReason& reason) noexcept {
   CellExtras& x = c.extras();
   Runtime& runtime = *c.runtime();
   c.mailbox().close();
   drain_to_dead_letters(x.pinned);
-  if (x.registered) runtime.release_name(c);
+  give_up_holdings(c, HoldFor::Place);
   for (const auto& item : std::exchange(x.place_items, {})) item->place_ended();
   send_downs(reason);
   if (c.phase() == Phase::Failed) set_phase(Phase::Stopped);
   c.place_over_.store(!c.is_supervised(), kRelease);
   runtime.place_ended(c, reason);
   for (const auto& ticket : std::exchange(x.end_tickets, {})) ticket->complete(true, reason);
+}
+
+void CellLife::never_starts(Cell& cell) noexcept {
+  cell.mailbox().close();
+  CellLife{cell}.drain_to_dead_letters(nullptr);
+  give_up_holdings(cell, HoldFor::Place);
+  cell.place_over_.store(true, kRelease);
+  for (auto* signal = static_cast<CellSignal*>(cell.mailbox().end_now()); signal != nullptr;) {
+    auto* const next = static_cast<CellSignal*>(signal->next_signal);
+    answer_for_ended(cell, signal);
+    signal = next;
+  }
+  cell.release();
 }
 
 /// `pinned`: a link that a stuck handler still holds; it is not freed here.

@@ -1,28 +1,59 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
+#include "base/mutex.hpp"
 #include "coppice/actor/cell.hpp"
+#include "coppice/actor/holding.hpp"
 #include "coppice/actor/life_item.hpp"
 #include "coppice/actor/signals.hpp"
 #include "coppice/actor/watch.hpp"
 
 namespace coppice::detail {
 
+/// What an actor holds, newest first. Under CellExtras::outside.
+struct HoldingList {
+  void push(Holding& holding, HoldFor until) noexcept;  // adds a count
+  /// True: it was in, and the list's count is the caller's.
+  [[nodiscard]] bool remove(Holding& holding) noexcept;
+  /// Takes out what is held until then (Place: all), oldest first; the counts are the caller's.
+  [[nodiscard]] Holding* take(HoldFor until) noexcept;
+  /// The one behind it, of what take() answered. Without the lock: nobody else sees them any more.
+  [[nodiscard]] static Holding* after(Holding& taken) noexcept;
+  Holding* newest = nullptr;
+};
+/// Gives up what the actor holds until then.
+void give_up_holdings(Cell& cell, HoldFor until) noexcept;
+
+/// One end of a link between two actors. Either of them may have made it, or both at once: each side gives it a number
+/// of its own, and a signal speaks of the numbers that its sender knew, so that one of an older link does nothing.
+struct LinkEnd {
+  IntrusivePtr<Cell> other;
+  std::uint64_t mine = 0;    // 0: this side has not made it
+  std::uint64_t theirs = 0;  // 0: the other side has not, as far as is known here
+  bool spent = false;        // it has carried an exit that waits in the mailbox; it goes when that is handled
+  /// Unique among all links there are.
+  [[nodiscard]] std::uint64_t key() const noexcept { return mine != 0 ? mine : theirs; }
+};
+
 /// What only some places need; made when first needed, so that an idle actor without it stays small.
 ///
-/// Threads    the owner's turn, or the killer that took the place over; successor: any.
+/// Threads    the owner's turn, or the killer that took the place over; successor: any; links, holdings: any, under
+///            the lock.
 class CellExtras : public PoolAllocated {
  public:
   std::string name;
-  bool registered = false;
+  std::string own_name;  // a supervised place claims it whenever it opens
 
   Cell* newest_child = nullptr;   // counted each; linked through older_/newer_
   LifeItem* items = nullptr;      // newest first
   WatchNode* watchers = nullptr;  // newest first; counted each
   unsigned timers = 0;            // live ones among the items
-  std::vector<IntrusivePtr<Cell>> links;
+  BriefLock outside;
+  std::vector<LinkEnd> links;
+  HoldingList holdings;
   std::vector<IntrusivePtr<PlaceItem>> place_items;
   std::vector<IntrusivePtr<Ticket>> end_tickets;
   IntrusivePtr<Ticket> start_ticket;

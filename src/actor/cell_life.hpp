@@ -28,6 +28,8 @@ struct CellLife {
   static void answer_for_ended(Cell& cell, CellSignal* signal) noexcept;
   static void answer_at_end(Cell& cell, CellSignal* signal, const ExitReason& reason) noexcept;
   static bool take_over(Cell& cell) noexcept;
+  /// A place whose first activation will not come.
+  static void never_starts(Cell& cell) noexcept;
 
  private:
   // Who may touch the life-cycle: see Cell::claim_.
@@ -52,7 +54,9 @@ struct CellLife {
   void on_watch(CellSignal& signal) noexcept;
   void on_unwatch(CellSignal& signal) noexcept;
   void on_link(CellSignal& signal) noexcept;
+  void on_unlink(CellSignal& signal) noexcept;
   void on_link_exit(CellSignal& signal) noexcept;
+  void on_exit(CellSignal& signal) noexcept;
 
   void start_life() noexcept;
   [[nodiscard]] Start construct_life(const ExitReason& last_reason);

@@ -18,10 +18,11 @@ const char* to_string(StopError error) noexcept {
   return "unknown";
 }
 
-const char* to_string(LookupError error) noexcept {
-  switch (error) {
-    case LookupError::Unknown: return "no live actor has this name";
-    case LookupError::WrongType: return "the actor is of another class";
+const char* to_string(NameError::Kind kind) noexcept {
+  switch (kind) {
+    case NameError::Kind::Taken: return "a live actor has this name";
+    case NameError::Kind::Ended: return "the actor has ended, or is of another system";
+    case NameError::Kind::BadName: return "a name is not empty";
   }
   return "unknown";
 }
@@ -43,7 +44,23 @@ Result<void, OptionError> System::status() const {
 }
 
 detail::Runtime& System::runtime() const noexcept { return *keep_; }
-AnyRef System::find_any(std::string_view name) const { return core_->find(name); }
+AnyRef System::find_any(std::string_view name) const { return detail::RefAccess::make<AnyRef>(core_->find_name(name)); }
+
+Result<void, NameError> System::register_name(std::string_view name, const AnyRef& actor) {
+  detail::Cell& cell = detail::live_cell(detail::RefAccess::cell(actor));
+  if (name.empty()) return Error{NameError{NameError::Kind::BadName, {}}};
+  if (cell.runtime() != &runtime()) return Error{NameError{NameError::Kind::Ended, {}}};
+  detail::IntrusivePtr<detail::Cell> taken_by;
+  if (core_->claim_name(name, cell, detail::held_until(cell), taken_by)) return {};
+  const auto kind = taken_by ? NameError::Kind::Taken : NameError::Kind::Ended;
+  return Error{NameError{kind, detail::RefAccess::make<AnyRef>(std::move(taken_by))}};
+}
+
+Result<void, LookupError> System::unregister_name(std::string_view name) {
+  if (core_->free_name(name)) return {};
+  return Error{LookupError::Unknown};
+}
+
 ShutdownReport System::shutdown(ShutdownOptions options) { return core_->shutdown(options.within); }
 bool System::is_shutting_down() const noexcept { return core_->is_closing(); }
 Ledger System::ledger() const noexcept { return core_->ledger(); }

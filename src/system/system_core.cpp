@@ -161,7 +161,23 @@ void SystemCore::dead_letter(Cell& target, const Envelope& envelope, DeadReason 
                          .text = to_string(reason),
                          .time = clock->now()});
   }
-  DeadLetter letter{reason, RefAccess::make<AnyRef>(IntrusivePtr<Cell>::share(&target)), type};
+  keep_dead_letter({reason, RefAccess::make<AnyRef>(IntrusivePtr<Cell>::share(&target)), type});
+}
+
+void SystemCore::dead_letter_to(std::string_view name, const Envelope& envelope) noexcept {
+  count(dead_count(DeadReason::Closed));
+  const std::string_view type = envelope.ops->message->name;
+  if (events != nullptr) {
+    events->record(Event{.kind = EventKind::DeadLetter,
+                         .path = name,
+                         .subject = type,
+                         .text = to_string(DeadReason::Closed),
+                         .time = clock->now()});
+  }
+  keep_dead_letter({DeadReason::Closed, {}, type});
+}
+
+void SystemCore::keep_dead_letter(DeadLetter letter) noexcept {
   const Lock lock{mutex_};
   if (!keeps_dead_letters_) return;
   try {
@@ -198,24 +214,6 @@ bool SystemCore::admit() noexcept {
 }
 
 void SystemCore::unadmit() noexcept { live_.fetch_sub(1, kAcqRel); }
-
-bool SystemCore::register_name(std::string_view name, Cell& cell) {
-  const Lock lock{mutex_};
-  return names_.try_emplace(std::string{name}, &cell).second;
-}
-
-void SystemCore::release_name(Cell& cell) noexcept {
-  const std::string name = cell.name();
-  const Lock lock{mutex_};
-  if (const auto found = names_.find(name); found != names_.end() && found->second == &cell) names_.erase(found);
-}
-
-AnyRef SystemCore::find(std::string_view name) const {
-  const Lock lock{mutex_};
-  const auto found = names_.find(name);
-  if (found == names_.end()) return {};
-  return RefAccess::make<AnyRef>(IntrusivePtr<Cell>::share(found->second));
-}
 
 bool SystemCore::adopt_top_level(Cell& cell) {
   const std::lock_guard lock{top_lock_};

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <array>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -9,6 +8,7 @@
 #include "base/mutex.hpp"
 #include "coppice/actor/cell.hpp"
 #include "coppice/system/system.hpp"
+#include "names.hpp"
 #include "scheduler/work_pool.hpp"
 
 namespace coppice::detail {
@@ -25,7 +25,6 @@ class SystemCore : public Runtime {
   // ---- Runtime ----
   void dead_letter(Cell& target, const Envelope& envelope, DeadReason reason) noexcept override;
   void place_ended(Cell& cell, const ExitReason& reason) noexcept override;
-  void release_name(Cell& cell) noexcept override;
   void unhandled_failure(Cell& cell, const ExitReason& reason) noexcept override;
   void zombie_left(Cell& cell, const TypeInfo* handling) noexcept override;
   void zombie_returned(Cell& cell) noexcept override;
@@ -34,13 +33,17 @@ class SystemCore : public Runtime {
   std::uint64_t random() noexcept override;
   bool admit() noexcept override;
   void unadmit() noexcept override;
-  bool register_name(std::string_view name, Cell& cell) override;
+  bool claim_name(std::string_view name, Cell& cell, HoldFor until, IntrusivePtr<Cell>& taken_by) override {
+    return names_.claim(name, cell, until, taken_by);
+  }
+  IntrusivePtr<Cell> find_name(std::string_view name) override { return names_.find(name); }
+  bool free_name(std::string_view name) override { return names_.free(name); }
+  void dead_letter_to(std::string_view name, const Envelope& envelope) noexcept override;
   bool adopt_top_level(Cell& cell) override;
   bool is_closing() const noexcept override { return closing_.load(kAcquire); }
   void* io_context() override { return pool_ == nullptr ? nullptr : &pool_->reactor().context(); }
 
   // ---- System ----
-  [[nodiscard]] AnyRef find(std::string_view name) const;
   ShutdownReport shutdown(Duration within) noexcept;
   void destroy_system() noexcept;
   [[nodiscard]] Ledger ledger() const noexcept;
@@ -77,6 +80,7 @@ class SystemCore : public Runtime {
   void kill_the_rest() noexcept;
   void finish_threads() noexcept;
   void note_late(Cell& cell, const TypeInfo* handling) noexcept;
+  void keep_dead_letter(DeadLetter letter) noexcept;
 
   MonitorBinding binding_;
   SteadyClock steady_;
@@ -87,13 +91,13 @@ class SystemCore : public Runtime {
   Atomic<std::uint64_t> random_;
   Atomic<bool> closing_{false};
   Atomic<std::uint32_t> shutdown_state_{kOpen};
+  Names names_;  // with a lock of its own
 
   // A lock of its own, since each spawn and each end takes it. Taken after mutex_ where both are.
   mutable BriefLock top_lock_;
   Cell* newest_ = nullptr;  // actors without a parent, newest first; counted each
 
   mutable Mutex mutex_;  // guards all below
-  std::map<std::string, Cell*, std::less<>> names_;
   std::vector<std::unique_ptr<Scheduler>> schedulers_;
   std::vector<WorkPool*> pools_;
   std::vector<DeadLetter> dead_ring_;

@@ -8,6 +8,7 @@
 
 #include "coppice/actor/actor_ref.hpp"
 #include "coppice/actor/ask.hpp"
+#include "coppice/actor/named_ref.hpp"
 #include "coppice/actor/spawn_options.hpp"
 #include "coppice/actor/timers.hpp"
 #include "coppice/actor/watch.hpp"
@@ -97,6 +98,28 @@ class Actor {
     return detail::RefAccess::make<ActorRef<Child>>(std::move(spawned).value());
   }
 
+  /// A child that is linked from before its constructor on: when it ends abnormally, in its start or later, so does this
+  /// actor, with its reason, unless it traps exits. Source: Erlang's spawn_link.
+  template <class Child, class... Args>
+  ActorRef<Child> spawn_link(SpawnOptions options, Args&&... args) {
+    return detail::RefAccess::make<ActorRef<Child>>(detail::spawn_or_abort(
+        *cell_->runtime(), cell_, detail::kActorOps<Child>,
+        detail::make_factory<Child, true>(std::forward<Args>(args)...), options, detail::Linked::Yes));
+  }
+  template <class Child, class... Args>
+    requires(!std::is_same_v<std::remove_cvref_t<Args>, SpawnOptions> && ...)
+  ActorRef<Child> spawn_link(Args&&... args) {
+    return spawn_link<Child>(SpawnOptions{}, std::forward<Args>(args)...);
+  }
+  template <class Child, class... Args>
+  [[nodiscard]] Result<ActorRef<Child>, SpawnError> try_spawn_link(SpawnOptions options, Args&&... args) {
+    auto spawned = detail::spawn_cell(*cell_->runtime(), cell_, detail::kActorOps<Child>,
+                                      detail::make_factory<Child, true>(std::forward<Args>(args)...), options,
+                                      detail::Linked::Yes);
+    if (!spawned) return Error{spawned.error()};
+    return detail::RefAccess::make<ActorRef<Child>>(std::move(spawned).value());
+  }
+
   /// Ends this life after the handler in hand; what waits in the mailbox then is dead letters, unless a supervisor
   /// restarts it.
   void stop(const ExitReason& reason = ExitReason::normal()) noexcept { cell_->stop_self(reason); }
@@ -126,15 +149,29 @@ class Actor {
     static_assert(Handles<Self, Down>, "an actor that watches needs `void handle(coppice::Down down)`");
     return WatchId{detail::watch_cell(*cell_, detail::RefAccess::cell(ref), &detail::kDownOps<Self>)};
   }
+  /// Watches whoever has the name at this moment.
+  template <class A>
+  WatchId watch(const NamedRef<A>& ref) {
+    return watch(ref.resolve_any());
+  }
   /// No Down of it is handled any more, also when it is in the mailbox already.
   void unwatch(const WatchId& id) noexcept {
     if (id.node_) detail::unwatch_node(*cell_, *id.node_);
   }
 
-  /// Ties the two ends together: when one ends abnormally, so does the other, unless it traps. Idempotent.
+  /// Ties this life and the other one together: when one ends other than normally, so does the other, with its reason,
+  /// unless it traps. Of two actors, one link: idempotent, whoever asks. To a place that is over: its exit is NoProc.
+  /// Source: Erlang's links, as the rest here.
   void link(const AnyRef& other) { detail::link_cells(*cell_, detail::RefAccess::cell(other)); }
+  /// No exit of that link is felt any more, also when its ExitSignal is in the mailbox already.
   void unlink(const AnyRef& other) noexcept { detail::unlink_cells(*cell_, detail::RefAccess::cell(other)); }
-  /// Exits of linked actors then arrive as ExitSignal messages, whatever their reason.
+  /// Ends another actor as a link would: it may trap it, and Normal harms nobody but oneself. Killed cannot be trapped:
+  /// the place is taken even from a handler that is running, see the docs on kill.
+  void send_exit(const AnyRef& to, const ExitReason& reason) noexcept {
+    detail::send_exit(*cell_, detail::RefAccess::cell(to), reason);
+  }
+  /// Exits of linked actors, and those that are sent, then arrive as ExitSignal messages, whatever their reason. For
+  /// this life; the next one starts without.
   void trap_exits(bool on = true) {
     static_assert(Handles<Self, ExitSignal>, "an actor that traps exits needs `void handle(coppice::ExitSignal exit)`");
     detail::trap_exits(*cell_, on ? &detail::kExitOps<Self> : nullptr);
@@ -189,6 +226,12 @@ class Actor {
     const detail::HandlerEntry* const entry = ref.template find<Plain>();
     return Asking<R, Plain>{*cell_, detail::RefAccess::share(ref), entry == nullptr ? nullptr : entry->ask,
                             std::forward<M>(message), within};
+  }
+  /// Asks whoever has the name at this moment.
+  template <class A, class M>
+    requires Handles<A, std::remove_cvref_t<M>>
+  auto ask(const NamedRef<A>& ref, M&& message, Duration within) {
+    return ask(ref.resolve_or_nobody(), std::forward<M>(message), within);
   }
   template <class A, class M>
     requires(!detail::kIsProtocol<A> && !Handles<A, std::remove_cvref_t<M>>)

@@ -124,8 +124,8 @@ struct Bound : PoolAllocated {
 /// [C1] Exclusivity: hooks and handlers of one place never overlap (Mailbox [M1]).
 /// [C2] A life's end, in this order: its children have ended; on_stop; what it made (timers, asks, watches) is
 ///      withdrawn; the state is destroyed; then each watcher gets one Down; only then may the next life be constructed.
-/// [C3] A place's end, before the Downs: the name is released and the mailbox closed; what waited in it is a dead
-///      letter.
+/// [C3] A place's end, before the Downs: the mailbox is closed, and what waited in it is a dead letter; names and
+///      whatever else it holds outside are given up ([H1]).
 /// [C4] A held cell runs no messages, but signals.
 class Cell : public Runnable {
  public:
@@ -150,7 +150,7 @@ class Cell : public Runnable {
   [[nodiscard]] std::uint32_t incarnation() const noexcept { return incarnation_.load(kRelaxed); }
   [[nodiscard]] std::uint64_t handled() const noexcept { return handled_.load(kRelaxed); }
   [[nodiscard]] bool is_closed() const noexcept { return mailbox().is_closed(); }
-  [[nodiscard]] std::string name() const;    // the registered name or the child's id; empty if it has none
+  [[nodiscard]] std::string name() const;    // what it was spawned as, or the child's id; empty if it has none
   [[nodiscard]] std::string path() const;    // "app/workers/worker-3", "#17" for the nameless
   void signal(CellSignal* signal) noexcept;  // takes it
   /// The cell that took this place over after a kill, or null.
@@ -161,7 +161,9 @@ class Cell : public Runnable {
   [[nodiscard]] Cell* older_sibling() const noexcept { return older_; }
 
   // ---- before the first activation: its maker ----
-  void set_name(std::string_view name, bool registered);
+  void set_name(std::string_view name);
+  /// The name that a supervised place claims whenever it opens.
+  void set_own_name(std::string_view name);
   void set_mailbox(const MailboxOptions& options);
   void set_supervised() noexcept { supervised_.store(true, kRelaxed); }
   /// What its manager knows it by: read and changed on the manager's turn only.
@@ -171,6 +173,8 @@ class Cell : public Runnable {
   /// Goes on where a killed cell of the same place left off: its id, its count of lives.
   void continue_from(Cell& killed);
   void set_start_ticket(IntrusivePtr<Ticket> ticket);
+  /// There will be no first activation after all. What others sent meanwhile is answered; the place's own count goes.
+  void never_starts() noexcept;
 
   // ---- the owner ----
   [[nodiscard]] void* state() noexcept { return reinterpret_cast<std::byte*>(this) + state_offset(*ops_); }
@@ -183,6 +187,8 @@ class Cell : public Runnable {
   void stop_self(const ExitReason& reason) noexcept;
   void finish_start(const ExitReason* failure) noexcept;  // managers only
   void finish_stop(const ExitReason& reason) noexcept;    // managers only
+  /// Claims what set_own_name() said. False, with a reason that says who has it: another actor does.
+  [[nodiscard]] bool claim_own_name(ExitReason& why_not);
   [[nodiscard]] bool is_supervised() const noexcept { return supervised_.load(kRelaxed); }
   /// For good: no life will come in this cell.
   [[nodiscard]] bool has_ended() const noexcept { return place_over_.load(kAcquire); }

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "coppice/actor/exit_reason.hpp"
+#include "coppice/actor/holding.hpp"
 #include "coppice/actor/monitor.hpp"
 #include "coppice/mailbox/overflow.hpp"
 #include "coppice/message/envelope.hpp"
@@ -61,7 +62,6 @@ class Runtime : public RunTable {  // NOLINT(cppcoreguidelines-virtual-class-des
   virtual void dead_letter(Cell& target, const Envelope& envelope, DeadReason reason) noexcept = 0;
   /// The place is over: its name is free, it no longer counts. Its last count may go after this.
   virtual void place_ended(Cell& cell, const ExitReason& reason) noexcept = 0;
-  virtual void release_name(Cell& cell) noexcept = 0;
   /// A life crashed and nobody supervises it.
   virtual void unhandled_failure(Cell& cell, const ExitReason& reason) noexcept = 0;
   /// A handler did not return in time and was left behind; later: it returned.
@@ -75,8 +75,15 @@ class Runtime : public RunTable {  // NOLINT(cppcoreguidelines-virtual-class-des
   [[nodiscard]] virtual std::uint64_t random() noexcept = 0;
   /// One more live actor; false when the system is full or closing.
   [[nodiscard]] virtual bool admit() noexcept = 0;
-  /// Reserves a name for a cell that is about to start; false when a live actor has it.
-  [[nodiscard]] virtual bool register_name(std::string_view name, Cell& cell) = 0;
+  /// Gives an actor a name that no live one has. Not given: `taken_by` is who has it, or null: `cell` is closed.
+  [[nodiscard]] virtual bool claim_name(std::string_view name, Cell& cell, HoldFor until,
+                                        IntrusivePtr<Cell>& taken_by) = 0;
+  /// Who has it, or null.
+  [[nodiscard]] virtual IntrusivePtr<Cell> find_name(std::string_view name) = 0;
+  /// False: nobody had it.
+  virtual bool free_name(std::string_view name) = 0;
+  /// Records a message to a name that nobody has.
+  virtual void dead_letter_to(std::string_view name, const Envelope& envelope) noexcept = 0;
   /// Lists an actor that has no parent, for the shutdown. False: too late.
   [[nodiscard]] virtual bool adopt_top_level(Cell& cell) = 0;
   /// Undoes admit() for an actor that was not spawned after all.

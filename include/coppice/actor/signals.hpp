@@ -66,6 +66,7 @@ struct CellSignal : Signal, PoolAllocated {
     Link,
     Unlink,
     LinkExit,
+    Exit,    // an exit signal without a link
     Attach,  // something from outside that ends with the place
     Detach,
     Poke,  // a manager's own: run child_event with nothing (timers of a supervisor)
@@ -78,6 +79,8 @@ struct CellSignal : Signal, PoolAllocated {
   ChildEvent::Kind child_kind = ChildEvent::Kind::Exited;
   OnError verdict = OnError::Supervise;
   std::uint32_t incarnation = 0;
+  std::uint64_t link_mine = 0;  // the link's numbers, as the sender knew them; see LinkEnd
+  std::uint64_t link_theirs = 0;
   ExitReason reason;
   IntrusivePtr<Cell> other;
   IntrusivePtr<WatchNode> watch;

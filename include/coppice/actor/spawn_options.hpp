@@ -21,7 +21,8 @@ enum class SpawnError : unsigned char {
   DuplicateName,  ///< a live actor has that name
   LimitReached,   ///< as many live actors as SystemOptions::actors_max
   Closing,        ///< the system is shutting down, or has; or the parent is ending (on_stop, destructor)
-  BadOption,      ///< a capacity of zero; a pinned thread of another system
+  BadOption,      ///< a capacity of zero; a pinned thread of another system; get_or_spawn without a name
+  WrongType,      ///< get_or_spawn: a live actor has that name and is of another class
 };
 [[nodiscard]] const char* to_string(SpawnError error) noexcept;
 
@@ -172,14 +173,23 @@ template <class A, bool Once, class... Args>
   }
 }
 
+/// Whether a child is linked to its parent, from before its constructor on.
+enum class Linked : unsigned char { No, Yes };
+
 /// A new place below `parent` (null: at the top), named, bounded and placed as asked; submitted. The untyped half of
 /// spawn.
 [[nodiscard]] Result<IntrusivePtr<Cell>, SpawnError> spawn_cell(Runtime& runtime, Cell* parent, const ActorOps& ops,
                                                                 const IntrusivePtr<Factory>& factory,
-                                                                const SpawnOptions& options);
+                                                                const SpawnOptions& options,
+                                                                Linked linked = Linked::No);
+/// Who has the name, or a new place at the top that gets it.
+[[nodiscard]] Result<IntrusivePtr<Cell>, SpawnError> get_or_spawn_cell(Runtime& runtime, const ActorOps& ops,
+                                                                       const IntrusivePtr<Factory>& factory,
+                                                                       const SpawnOptions& options);
 /// spawn's way to treat an error: an assertion in debug, a ref to no place otherwise.
 [[nodiscard]] IntrusivePtr<Cell> spawn_or_abort(Runtime& runtime, Cell* parent, const ActorOps& ops,
-                                                const IntrusivePtr<Factory>& factory, const SpawnOptions& options);
+                                                const IntrusivePtr<Factory>& factory, const SpawnOptions& options,
+                                                Linked linked = Linked::No);
 [[nodiscard]] IntrusivePtr<Cell> spawn_or_abort(Runtime& runtime, Cell* parent, const ActorOps& ops,
                                                 const IntrusivePtr<Factory>& factory);
 

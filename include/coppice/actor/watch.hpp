@@ -16,7 +16,7 @@ struct Down {
   ExitReason reason;
 };
 
-/// A linked actor has ended and this one traps exits. Source: Erlang's links (EXIT).
+/// A linked actor has ended, or somebody sent an exit, and this one traps exits. Source: Erlang's links (EXIT).
 struct ExitSignal {
   AnyRef from;
   ExitReason reason;
@@ -71,16 +71,23 @@ inline constexpr EnvelopeOps kDownOps{
     &handle_down<A>, nullptr, &DownEnvelope::destroy_down, &kTypeInfo<Down>, nullptr, sizeof(DownEnvelope), false};
 
 struct ExitEnvelope : Envelope {
-  ExitEnvelope(const EnvelopeOps* operations, ExitSignal s) noexcept : Envelope{operations}, exit{std::move(s)} {}
+  ExitEnvelope(const EnvelopeOps* operations, ExitSignal s, std::uint64_t key, std::uint32_t life) noexcept
+      : Envelope{operations}, link{key}, incarnation{life}, exit{std::move(s)} {}
   ~ExitEnvelope() = delete;
+  std::uint64_t link;  // LinkEnd::key(); 0: no link carried it
+  std::uint32_t incarnation;
   union {
     ExitSignal exit;
   };
+  /// False: unlinked meanwhile, or an earlier life's.
+  [[nodiscard]] bool spend(Cell& cell) noexcept;
   static void destroy_exit(Envelope& envelope) { std::destroy_at(&static_cast<ExitEnvelope&>(envelope).exit); }
 };
 template <class A>
 Outcome handle_exit(Cell& cell, Envelope& envelope) {
-  static_cast<A*>(cell.state())->handle(std::move(static_cast<ExitEnvelope&>(envelope).exit));
+  auto& self = static_cast<ExitEnvelope&>(envelope);
+  if (!self.spend(cell)) return Outcome::Stale;
+  static_cast<A*>(cell.state())->handle(std::move(self.exit));
   return Outcome::Handled;
 }
 template <class A>
@@ -92,6 +99,9 @@ inline constexpr EnvelopeOps kExitOps{
 void unwatch_node(Cell& watcher, WatchNode& node) noexcept;
 void link_cells(Cell& self, Cell& other);
 void unlink_cells(Cell& self, Cell& other) noexcept;
+/// For a child that has not been submitted yet: linked from its beginning.
+void link_from_start(Cell& parent, Cell& child);
+void send_exit(Cell& self, Cell& to, const ExitReason& reason) noexcept;
 void trap_exits(Cell& self, const EnvelopeOps* exit_ops);  // null: no longer
 
 }  // namespace detail

@@ -48,6 +48,7 @@ struct ChildOptions {
   Duration start_within = std::chrono::seconds{30};  ///< then the start has failed
   MailboxOptions mailbox = {};                       ///< SystemOptions::mailbox where it is not given
   bool significant = false;  ///< its end may end the supervisor: see AutoShutdown. Not for a Permanent child
+  std::string name = {};     ///< unique among live actors, kept over restarts: System::find, named. Empty: none
 };
 
 /// How a supervisor makes one child. A value: kept, copied, compared (by options and type; arguments are not compared).
@@ -96,6 +97,7 @@ struct SupervisorOptions {
   Restart restart =
       Restart::Permanent;  ///< as a child of another supervisor. Transient: not restarted when it gave up, see docs
   Shutdown shutdown = Shutdown::infinity();  ///< as a child of another supervisor
+  std::string name = {};                     ///< unique among live actors, as ChildOptions::name
 };
 
 /// A supervisor and its children, in start order. A value.
@@ -155,7 +157,7 @@ template <class A, class... Args>
     specs.push_back(child<A>(ChildOptions{.id = detail::numbered(pattern, i)}, args...));
   return specs;
 }
-/// The same with options for all; their id is the pattern.
+/// The same with options for all; their id is the pattern, and so is their name if they have one.
 template <class A, class... Args>
 [[nodiscard]] std::vector<ChildSpec> children(std::size_t count, const ChildOptions& options, Args&&... args) {
   std::vector<ChildSpec> specs;
@@ -163,6 +165,7 @@ template <class A, class... Args>
   for (std::size_t i = 1; i <= count; ++i) {
     ChildOptions each = options;
     each.id = detail::numbered(options.id, i);
+    if (!options.name.empty()) each.name = detail::numbered(options.name, i);
     specs.push_back(child<A>(std::move(each), args...));
   }
   return specs;

@@ -23,6 +23,7 @@ struct StartError {
     BadSpec,      ///< an option out of its bounds, an empty or a duplicate id: `text` says which
     Closing,      ///< the system is shutting down, or has as many actors as it may
     Blocking,     ///< called on an actor's turn, which must not block
+    NameTaken,    ///< another actor has the name of the root: `text` says who
   };
   Kind kind;
   std::string child;  ///< the path of ids

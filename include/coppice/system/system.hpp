@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "coppice/actor/actor.hpp"
+#include "coppice/actor/named_ref.hpp"
 #include "coppice/actor/signals.hpp"
 #include "coppice/base/clock.hpp"
 #include "coppice/message/ledger.hpp"
@@ -96,11 +97,17 @@ struct ShutdownReport {
   std::vector<LateActor> late;
 };
 
-enum class LookupError : unsigned char {
-  Unknown,    ///< no live actor has that name or id
-  WrongType,  ///< it is of another class
+/// Why an actor did not get a name.
+struct NameError {
+  enum class Kind : unsigned char {
+    Taken,    ///< `holder` has it; that may be the actor itself
+    Ended,    ///< the actor's place is closed, the ref names none, or one of another system
+    BadName,  ///< an empty name
+  };
+  Kind kind;
+  AnyRef holder;
 };
-[[nodiscard]] const char* to_string(LookupError error) noexcept;
+[[nodiscard]] const char* to_string(NameError::Kind kind) noexcept;
 
 /// An actor system, whatever monitors it and whatever drives it: what user functions, brokers and tests take by
 /// reference.
@@ -150,6 +157,37 @@ class System {
 
   /// Tells an actor to stop. The future may be dropped.
   StopFuture stop(const AnyRef& actor, const StopOptions& options = {});
+
+  /// The live actor with that name, or a new one at the top of the tree that gets it: one instance, however many ask at
+  /// once. What is found may be about to end; its sends then answer Closed. On an actor's turn too: the actor does not
+  /// belong to who came first. The arguments are unused when it is there.
+  template <class A, class... Args>
+  [[nodiscard]] Result<ActorRef<A>, SpawnError> get_or_spawn(SpawnOptions options, Args&&... args) {
+    const auto known = find<A>(options.name);
+    if (known) return known.value();
+    if (known.error() == LookupError::WrongType) return Error{SpawnError::WrongType};
+    auto got = detail::get_or_spawn_cell(runtime(), detail::kActorOps<A>,
+                                         detail::make_factory<A, true>(std::forward<Args>(args)...), options);
+    if (!got) return Error{got.error()};
+    return detail::RefAccess::make<ActorRef<A>>(std::move(got).value());
+  }
+  template <class A, class... Args>
+  [[nodiscard]] Result<ActorRef<A>, SpawnError> get_or_spawn(std::string_view name, Args&&... args) {
+    return get_or_spawn<A>(SpawnOptions{.name = std::string{name}}, std::forward<Args>(args)...);
+  }
+
+  /// Gives a live actor a name, one more than it may have. It is free again when the actor gives it back with
+  /// unregister_name(), or before the Down of its end: of the place's end, so that a supervised child keeps it over its
+  /// restarts; of the life's, where the actor named itself (the next life does it again). Source: Erlang's register/2.
+  Result<void, NameError> register_name(std::string_view name, const AnyRef& actor);
+  /// Frees a name, whoever has it and however it was given.
+  Result<void, LookupError> unregister_name(std::string_view name);
+
+  /// A ref of whoever has that name, looked up at each send. Nobody needs to have it yet.
+  template <class A>
+  [[nodiscard]] NamedRef<A> named(std::string_view name) const {
+    return NamedRef<A>{runtime(), std::string{name}};
+  }
 
   /// The live actor with that name.
   template <class A>

@@ -1,0 +1,88 @@
+#include "coppice/actor/holding.hpp"
+
+#include <mutex>
+#include <utility>
+
+#include "cell_extras.hpp"
+#include "coppice/actor/cell.hpp"
+
+namespace coppice::detail {
+
+void HoldingList::push(Holding& holding, HoldFor until) noexcept {
+  holding.add_ref();
+  holding.until_ = until;
+  holding.is_held_ = true;
+  holding.newer_ = nullptr;
+  holding.older_ = newest;
+  if (newest != nullptr) newest->newer_ = &holding;
+  newest = &holding;
+}
+
+bool HoldingList::remove(Holding& holding) noexcept {
+  if (!std::exchange(holding.is_held_, false)) return false;
+  if (holding.older_ != nullptr) holding.older_->newer_ = holding.newer_;
+  if (holding.newer_ != nullptr) holding.newer_->older_ = holding.older_;
+  if (newest == &holding) newest = holding.older_;
+  holding.older_ = holding.newer_ = nullptr;
+  return true;
+}
+
+Holding* HoldingList::take(HoldFor until) noexcept {
+  Holding* taken = nullptr;  // oldest first
+  for (Holding* each = newest; each != nullptr;) {
+    Holding* const older = each->older_;
+    if (until == HoldFor::Place || each->until_ == HoldFor::Life) {
+      static_cast<void>(remove(*each));
+      each->older_ = taken;
+      taken = each;
+    }
+    each = older;
+  }
+  return taken;
+}
+
+Holding* HoldingList::after(Holding& taken) noexcept { return std::exchange(taken.older_, nullptr); }
+
+bool hold(Holding& holding, HoldFor until) noexcept {
+  CellExtras& x = holding.holder->extras();
+  const std::lock_guard lock{x.outside};
+  // Closed before the list is taken: what we put in after that would stay.
+  if (holding.holder->is_closed()) return false;
+  x.holdings.push(holding, until);
+  return true;
+}
+
+void let_go(Holding& holding) noexcept {
+  CellExtras& x = holding.holder->extras();
+  {
+    const std::lock_guard lock{x.outside};
+    if (!x.holdings.remove(holding)) return;
+  }
+  holding.release();
+}
+
+void give_up_holdings(Cell& cell, HoldFor until) noexcept {
+  CellExtras* const x = cell.extras_if_any();
+  if (x == nullptr) return;
+  Holding* next = nullptr;
+  {
+    const std::lock_guard lock{x->outside};
+    next = x->holdings.take(until);
+  }
+  while (next != nullptr) {
+    Holding* const after = HoldingList::after(*next);
+    next->given_up();
+    next->release();
+    next = after;
+  }
+}
+
+Cell& live_cell(Cell& cell) noexcept {
+  Cell* live = &cell;
+  while (Cell* const next = live->successor()) live = next;
+  return *live;
+}
+
+HoldFor held_until(const Cell& holder) noexcept { return this_thread.cell == &holder ? HoldFor::Life : HoldFor::Place; }
+
+}  // namespace coppice::detail
