@@ -158,12 +158,10 @@ void DynamicBody::begin_start(const IntrusivePtr<StartRequest>& request) {
   ChildSpec& spec = request->specs[index];
   request->refs.emplace_back();
   if (!has_room()) return start_failed(*request, {.kind = CallError::Kind::TooMany});  // a start in between took it
-  auto place = make_place(spec);
-  if (!place) {
-    return start_failed(*request, {.kind = CallError::Kind::StartFailed,
-                                   .text = spec.id(),
-                                   .reason = ExitReason::error("the system is full or shutting down")});
-  }
+  ExitReason why_not;
+  auto place = make_place(spec, why_not);
+  if (!place)
+    return start_failed(*request, {.kind = CallError::Kind::StartFailed, .text = spec.id(), .reason = why_not});
   auto* const child = new DynamicChild{spec.options().shutdown, spec.options().start_within};
   child->rules.restart = spec.options().restart;
   child->cell = place;
@@ -178,31 +176,41 @@ void DynamicBody::begin_start(const IntrusivePtr<StartRequest>& request) {
   place->scheduler().submit_back(*place);
 }
 
-IntrusivePtr<Cell> DynamicBody::make_place(const ChildSpec& spec) {
+IntrusivePtr<Cell> DynamicBody::make_place(const ChildSpec& spec, ExitReason& why_not) {
   // A supervisor hears what it is asked, however much that is.
-  return make_place(spec.ops(), spec.factory().get(), spec.id(),
+  return make_place(spec.ops(), spec.factory().get(),
                     spec.is_supervisor() ? MailboxOptions{Unbounded{}}
-                                         : spec.options().mailbox.or_else(cell_.runtime()->mailbox_default));
+                                         : spec.options().mailbox.or_else(cell_.runtime()->mailbox_default),
+                    spec.id(), spec.options().name, why_not);
 }
 
-/// Null: the system takes no more actors.
-IntrusivePtr<Cell> DynamicBody::make_place(const ActorOps& ops, Factory* factory, std::string_view name,
-                                           const MailboxOptions& mailbox) {
+/// Null: `why_not` says why.
+IntrusivePtr<Cell> DynamicBody::make_place(const ActorOps& ops, Factory* factory, const MailboxOptions& mailbox,
+                                           std::string_view id, std::string_view name, ExitReason& why_not) {
   Runtime& runtime = *cell_.runtime();
-  if (!runtime.admit()) return {};
+  if (!runtime.admit()) {
+    why_not = ExitReason::error("the system is full or shutting down");
+    return {};
+  }
   auto place = IntrusivePtr<Cell>::adopt(Cell::make(runtime, *runtime.default_scheduler, ops, factory, &cell_));
   place->set_supervised();
-  if (!name.empty()) place->set_name(name, false);
+  if (!id.empty()) place->set_name(id);
   place->set_mailbox(mailbox);
-  return place;
+  if (name.empty()) return place;
+  place->set_own_name(name);
+  if (place->claim_own_name(why_not)) return place;
+  place->never_starts();
+  runtime.unadmit();
+  return {};
 }
 
 /// For one that was killed: its refs go on to the new cell.
-IntrusivePtr<Cell> DynamicBody::make_place_again(Cell& killed) {
+IntrusivePtr<Cell> DynamicBody::make_place_again(Cell& killed, ExitReason& why_not) {
   const Bound* const bound = killed.bound();
-  auto place = make_place(
-      killed.ops(), killed.factory(), killed.name(),
-      bound == nullptr ? MailboxOptions{Unbounded{}} : MailboxOptions{Bounded{bound->capacity, bound->overflow}});
+  auto place = make_place(killed.ops(), killed.factory(),
+                          bound == nullptr ? MailboxOptions{Unbounded{}}
+                                           : MailboxOptions{Bounded{bound->capacity, bound->overflow}},
+                          killed.name(), killed.own_name(), why_not);
   if (place) place->continue_from(killed);
   return place;
 }
@@ -277,11 +285,11 @@ void DynamicBody::start_again(DynamicChild& child) {
     child.cell->signal(make_signal(CellSignal::Kind::Restart));
     return;
   }
-  auto place = make_place_again(*child.cell);
+  ExitReason why_not;
+  auto place = make_place_again(*child.cell, why_not);
   if (!place) {
     drop_limit(child);
-    return apply(child, {.kind = DynamicEvent::Kind::StartFailed,
-                         .reason = ExitReason::error("the system is full or shutting down")});
+    return apply(child, {.kind = DynamicEvent::Kind::StartFailed, .reason = why_not});
   }
   place->set_record(&child);
   child.cell->set_record(nullptr);

@@ -76,10 +76,10 @@ class DynamicBody {
 
   void apply(DynamicChild& child, const DynamicEvent& event);
   void answer_start(DynamicChild& child, const DynamicVerdict& verdict);
-  [[nodiscard]] IntrusivePtr<Cell> make_place(const ChildSpec& spec);
-  [[nodiscard]] IntrusivePtr<Cell> make_place(const ActorOps& ops, Factory* factory, std::string_view name,
-                                              const MailboxOptions& mailbox);
-  [[nodiscard]] IntrusivePtr<Cell> make_place_again(Cell& killed);
+  [[nodiscard]] IntrusivePtr<Cell> make_place(const ChildSpec& spec, ExitReason& why_not);
+  [[nodiscard]] IntrusivePtr<Cell> make_place(const ActorOps& ops, Factory* factory, const MailboxOptions& mailbox,
+                                              std::string_view id, std::string_view name, ExitReason& why_not);
+  [[nodiscard]] IntrusivePtr<Cell> make_place_again(Cell& killed, ExitReason& why_not);
   void start_again(DynamicChild& child);
   void stop(DynamicChild& child);
   void wait(DynamicChild& child, Duration delay);

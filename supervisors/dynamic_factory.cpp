@@ -59,7 +59,8 @@ ChildSpec::ChildSpec(const DynamicSupervisorSpec& spec)
     : options_{.id = spec.options().id,
                .restart = spec.options().restart,
                .shutdown = spec.options().shutdown,
-               .significant = spec.options().significant},
+               .significant = spec.options().significant,
+               .name = spec.options().name},
       ops_{&detail::kActorOps<DynamicSupervisor>},
       factory_{detail::IntrusivePtr<detail::Factory>::adopt(
           new detail::DynamicFactory{std::make_shared<const DynamicSupervisorOptions>(spec.options())})} {}

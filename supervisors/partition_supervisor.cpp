@@ -16,7 +16,8 @@ SupervisorSpec partition_supervisor(PartitionSupervisorOptions options, const Ch
                        .intensity = options.intensity,
                        .backoff = options.backoff,
                        .restart = options.restart,
-                       .shutdown = options.shutdown},
+                       .shutdown = options.shutdown,
+                       .name = std::move(options.name)},
                       std::move(children)};
   if (count == 0) spec.find_fault_with("partitions is 0; it may be 1 or more");
   return spec;

@@ -103,6 +103,11 @@ void Cell::set_own_name(std::string_view name) {
   if (!name.empty()) extras().own_name = name;
 }
 
+std::string Cell::own_name() const {
+  const CellExtras* const more = extras_if_any();
+  return more == nullptr ? std::string{} : more->own_name;
+}
+
 bool Cell::claim_own_name(ExitReason& why_not) {
   const CellExtras* const more = extras_if_any();
   if (more == nullptr || more->own_name.empty()) return true;

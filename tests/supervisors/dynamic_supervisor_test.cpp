@@ -363,6 +363,23 @@ TEST_CASE("calls to a dynamic supervisor that has ended answer Closing and on an
   testing::check_end(scene.system);
 }
 
+TEST_CASE("a named dynamic child is found by its name over restarts, and a taken name fails the start") {
+  Scene scene{{.id = "pool", .name = "the pool"}};
+  CHECK(scene.system.find<DynamicSupervisor>("the pool").value() == scene.pool);
+  const auto named = [&] { return testing::member(scene.family, ChildOptions{.id = "a", .name = "ann"}); };
+  const auto ann = scene.pool.start_child(named()).value().as<Member>();
+  CHECK(scene.system.find<Member>("ann").value() == ann);
+  const auto other = scene.pool.start_child(named());
+  CHECK(word(other) == word(Kind::StartFailed));
+  CHECK_THAT(other.error().reason.to_string(), Catch::Contains("already started"));
+  scene.tell(ann, Bang{});
+  CHECK(scene.system.find<Member>("ann").value().incarnation() == 2);
+  REQUIRE(scene.pool.terminate_child(ann));
+  CHECK_FALSE(scene.system.find<Member>("ann"));
+  CHECK(word(scene.pool.start_child(named())) == "ok");
+  testing::check_end(scene.system);
+}
+
 TEST_CASE("each child of a dynamic supervisor is stopped by its own shutdown value") {
   Scene scene;
   for (const auto& [id, shutdown] : std::vector<std::pair<std::string, Shutdown>>{

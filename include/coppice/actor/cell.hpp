@@ -164,6 +164,7 @@ class Cell : public Runnable {
   void set_name(std::string_view name);
   /// The name that a supervised place claims whenever it opens.
   void set_own_name(std::string_view name);
+  [[nodiscard]] std::string own_name() const;
   void set_mailbox(const MailboxOptions& options);
   void set_supervised() noexcept { supervised_.store(true, kRelaxed); }
   /// What its manager knows it by: read and changed on the manager's turn only.
