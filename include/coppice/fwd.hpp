@@ -66,6 +66,7 @@ enum class LookupError : unsigned char;
 struct ShutdownOptions;
 struct ShutdownReport;
 struct FailureReport;
+struct SupervisorReport;
 struct DeadLetter;
 class PinnedThread;
 
@@ -76,6 +77,7 @@ class ChildSpec;
 struct ChildOptions;
 struct SupervisorOptions;
 struct StartError;
+class SupervisionTree;
 enum class Restart : unsigned char;
 class Shutdown;
 struct Intensity;

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "base/mutex.hpp"
 #include "coppice/actor/cell.hpp"
 #include "coppice/actor/life_item.hpp"
 #include "coppice/actor/signals.hpp"
@@ -12,7 +13,7 @@ namespace coppice::detail {
 
 /// What only some places need; made when first needed, so that an idle actor without it stays small.
 ///
-/// Threads    the owner's turn, or the killer that took the place over; successor: any.
+/// Threads    the owner's turn, or the killer that took the place over; successor, last_error: any.
 class CellExtras : public PoolAllocated {
  public:
   std::string name;
@@ -44,12 +45,16 @@ class CellExtras : public PoolAllocated {
   bool downs_due = false;     // the life has ended and its watchers wait for the supervisor's verdict
   bool closed_place = false;  // closed by the supervisor, spec kept
   OnError verdict = OnError::Supervise;
-  ExitReason reason;  // of the end under way, then of the last life
+  const TypeInfo* handling = nullptr;  // what was in hand when it crashed
+  ExitReason reason;                   // of the end under way, then of the last life
   Timer* child_timer = nullptr;
   CellSignal* taken_signals = nullptr;  // taken from the lane, not handled yet: here, since a hook may not return
   Link* pinned = nullptr;               // what a handler that was left behind has in hand
 
   Atomic<Cell*> successor{nullptr};  // counted
+
+  mutable BriefLock error_lock;  // guards:
+  ExitReason last_error;
 };
 
 }  // namespace coppice::detail

@@ -9,6 +9,7 @@
 #include "base/mutex.hpp"
 #include "coppice/actor/cell.hpp"
 #include "coppice/system/system.hpp"
+#include "report_printer.hpp"
 #include "scheduler/work_pool.hpp"
 
 namespace coppice::detail {
@@ -26,7 +27,8 @@ class SystemCore : public Runtime {
   void dead_letter(Cell& target, const Envelope& envelope, DeadReason reason) noexcept override;
   void place_ended(Cell& cell, const ExitReason& reason) noexcept override;
   void release_name(Cell& cell) noexcept override;
-  void unhandled_failure(Cell& cell, const ExitReason& reason) noexcept override;
+  void unhandled_failure(Cell& cell, const ExitReason& reason, const TypeInfo* handling) noexcept override;
+  void report(const SupervisorReport& report) noexcept override;
   void zombie_left(Cell& cell, const TypeInfo* handling) noexcept override;
   void zombie_returned(Cell& cell) noexcept override;
   bool wait(const Atomic<std::uint32_t>& word, std::uint32_t expected, TimePoint deadline) noexcept override;
@@ -78,6 +80,7 @@ class SystemCore : public Runtime {
   void finish_threads() noexcept;
   void note_late(Cell& cell, const TypeInfo* handling) noexcept;
 
+  ReportPrinter printer_;
   MonitorBinding binding_;
   SteadyClock steady_;
   std::string start_error_;

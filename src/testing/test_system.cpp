@@ -112,7 +112,8 @@ class TestCore final : public SystemCore, public EventSink {
     default_scheduler = scheduler_;
     keep_scheduler(std::move(made));
     holder->monitor.sink = this;
-    // Instead of printing; a function that the test gave is called as well.
+    if (!options_.on_report) reports = false;  // nothing is printed
+    // A function that the test gave is called as well.
     options_.on_failure = [this, given = has_on_failure ? std::move(options_.on_failure)
                                                         : UniqueFunction<void(const FailureReport&)>{}](
                               const FailureReport& report) mutable {
