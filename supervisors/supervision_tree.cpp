@@ -18,9 +18,7 @@ std::string json_string(std::string_view text) {
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-bool has_error(const Node& node) noexcept {
-  return !node.last_error.is_normal() || node.last_error.cause() != nullptr;
-}
+bool has_error(const Node& node) noexcept { return !node.last_error.is_normal() || node.last_error.cause() != nullptr; }
 
 std::string depth_of(const Node& node) {
   return node.mailbox_depth == SupervisionTree::kUnknown ? std::string{"?"} : std::to_string(node.mailbox_depth);
@@ -47,13 +45,14 @@ std::string dot_text(std::string_view text) {
 }
 
 void append_json(std::string& json, const Node& node) {
-  fmt::format_to(std::back_inserter(json),
-                 R"({{"id": {}, "path": {}, "type": {}, "actor": {}, "is_supervisor": {}, "phase": {}, "restarts": {}, )"
-                 R"("last_error": {}, "mailbox_depth": {}, "children": [)",
-                 json_string(node.id), json_string(node.path), json_string(node.type), node.actor, node.is_supervisor,
-                 json_string(to_string(node.phase)), node.restarts,
-                 has_error(node) ? json_string(node.last_error.to_string()) : "null",
-                 node.mailbox_depth == SupervisionTree::kUnknown ? "null" : depth_of(node));
+  fmt::format_to(
+      std::back_inserter(json),
+      R"({{"id": {}, "path": {}, "type": {}, "actor": {}, "is_supervisor": {}, "phase": {}, "restarts": {}, )"
+      R"("last_error": {}, "mailbox_depth": {}, "children": [)",
+      json_string(node.id), json_string(node.path), json_string(node.type), node.actor, node.is_supervisor,
+      json_string(to_string(node.phase)), node.restarts,
+      has_error(node) ? json_string(node.last_error.to_string()) : "null",
+      node.mailbox_depth == SupervisionTree::kUnknown ? "null" : depth_of(node));
 }
 
 }  // namespace
@@ -70,8 +69,7 @@ std::string SupervisionTree::to_string() const {
                    detail::printable_line(node.id), detail::printable_line(node.type), coppice::to_string(node.phase));
     if (node.restarts > 0) fmt::format_to(std::back_inserter(text), ", restarts: {}", node.restarts);
     if (node.mailbox_depth != 0) fmt::format_to(std::back_inserter(text), ", mailbox: {}", depth_of(node));
-    if (has_error(node))
-      text += ", last error: " + detail::printable_line(node.last_error.to_string());
+    if (has_error(node)) text += ", last error: " + detail::printable_line(node.last_error.to_string());
     text += '\n';
   }
   return text;

@@ -119,11 +119,9 @@ void Supervisor::Body::child_event(const ChildEvent& event) {
   disarm(*child, Due::Kill);
   told.was_told = std::exchange(child->stopping, false);
   child->starting = false;
-  apply_and_report({.kind = rule_kind(event.kind),
-                    .child = child->key,
-                    .reason = event.reason,
-                    .verdict = event.verdict},
-                   kind, *child, told);
+  apply_and_report(
+      {.kind = rule_kind(event.kind), .child = child->key, .reason = event.reason, .verdict = event.verdict}, kind,
+      *child, told);
   serve_calls();
 }
 

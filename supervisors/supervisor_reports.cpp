@@ -50,8 +50,7 @@ bool is_supervisor(const SupervisedChild& child) noexcept { return child.spec->o
 }  // namespace
 
 /// The rules decide, it is told what happened and what they decided, and then that is done.
-void Supervisor::Body::apply_and_report(const RuleEvent& event, EventKind kind, const Child& child,
-                                        detail::Told told) {
+void Supervisor::Body::apply_and_report(const RuleEvent& event, EventKind kind, const Child& child, detail::Told told) {
   const auto effects = rules_.step(event, now(), cell_.runtime()->random());
   if (event.kind == RuleEvent::Kind::StartFailed && !is_up_) {
     told.next = SupervisorReport::Next::GivesUp;
@@ -71,7 +70,9 @@ EventKind Supervisor::Body::note_event(const ChildEvent& event, Child& child, de
   switch (event.kind) {
     case ChildEvent::Kind::Started: return event.incarnation > 1 ? EventKind::ChildRestarted : EventKind::ChildStarted;
     case ChildEvent::Kind::StartFailed: return EventKind::ChildStartFailed;
-    case ChildEvent::Kind::StartIgnored: told.text = "ignored: it did not want to start"; return EventKind::ChildStopped;
+    case ChildEvent::Kind::StartIgnored:
+      told.text = "ignored: it did not want to start";
+      return EventKind::ChildStopped;
     default: break;
   }
   if (child.starting && !child.stopping) return EventKind::ChildStartFailed;  // killed while it started

@@ -170,9 +170,9 @@ namespace coppice {
 
 Later<SupervisionTree> Supervisor::handle(GetTree call) {
   auto [promise, later] = reply_later<SupervisionTree>();
-  detail::TreeWalk::start(
-      cell(), call.within,
-      [to = std::move(promise)](SupervisionTree tree) mutable { static_cast<void>(to.set(std::move(tree))); });
+  detail::TreeWalk::start(cell(), call.within, [to = std::move(promise)](SupervisionTree tree) mutable {
+    static_cast<void>(to.set(std::move(tree)));
+  });
   return std::move(later);
 }
 

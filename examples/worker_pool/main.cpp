@@ -89,7 +89,7 @@ int run(const Options& options) {
     return 1;
   }
 
-  System system;
+  System system{{.reports = false}};  // crashes on purpose: the table tells of them
   Finished finished{.outcome = count(system, options, std::move(found)), .crashes = system.monitor()};
   finished.in_order = system.shutdown({.within = 5s}).complete && system.ledger().balances();
   finished.signal = interrupting_signal();

@@ -157,8 +157,13 @@ void CellLife::on_child_event(CellSignal& signal) noexcept {
   CellExtras& x = c.extras();
   if (c.ops_->child_event != nullptr) {
     const bool poke = signal.kind == CellSignal::Kind::Poke;
-    const ChildEvent event{poke ? ChildEvent::Kind::Poke : signal.child_kind, signal.other.get(), signal.incarnation,
-                           signal.reason, signal.verdict, signal.handling, signal.left_behind};
+    const ChildEvent event{poke ? ChildEvent::Kind::Poke : signal.child_kind,
+                           signal.other.get(),
+                           signal.incarnation,
+                           signal.reason,
+                           signal.verdict,
+                           signal.handling,
+                           signal.left_behind};
     if (!c.state_alive_) return;
     try {
       c.ops_->child_event(c.state(), event);

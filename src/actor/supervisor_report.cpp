@@ -7,8 +7,8 @@
 namespace coppice {
 namespace {
 
-constexpr std::size_t kIndent = 13;   // where the second column begins
-constexpr int kCausesMost = 20;       // as many are shown
+constexpr std::size_t kIndent = 13;  // where the second column begins
+constexpr int kCausesMost = 20;      // as many are shown
 
 /// The first line, behind the path of whom it is about.
 std::string_view headline(const SupervisorReport& report) {

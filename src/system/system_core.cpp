@@ -36,7 +36,8 @@ namespace detail {
 SystemCore::SystemCore(SystemOptions&& options, MonitorBinding binding)
     : options_{std::move(options)},
       printer_{stderr, options_.reports_per_second},
-      binding_{std::move(binding)}, random_{options_.seed} {
+      binding_{std::move(binding)},
+      random_{options_.seed} {
   run = binding_.run;
   monitor = binding_.monitor;
   events = binding_.events;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "coppice/supervisors/rules.hpp"
 #include "coppice/testing/test_system.hpp"
 #include "supervisors/family.hpp"
 #include "supervisors/report_line.hpp"
@@ -72,9 +73,9 @@ TEST_CASE("everything about the child is in its report") {
     CHECK(report.delay == 100ms);
   };
   TestSystem system{std::move(options)};
-  const auto root = system.start(
-      supervisor({.id = "app", .backoff = Exponential{}},
-                 testing::member(family, {.id = "w", .restart = Restart::Transient, .shutdown = 70ms})));
+  const auto root =
+      system.start(supervisor({.id = "app", .backoff = Exponential{}},
+                              testing::member(family, {.id = "w", .restart = Restart::Transient, .shutdown = 70ms})));
   REQUIRE(root);
   testing::at(*root, "w").send(Bang{});
   system.run_until_idle();
@@ -86,16 +87,17 @@ TEST_CASE("each step on the way to the limit is told once and in order") {
   Family family;
   Log told;
   TestSystem system{telling(told)};
-  const auto root = system.start(
-      supervisor({.id = "app", .intensity = {.restarts = 2, .within = 5s}}, testing::member(family, "w")));
+  const auto root =
+      system.start(supervisor({.id = "app", .intensity = {.restarts = 2, .within = 5s}}, testing::member(family, "w")));
   REQUIRE(root);
   family.plans["w"] = {false, true};
   testing::at(*root, "w").send(Bang{});
   system.run_until_idle();
-  CHECK(told.lines() == Lines{
-                            "child failed app/w of app, life 1, handling coppice::testing::Bang: error: boom; restarted",
-                            "child start failed app/w of app, life 2, handling a hook: error: cannot start w; restarted",
-                        });
+  CHECK(told.lines() ==
+        Lines{
+            "child failed app/w of app, life 1, handling coppice::testing::Bang: error: boom; restarted",
+            "child start failed app/w of app, life 2, handling a hook: error: cannot start w; restarted",
+        });
   testing::at(*root, "w").send(Bang{});
   CHECK(system.has_stopped(root));
   const Lines lines = told.lines();
@@ -113,7 +115,8 @@ TEST_CASE("a start that fails at the beginning ends the supervisor's and is told
   TestSystem system{telling(told)};
   family.plans["b"] = {false};
   CHECK_FALSE(system.start(supervisor({.id = "app"}, testing::members(family, {"a", "b", "c"}))));
-  CHECK(told.lines() == Lines{"child start failed app/b of app, life 1, handling a hook: error: cannot start b; gives up"});
+  CHECK(told.lines() ==
+        Lines{"child start failed app/b of app, life 1, handling a hook: error: cannot start b; gives up"});
   testing::check_end(system);
 }
 
@@ -252,8 +255,8 @@ TEST_CASE("an escalation is told with its chain of causes") {
   };
   Log told;
   TestSystem system{telling(told)};
-  const auto root = system.start(supervisor(
-      {.id = "app"}, supervisor({.id = "sub", .restart = Restart::Temporary}, child<Judge>({.id = "j"}))));
+  const auto root = system.start(
+      supervisor({.id = "app"}, supervisor({.id = "sub", .restart = Restart::Temporary}, child<Judge>({.id = "j"}))));
   REQUIRE(root);
   root->child<Supervisor>("sub").value().child<Judge>("j").value().send(Bang{});
   system.run_until_idle();
@@ -428,7 +431,8 @@ TEST_CASE("a report is a few aligned lines") {
 TEST_CASE("a chain of causes without end is cut") {
   ExitReason reason = ExitReason::error("the first");
   for (int i = 0; i < 10'000; ++i) reason = ExitReason::error("another", reason);
-  const std::string text = to_string(SupervisorReport{.kind = EventKind::ChildFailed, .path = "app/w", .reason = reason});
+  const std::string text =
+      to_string(SupervisorReport{.kind = EventKind::ChildFailed, .path = "app/w", .reason = reason});
   CHECK(std::count(text.begin(), text.end(), '\n') < 30);
 }
 

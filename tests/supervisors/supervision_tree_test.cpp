@@ -81,11 +81,18 @@ TEST_CASE("a tree is read with all that is below it") {
   // In the order of their starts.
   CHECK(tree->to_string() ==
         "app (coppice::Supervisor) running\n"
-        "  z (" + kMember + ") running\n"
-        "  pool (coppice::Supervisor) running\n"
-        "    w-2 (" + kMember + ") running\n"
-        "    w-1 (" + kMember + ") running, restarts: 1, last error: error: boom\n"
-        "  a (" + kMember + ") running, restarts: 1\n");
+        "  z (" +
+            kMember +
+            ") running, mailbox: 2\n"
+            "  pool (coppice::Supervisor) running\n"
+            "    w-2 (" +
+            kMember +
+            ") running\n"
+            "    w-1 (" +
+            kMember +
+            ") running, restarts: 1, last error: error: boom\n"
+            "  a (" +
+            kMember + ") running, restarts: 1\n");
   testing::check_end(system);
 }
 
@@ -105,8 +112,11 @@ TEST_CASE("a child whose restart is due and one that is down are in the tree as 
   REQUIRE(tree);
   CHECK(tree->to_string() ==
         "app (coppice::Supervisor) running\n"
-        "  waiting (" + kMember + ") failed, mailbox: 3, last error: error: boom\n"
-        "  done (" + kMember + ") stopped\n");
+        "  waiting (" +
+            kMember +
+            ") failed, mailbox: 3, last error: error: boom\n"
+            "  done (" +
+            kMember + ") stopped\n");
   system.advance(100ms);
   CHECK(root->tree()->find("app/waiting")->restarts == 1);
   CHECK(root->tree()->find("app/waiting")->mailbox_depth == 0);
@@ -116,7 +126,8 @@ TEST_CASE("a child whose restart is due and one that is down are in the tree as 
 TEST_CASE("a child that hangs is in the tree with what waits for it") {
   Gate gate;
   ActorSystem system{testing::quiet(testing::two_workers())};
-  const auto root = system.start(supervisor({.id = "app"}, child<Worker>({.id = "hung"}), child<Worker>({.id = "fine"})));
+  const auto root =
+      system.start(supervisor({.id = "app"}, child<Worker>({.id = "hung"}), child<Worker>({.id = "fine"})));
   REQUIRE(root);
   const auto hung = root->child<Worker>("hung").value();
   hung.send(Hang{&gate});
@@ -188,7 +199,8 @@ TEST_CASE("what cannot be known at the deadline is unknown") {
   SystemOptions options = testing::quiet();
   options.workers = 1;
   ActorSystem system{std::move(options)};
-  const auto root = system.start(supervisor({.id = "app"}, child<Worker>({.id = "hog"}), child<Worker>({.id = "ready"})));
+  const auto root =
+      system.start(supervisor({.id = "app"}, child<Worker>({.id = "hog"}), child<Worker>({.id = "ready"})));
   REQUIRE(root);
   root->child<Worker>("hog").value().send(Hang{&gate});
   REQUIRE(gate.wait_for_arrivals());
@@ -363,9 +375,9 @@ TEST_CASE("print_tree prints the lines of the tree") {
 
 TEST_CASE("a tree is read while everything in it is sent to and crashes") {
   ActorSystem system{testing::quiet(testing::two_workers())};
-  const auto root = system.start(
-      supervisor({.id = "app", .intensity = testing::kPlenty}, children<Worker>(4, "w-{}"),
-                 supervisor({.id = "sub", .strategy = OneForAll{}, .intensity = testing::kPlenty}, children<Worker>(4, "v-{}"))));
+  const auto root = system.start(supervisor(
+      {.id = "app", .intensity = testing::kPlenty}, children<Worker>(4, "w-{}"),
+      supervisor({.id = "sub", .strategy = OneForAll{}, .intensity = testing::kPlenty}, children<Worker>(4, "v-{}"))));
   REQUIRE(root);
   std::atomic<bool> over{false};
   std::vector<std::jthread> senders;

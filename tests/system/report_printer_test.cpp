@@ -55,8 +55,8 @@ TEST_CASE("a crash loop is printed so often a second and what was left out is to
   testing::TestOptions options;
   options.system.on_report = [&](const SupervisorReport& report) { printer.print(report); };
   TestSystem system{std::move(options)};
-  const auto root = system.start(supervisor({.id = "app", .intensity = {.restarts = 100'000, .within = 5s}},
-                                            children<Fragile>(100, "w-{}")));
+  const auto root = system.start(
+      supervisor({.id = "app", .intensity = {.restarts = 100'000, .within = 5s}}, children<Fragile>(100, "w-{}")));
   REQUIRE(root);
   const auto crash_all = [&] {
     for (int i = 1; i <= 100; ++i) root->child<Fragile>("w-" + std::to_string(i)).value().send(Bang{});

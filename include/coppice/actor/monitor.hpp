@@ -43,7 +43,7 @@ enum class EventKind : unsigned char {
   BackoffScheduled,
   RestartLimitExceeded,
   Escalated,
-  AutoShutdown,  // a significant child has ended, and its supervisor ends with it
+  AutoShutdown,        // a significant child has ended, and its supervisor ends with it
   ChildShutdownError,  // it was told to stop, and ended with another reason than that
   ChildGaveUp,         // a supervisor below gave up, and by its restart type it is not started again
   ChildLeftBehind,     // its handler did not return in time; see SupervisorReport::handling and waited

@@ -93,7 +93,7 @@ struct CellSignal : Signal, PoolAllocated {
   bool told_to_keep = false;  // by the supervisor: a next life will come
   ChildEvent::Kind child_kind = ChildEvent::Kind::Exited;
   OnError verdict = OnError::Supervise;
-  bool left_behind = false;          // as ChildEvent's, and so is handling
+  bool left_behind = false;  // as ChildEvent's, and so is handling
   std::uint32_t incarnation = 0;
   const TypeInfo* handling = nullptr;
   ExitReason reason;

@@ -32,8 +32,8 @@ struct SupervisorReport {
   /// RestartLimitExceeded, Escalated, AutoShutdown, ChildShutdownError, ChildGaveUp, ChildLeftBehind; ActorFailed of an
   /// actor without a supervisor.
   EventKind kind;
-  TimePoint time{};                 ///< by the system's clock
-  std::string_view path = {};       ///< "app/workers/worker-3": the ids of its ancestors, from the top, and its own
+  TimePoint time{};                  ///< by the system's clock
+  std::string_view path = {};        ///< "app/workers/worker-3": the ids of its ancestors, from the top, and its own
   std::string_view supervisor = {};  ///< "app/workers"; empty: it has none
   std::string_view id = {};
   std::string_view type = {};     ///< the actor's class
