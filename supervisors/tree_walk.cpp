@@ -85,8 +85,10 @@ void TreeWalk::ask_all() {
     ask_depth(*cells_[i], IntrusivePtr<DepthSink>::of(*this), static_cast<std::uint32_t>(i));
   const bool is_late = cells_.front()->runtime()->clock->now() >= deadline_;
   if (missing_.fetch_sub(1, kAcqRel) == 1 || is_late) return finish();
+  auto timer = IntrusivePtr<Timer>::adopt(new LookTimer{*this});
   const Lock lock{mutex_};
-  timer_ = IntrusivePtr<Timer>::adopt(new LookTimer{*this});
+  if (finished_.load(kAcquire)) return;
+  timer_ = std::move(timer);
   arm_locked();
 }
 
@@ -119,9 +121,11 @@ void TreeWalk::depth_is(std::uint32_t which, std::uint64_t depth) noexcept {
 
 void TreeWalk::finish() noexcept {
   if (finished_.exchange(true, kAcqRel)) return;
+  IntrusivePtr<Timer> timer;
   {
     const Lock lock{mutex_};
-    if (timer_) cells_.front()->scheduler().disarm(*timer_);
+    timer = std::move(timer_);  // they hold each other: the circle ends here
+    if (timer) cells_.front()->scheduler().disarm(*timer);
   }
   for (std::size_t i = 0; i < nodes_.size(); ++i) nodes_[i].mailbox_depth = depths_[i].load(kAcquire);
   try {

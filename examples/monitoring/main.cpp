@@ -4,7 +4,7 @@
 //            supervision tree as text, JSON and dot, read while one of its actors does not come out of a handler.
 // It prints  the tree three times, the newest warnings and errors, and a count of each kind of event; check.py holds
 //            them against each other. On stderr the crash report that is printed by default.
-// Read       ../supervisor_strategies before; ../saga after.
+// Read       ../supervisor_strategies before; ../worker_pool after.
 
 #include <chrono>
 #include <cstdio>

@@ -102,7 +102,7 @@ struct FaultPlan final : Runtime::Faults {
 
 class TestCore final : public SystemCore, public EventSink {
  public:
-  TestCore(TestOptions&& options, bool has_on_failure, MonitorBinding binding,
+  TestCore(TestOptions&& options, MonitorBinding binding,
            const IntrusivePtr<MonitorHolder<TraceMonitor>>& holder)
       : SystemCore{std::move(options.system), std::move(binding)}, seed_{options.seed}, begun_{time_.now()} {
     clock = &time_;
@@ -114,9 +114,7 @@ class TestCore final : public SystemCore, public EventSink {
     holder->monitor.sink = this;
     if (!options_.on_report) reports = false;  // nothing is printed
     // A function that the test gave is called as well.
-    options_.on_failure = [this, given = has_on_failure ? std::move(options_.on_failure)
-                                                        : UniqueFunction<void(const FailureReport&)>{}](
-                              const FailureReport& report) mutable {
+    options_.on_failure = [this, given = std::move(options_.on_failure)](const FailureReport& report) mutable {
       if (given) given(report);
       failures_.push_back(report.path + " (life " + std::to_string(report.incarnation) +
                           "): " + report.reason.to_string());
@@ -203,9 +201,8 @@ namespace {
 
 IntrusivePtr<Runtime> make_core(TestOptions&& options) {
   const auto holder = IntrusivePtr<MonitorHolder<TraceMonitor>>::adopt(new MonitorHolder<TraceMonitor>{});
-  const bool has_on_failure = static_cast<bool>(options.system.on_failure);
   return IntrusivePtr<Runtime>::adopt(
-      new TestCore{std::move(options), has_on_failure, bind_monitor<TraceMonitor>(holder), holder});
+      new TestCore{std::move(options), bind_monitor<TraceMonitor>(holder), holder});
 }
 
 }  // namespace
