@@ -112,7 +112,7 @@ void Supervisor::Body::child_event(const ChildEvent& event) {
   const auto known = keys_of_cells_.find(event.child);
   Child* const child = known == keys_of_cells_.end() ? nullptr : find(known->second);
   if (child == nullptr) return;  // a place that was given up
-  detail::Told told{.reason = event.reason, .handling = event.handling};
+  detail::Told told{.reason = &event.reason, .handling = event.handling};
   const EventKind kind = note_event(event, *child, told);
   disarm(*child, Due::StartLimit);
   disarm(*child, Due::StopLimit);
@@ -156,7 +156,7 @@ void Supervisor::Body::perform(const RuleEffect& effect) {
       if (child->cell) child->cell->signal(detail::make_signal(CellSignal::Kind::Retain));
       break;
     case RuleEffect::Kind::Close:
-      if (child->gave_up && !ending_) report(EventKind::ChildGaveUp, *child, {.reason = child->end});
+      if (child->gave_up && !ending_) report(EventKind::ChildGaveUp, *child, {.reason = &child->end});
       if (child->cell) close_child(*child);
       break;
     case RuleEffect::Kind::Remove: remove_child(*child); break;
@@ -172,7 +172,7 @@ void Supervisor::Body::perform(const RuleEffect& effect) {
     case RuleEffect::Kind::LimitReached:
       ending_ = true;
       report(EventKind::RestartLimitExceeded, *child,
-             {.reason = effect.reason, .next = SupervisorReport::Next::GivesUp});
+             {.reason = &effect.reason, .next = SupervisorReport::Next::GivesUp});
       break;
     case RuleEffect::Kind::AutoShutdown:
       ending_ = true;
@@ -180,7 +180,7 @@ void Supervisor::Body::perform(const RuleEffect& effect) {
       break;
     case RuleEffect::Kind::Escalated:
       ending_ = true;
-      report(EventKind::Escalated, *child, {.reason = effect.reason, .next = SupervisorReport::Next::GivesUp});
+      report(EventKind::Escalated, *child, {.reason = &effect.reason, .next = SupervisorReport::Next::GivesUp});
       break;
     default: break;
   }
@@ -202,8 +202,9 @@ void Supervisor::Body::start_child(Child& child) {
     disarm(child, Due::StartLimit);
     child.starting = false;
     const ExitReason full = ExitReason::error("the system is full or shutting down");
+    detail::Told told{.reason = &full};
     return apply_and_report({.kind = RuleEvent::Kind::StartFailed, .child = child.key, .reason = full},
-                            EventKind::ChildStartFailed, child, {.reason = full});
+                            EventKind::ChildStartFailed, child, told);
   }
   const auto factory = child.spec->factory();
   auto made = IntrusivePtr<Cell>::adopt(

@@ -43,7 +43,7 @@ struct SupervisedChild {
 
 /// What a report says besides who it is about.
 struct Told {
-  ExitReason reason = {};
+  const ExitReason* reason = nullptr;
   std::string_view text = {};  // empty: the reason in words
   const TypeInfo* handling = nullptr;
   SupervisorReport::Next next = SupervisorReport::Next::None;
@@ -97,7 +97,7 @@ struct Supervisor::Body {
   // ---- reports: supervisor_reports.cpp ----
   void report(EventKind kind, const Child& child, const detail::Told& told) noexcept;
   [[nodiscard]] EventKind note_event(const ChildEvent& event, Child& child, detail::Told& told);
-  void apply_and_report(const RuleEvent& event, EventKind kind, const Child& child, detail::Told told);
+  void apply_and_report(const RuleEvent& event, EventKind kind, const Child& child, detail::Told& told);
 
   // ---- calls: supervisor_calls.cpp ----
   void call(detail::SupervisorCall call);

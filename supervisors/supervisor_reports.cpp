@@ -50,7 +50,8 @@ bool is_supervisor(const SupervisedChild& child) noexcept { return child.spec->o
 }  // namespace
 
 /// The rules decide, it is told what happened and what they decided, and then that is done.
-void Supervisor::Body::apply_and_report(const RuleEvent& event, EventKind kind, const Child& child, detail::Told told) {
+void Supervisor::Body::apply_and_report(const RuleEvent& event, EventKind kind, const Child& child,
+                                        detail::Told& told) {
   const auto effects = rules_.step(event, now(), cell_.runtime()->random());
   if (event.kind == RuleEvent::Kind::StartFailed && !is_up_) {
     told.next = SupervisorReport::Next::GivesUp;
@@ -104,7 +105,7 @@ void Supervisor::Body::report(EventKind kind, const Child& child, const detail::
         .shutdown = options.shutdown.within(),
         .is_supervisor = is_supervisor(child),
         .handling = told.handling == nullptr ? std::string_view{} : told.handling->name,
-        .reason = told.reason,
+        .reason = told.reason == nullptr ? ExitReason{} : *told.reason,
         .next = told.next,
         .delay = told.delay,
         .waited = told.waited,
@@ -112,7 +113,7 @@ void Supervisor::Body::report(EventKind kind, const Child& child, const detail::
     if (runtime.events != nullptr) {
       const bool has_reason = kind != EventKind::ChildStarted && kind != EventKind::ChildRestarted &&
                               kind != EventKind::AutoShutdown && told.text.empty();
-      const std::string reason = has_reason ? told.reason.to_string() : std::string{told.text};
+      const std::string reason = has_reason ? report.reason.to_string() : std::string{told.text};
       runtime.events->record(Event{.kind = kind,
                                    .actor = report.actor,
                                    .incarnation = report.incarnation,

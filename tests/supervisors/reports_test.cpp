@@ -248,6 +248,23 @@ TEST_CASE("a supervisor below that gave up and is not restarted is told of") {
   }
 }
 
+TEST_CASE("a supervisor below that gave up for good with the one above it gets no warning of its own") {
+  Family family;
+  Log told;
+  TestSystem system{telling(told)};
+  const Intensity none{.restarts = 0, .within = 5s};
+  const auto root = system.start(supervisor(
+      {.id = "app", .intensity = none}, supervisor({.id = "sub", .intensity = none}, testing::member(family, "w"))));
+  REQUIRE(root);
+  testing::at(root->child<Supervisor>("sub").value(), "w").send(Bang{});
+  CHECK(system.has_stopped(root));
+  Lines kinds;
+  for (const std::string& line : told.lines()) kinds.push_back(line.substr(0, line.find(',')));
+  CHECK(kinds == Lines{"child failed app/sub/w of app/sub", "restart limit exceeded app/sub/w of app/sub",
+                       "restart limit exceeded app/sub of app", "actor failed app"});
+  testing::check_end(system);
+}
+
 TEST_CASE("an escalation is told with its chain of causes") {
   struct Judge : Actor<Judge> {
     OnError on_error(const ExitReason&) { return OnError::Escalate; }
