@@ -2,20 +2,13 @@
 
 #include "supervisor_body.hpp"
 
-// What a supervisor tells of its children, to monitors and to SystemOptions::on_report.
+// What is told of the children, and when; how: child_reports.cpp.
 
 namespace coppice {
 
 using detail::SupervisedChild;
 
 namespace detail {
-
-EventKind kind_of_end(bool told, bool brutal, Restart restart, const ExitReason& reason) noexcept {
-  if (!told) return reason.is_normal() ? EventKind::ChildStopped : EventKind::ChildFailed;
-  const bool as_told = brutal ? reason.kind() == ExitReason::Kind::Killed : reason == ExitReason::shutdown();
-  const bool is_fine = as_told || (restart != Restart::Permanent && reason.is_normal());
-  return is_fine ? EventKind::ChildStopped : EventKind::ChildShutdownError;
-}
 
 namespace {
 
@@ -83,49 +76,16 @@ EventKind Supervisor::Body::note_event(const ChildEvent& event, Child& child, de
   return detail::kind_of_end(child.stopping, options.shutdown.is_brutal() || killing_, options.restart, event.reason);
 }
 
-/// Builds nothing where nobody listens.
 void Supervisor::Body::report(EventKind kind, const Child& child, const detail::Told& told) noexcept {
-  detail::Runtime& runtime = *cell_.runtime();
-  const bool is_reported = runtime.reports && detail::is_problem(kind);
-  if (runtime.events == nullptr && !is_reported) return;
-  try {
-    const ChildOptions& options = child.spec->options();
-    const std::string supervisor = cell_.path();
-    const std::string path = supervisor + '/' + options.id;
-    const SupervisorReport report{
-        .kind = kind,
-        .time = now(),
-        .path = path,
-        .supervisor = supervisor,
-        .id = options.id,
-        .type = child.spec->type(),
-        .actor = child.cell ? child.cell->id() : 0,
-        .incarnation = child.cell ? child.cell->incarnation() : 0,
-        .restart = options.restart,
-        .shutdown = options.shutdown.within(),
-        .is_supervisor = is_supervisor(child),
-        .handling = told.handling == nullptr ? std::string_view{} : told.handling->name,
-        .reason = told.reason == nullptr ? ExitReason{} : *told.reason,
-        .next = told.next,
-        .delay = told.delay,
-        .waited = told.waited,
-    };
-    if (runtime.events != nullptr) {
-      const bool has_reason = kind != EventKind::ChildStarted && kind != EventKind::ChildRestarted &&
-                              kind != EventKind::AutoShutdown && told.text.empty();
-      const std::string reason = has_reason ? report.reason.to_string() : std::string{told.text};
-      runtime.events->record(Event{.kind = kind,
-                                   .actor = report.actor,
-                                   .incarnation = report.incarnation,
-                                   .path = supervisor,
-                                   .subject = options.id,
-                                   .text = reason,
-                                   .time = report.time,
-                                   .report = &report});
-    }
-    if (is_reported) runtime.report(report);
-  } catch (...) {  // no memory to say it
-  }
+  const ChildOptions& options = child.spec->options();
+  detail::report_child(cell_, kind,
+                       {.cell = child.cell.get(),
+                        .id = options.id,
+                        .type = child.spec->ops().type,
+                        .restart = options.restart,
+                        .shutdown = options.shutdown,
+                        .is_supervisor = is_supervisor(child)},
+                       told);
 }
 
 }  // namespace coppice

@@ -4,7 +4,7 @@
 #include <optional>
 #include <utility>
 
-#include "coppice/supervisors/supervisor.hpp"
+#include "coppice/supervisors/dynamic_supervisor.hpp"
 
 namespace coppice::detail {
 namespace {
@@ -60,6 +60,7 @@ void TreeWalk::collect(Cell& root) {
     const std::size_t index = nodes_.size();
     const std::uint32_t lives = cell.incarnation();
     std::string id = cell.name();
+    if (id.empty()) id = "#" + std::to_string(cell.id());
     std::string path = index == 0 ? cell.path() : nodes_[next.parent].path + '/' + id;
     nodes_.push_back({.path = std::move(path),
                       .id = std::move(id),
@@ -168,15 +169,28 @@ bool print_tree_of(const AnyRef& root, std::FILE* to, Duration within) {
   return tree && tree->print(to);
 }
 
+namespace {
+
+void answer_with_tree(Cell& root, Duration within, ReplyPromise<SupervisionTree> promise) {
+  TreeWalk::start(root, within, [to = std::move(promise)](SupervisionTree tree) mutable {
+    static_cast<void>(to.set(std::move(tree)));
+  });
+}
+
+}  // namespace
 }  // namespace coppice::detail
 
 namespace coppice {
 
 Later<SupervisionTree> Supervisor::handle(GetTree call) {
   auto [promise, later] = reply_later<SupervisionTree>();
-  detail::TreeWalk::start(cell(), call.within, [to = std::move(promise)](SupervisionTree tree) mutable {
-    static_cast<void>(to.set(std::move(tree)));
-  });
+  detail::answer_with_tree(cell(), call.within, std::move(promise));
+  return std::move(later);
+}
+
+Later<SupervisionTree> DynamicSupervisor::handle(GetTree call) {
+  auto [promise, later] = reply_later<SupervisionTree>();
+  detail::answer_with_tree(cell(), call.within, std::move(promise));
   return std::move(later);
 }
 

@@ -287,6 +287,44 @@ TEST_CASE("an escalation is told with its chain of causes") {
   testing::check_end(system);
 }
 
+TEST_CASE("a dynamic supervisor tells of its children as any other does") {
+  Family family;
+  Log told;
+  TestSystem system{telling(told)};
+  const auto conns = system.start(dynamic_supervisor({.id = "conns", .intensity = {.restarts = 1, .within = 5s}}));
+  REQUIRE(conns);
+  family.plans["x"] = {false};
+  CHECK_FALSE(conns->start_child(testing::member(family, "x")));
+  const auto c = conns->start_child(testing::member(family, "c")).value().as<Member>();
+  const auto t = conns->start_child(testing::member(family, "t", Restart::Temporary)).value().as<Member>();
+  for (const auto& ref : {t, c}) {
+    ref.send(Bang{});
+    system.run_until_idle();
+  }
+  CHECK(told.lines() ==
+        Lines{
+            "child start failed conns/x of conns, life 1, handling a hook: error: cannot start x; forgotten",
+            "child failed conns/t of conns, life 1, handling coppice::testing::Bang: error: boom; forgotten",
+            "child failed conns/c of conns, life 1, handling coppice::testing::Bang: error: boom; restarted",
+        });
+  const auto sub = conns->start_child(
+      supervisor({.id = "sub", .intensity = {.restarts = 0, .within = 5s}, .restart = Restart::Transient},
+                 testing::member(family, "w")));
+  REQUIRE(sub);
+  testing::at(sub->as<Supervisor>(), "w").send(Bang{});
+  system.run_until_idle();
+  REQUIRE(told.size() == 6);
+  CHECK(told.lines()[5].starts_with("child gave up conns/sub of conns, life 1: shutdown: "));
+  c.send(Bang{});
+  CHECK(system.has_stopped(*conns));
+  REQUIRE(told.size() == 9);
+  CHECK(told.lines()[6] ==
+        "child failed conns/c of conns, life 2, handling coppice::testing::Bang: error: boom; gives up");
+  CHECK(told.lines()[7] == "restart limit exceeded conns/c of conns, life 2: error: boom; gives up");
+  CHECK(told.lines()[8].starts_with("actor failed conns, life 1: shutdown: "));
+  testing::check_end(system);
+}
+
 struct Hang {
   Gate* gate;
 };
@@ -317,6 +355,28 @@ TEST_CASE("a child that does not return is told of with its handler and how long
                         });
   REQUIRE(waited.size() == 1);
   CHECK(waited.lines().front() >= 20ms);
+  REQUIRE(testing::eventually([&] { return system.stats().zombies == 0; }));
+  testing::check_end(system);
+}
+
+TEST_CASE("a dynamic supervisor tells of a child that does not return") {
+  Log told;
+  Gate gate;
+  SystemOptions options = testing::two_workers();
+  options.on_report = [&](const SupervisorReport& report) { told.add(testing::line_of(report)); };
+  ActorSystem system{std::move(options)};
+  const auto conns = system.start(dynamic_supervisor({.id = "conns"}));
+  REQUIRE(conns);
+  const auto stubborn = conns->start_child<Stubborn>({.id = "s", .shutdown = 20ms}).value();
+  stubborn.send(Hang{&gate});
+  REQUIRE(gate.wait_for_arrivals());
+  CHECK(conns->terminate_child(stubborn));
+  gate.open();
+  const std::string name = std::string{detail::type_name<Hang>()};
+  CHECK(told.lines() == Lines{
+                            "child left behind conns/s of conns, life 1, handling " + name + ": killed; none",
+                            "child shutdown error conns/s of conns, life 1, handling " + name + ": killed; none",
+                        });
   REQUIRE(testing::eventually([&] { return system.stats().zombies == 0; }));
   testing::check_end(system);
 }

@@ -262,6 +262,29 @@ TEST_CASE("an actor asks for the tree and does not wait") {
   testing::check_end(system);
 }
 
+TEST_CASE("the children of a dynamic supervisor are in the tree with or without a name") {
+  Family family;
+  TestSystem system;
+  const auto root = system.start(supervisor({.id = "app"}, dynamic_supervisor({.id = "conns"})));
+  REQUIRE(root);
+  const auto conns = root->child<DynamicSupervisor>("conns").value();
+  const AnyRef nameless = conns.start_child(testing::member(family, "")).value();
+  REQUIRE(conns.start_child(testing::member(family, "c")));
+  const std::string number = "#" + std::to_string(nameless.id());
+  CHECK(root->tree()->to_string() ==
+        "app (coppice::Supervisor) running\n"
+        "  conns (coppice::DynamicSupervisor) running\n"
+        "    " +
+            number + " (" + kMember +
+            ") running\n"
+            "    c (" +
+            kMember + ") running\n");
+  CHECK(conns.tree()->root().path == "app/conns");
+  CHECK(conns.tree()->nodes().size() == 3);
+  CHECK(conns.tree()->find(nameless.path()) != nullptr);
+  testing::check_end(system);
+}
+
 TEST_CASE("there is no tree of a supervisor that has ended") {
   Family family;
   TestSystem system;
