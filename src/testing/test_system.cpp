@@ -102,8 +102,7 @@ struct FaultPlan final : Runtime::Faults {
 
 class TestCore final : public SystemCore, public EventSink {
  public:
-  TestCore(TestOptions&& options, MonitorBinding binding,
-           const IntrusivePtr<MonitorHolder<TraceMonitor>>& holder)
+  TestCore(TestOptions&& options, MonitorBinding binding, const IntrusivePtr<MonitorHolder<TraceMonitor>>& holder)
       : SystemCore{std::move(options.system), std::move(binding)}, seed_{options.seed}, begun_{time_.now()} {
     clock = &time_;
     batch.store(1, kRelaxed);
@@ -201,8 +200,7 @@ namespace {
 
 IntrusivePtr<Runtime> make_core(TestOptions&& options) {
   const auto holder = IntrusivePtr<MonitorHolder<TraceMonitor>>::adopt(new MonitorHolder<TraceMonitor>{});
-  return IntrusivePtr<Runtime>::adopt(
-      new TestCore{std::move(options), bind_monitor<TraceMonitor>(holder), holder});
+  return IntrusivePtr<Runtime>::adopt(new TestCore{std::move(options), bind_monitor<TraceMonitor>(holder), holder});
 }
 
 }  // namespace

@@ -197,7 +197,7 @@ class SupervisorRules {
     CallOutcome outcome = CallOutcome::Done;
     ExitReason reason;
     ChildKey failed = 0;  // the child that could not start
-  } call_;  // in mode Calling
+  } call_;                // in mode Calling
   Duration pending_delay_{};
   std::vector<RuleEffect> effects_;
   TimePoint now_{};
