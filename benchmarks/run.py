@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 HOME = pathlib.Path(__file__).resolve().parent
-OWN_MAIN = {"judged", "idle_memory", "allocations", "noop_monitor", "noop_monitor_no_hooks"}
+OWN_MAIN = {"judged", "storm", "idle_memory", "allocations", "noop_monitor", "noop_monitor_no_hooks"}
 
 
 class Report:

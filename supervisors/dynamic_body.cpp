@@ -14,8 +14,8 @@ constexpr std::uint32_t kRetryCode = 1;  // of the child that it names
 constexpr std::uint32_t kLimitsCode = 2;
 constexpr std::uint32_t kStartsCode = 3;
 
-/// So many children are begun in a row; then others get their turn.
-constexpr int kStartsInARow = 256;
+/// So many children are begun for each signal that the supervisor takes, of which it takes a limited number a turn.
+constexpr int kStartsInARow = 16;
 
 bool is_supervisor(const DynamicChild& child) noexcept { return child.cell->ops().child_event != nullptr; }
 

@@ -130,11 +130,22 @@ std::vector<Workload> workloads() {
                    [=] { return spawn_and_stop_inside(workers); },
                    nullptr,
                    {Target::Kind::Time, 600}});
-    all.push_back({"crash to first message",
+    const auto crash = [workers](std::size_t siblings, bool throws) {
+      return [=] { return crash_to_first_message({workers, siblings, throws}, kCrashes); };
+    };
+    all.push_back(
+        {"crash to first message, 10 children", workers, crash(10, true), nullptr, {Target::Kind::Time, 3'000}});
+    all.push_back({"… with 10,000 (peer: ours with 10)",
                    workers,
-                   [=] { return crash_to_first_message(workers, kCrashes); },
+                   crash(10'000, true),
+                   crash(10, true),
+                   {Target::Kind::TimeRatio, 2}});
+    all.push_back({"failure without a throw", workers, crash(10, false), nullptr, {Target::Kind::Time, 1'000}});
+    all.push_back({"start of 100,000 dynamic children, each",
+                   workers,
+                   [=] { return start_dynamic_children(workers, 100'000); },
                    nullptr,
-                   {Target::Kind::Time, 5'000}});
+                   {Target::Kind::Time, 1'000}});
   }
   return all;
 }

@@ -73,6 +73,17 @@ class PinnedThread;
 // supervisors, brokers, monitors
 class Supervisor;
 class SupervisorSpec;
+class DynamicSupervisor;
+class DynamicSupervisorSpec;
+struct DynamicSupervisorOptions;
+class TaskSupervisor;
+class TaskSupervisorSpec;
+struct TaskSupervisorOptions;
+template <class F>
+struct Task;
+struct PartitionSupervisorOptions;
+template <class A>
+class Partitions;
 class ChildSpec;
 struct ChildOptions;
 struct SupervisorOptions;

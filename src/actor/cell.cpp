@@ -176,7 +176,10 @@ Cell::Next Cell::rest() noexcept {
   }
 }
 
-Cell::Next Cell::attend() noexcept { return CellLife{*this}.attend() ? Next::GoOn : Next::Over; }
+Cell::Next Cell::attend() noexcept {
+  if (!CellLife{*this}.attend()) return Next::Over;
+  return attention_ ? Next::Later : Next::GoOn;
+}
 
 void Cell::failed_in_hand(Envelope& envelope, bool was_handled, const std::exception* known) noexcept {
   CellLife{*this}.failed_in_hand(envelope, was_handled, known);

@@ -8,6 +8,9 @@
 namespace coppice::detail {
 namespace {
 
+/// So many signals an activation takes; then others get their turn. A supervisor in a storm is as polite as anybody.
+constexpr int kSignalsInARow = 64;
+
 constexpr TypeInfo kHookType{"a hook"};
 constexpr EnvelopeOps kHookOps{nullptr, nullptr, nullptr, &kHookType, nullptr, 0, false};
 
@@ -31,27 +34,35 @@ void CellLife::leave() noexcept { c.claim_.store(Cell::Claim::Free, kRelease); }
 
 bool CellLife::attend() noexcept {
   if (!enter()) return zombie_return();
-  if (c.attention_) {
-    c.attention_ = false;
+  c.attention_ = false;
+  if (c.unborn_) {
+    c.unborn_ = false;
     start_life();
   }
-  while (!over_ && !zombie_) {
-    auto* const taken = static_cast<CellSignal*>(c.mailbox().take_signals());
-    if (taken == nullptr) break;
-    CellExtras& x = c.extras();
-    x.taken_signals = taken;
-    while (!zombie_ && x.taken_signals != nullptr) {
-      CellSignal* const signal = x.taken_signals;
-      x.taken_signals = static_cast<CellSignal*>(signal->next_signal);
-      if (over_) {
-        answer_at_end(c, signal, x.reason);
-      } else {
-        handle(*signal);
-        delete signal;
-      }
+  for (int left = kSignalsInARow; !over_ && !zombie_; --left) {
+    CellSignal* const signal = next_signal();
+    if (signal == nullptr) break;
+    if (left == 0) {  // others wait too; from here the next activation goes on
+      c.extras().taken_signals = signal;
+      c.attention_ = true;
+      break;
     }
+    handle(*signal);
+    delete signal;
+  }
+  if (over_) {
+    while (CellSignal* const signal = next_signal()) answer_at_end(c, signal, c.extras().reason);
   }
   return settle_visit();
+}
+
+/// The oldest that waits, or null. Those behind it stay where a killer finds them.
+CellSignal* CellLife::next_signal() noexcept {
+  CellExtras* const x = c.extras_if_any();
+  CellSignal* signal = x == nullptr ? nullptr : x->taken_signals;
+  if (signal == nullptr) signal = static_cast<CellSignal*>(c.mailbox().take_signals());
+  if (signal != nullptr) c.extras().taken_signals = static_cast<CellSignal*>(signal->next_signal);
+  return signal;
 }
 
 bool CellLife::drained() noexcept {

@@ -40,6 +40,7 @@ struct CellLife {
   template <class F>
   [[nodiscard]] std::exception_ptr hook(F&& user_code) noexcept;
 
+  [[nodiscard]] CellSignal* next_signal() noexcept;
   void handle(CellSignal& signal) noexcept;
   void on_stop_signal(CellSignal& signal) noexcept;
   void on_kill() noexcept;

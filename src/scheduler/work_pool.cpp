@@ -19,6 +19,7 @@ inline void pause_cpu() noexcept {
 // Activations between looks at the injector, the timers and the reactor; prime, as in Go.
 constexpr unsigned kLookAroundEvery = 61;
 constexpr unsigned kTimersEvery = 16;
+constexpr unsigned kOutsideEvery = 8;
 constexpr Duration kOverdue = std::chrono::milliseconds{1};        // from then on others fire a worker's timers
 constexpr Duration kLookAfterBusy = std::chrono::milliseconds{5};  // an idle worker's sleep while another is busy
 constexpr std::size_t kInjectorBatch = 16;                         // what an idle worker takes at once
@@ -142,7 +143,9 @@ void WorkPool::loop(Worker& me) noexcept {
   for (;;) {
     if (++me.tick % kLookAroundEvery == 0) look_around(me);
     if (me.tick % kTimersEvery == 0 && !me.wheel.empty()) run_timers(me);
-    Runnable* runnable = next_local(me);
+    Runnable* runnable = nullptr;
+    if (me.tick % kOutsideEvery == 0 && outside_waits_.load(kRelaxed)) runnable = from_outside(me);
+    if (runnable == nullptr) runnable = next_local(me);
     if (runnable == nullptr) runnable = find_work(me);
     if (runnable != nullptr) {
       found_work(me);
@@ -174,6 +177,17 @@ Runnable* WorkPool::next_local(Worker& me) noexcept {
 Runnable* WorkPool::from_injector(Worker& me) noexcept {
   Runnable* runnable = nullptr;
   return injector_.try_dequeue(me.injector_token, runnable) ? runnable : nullptr;
+}
+
+/// A busy worker's share for those who are not here: whoever comes from outside must not wait until all is done that
+/// the actors here wake each other for.
+Runnable* WorkPool::from_outside(Worker& me) noexcept {
+  if (Runnable* const runnable = from_injector(me)) return runnable;
+  // The mark first, the look second: whoever submits meanwhile leaves a mark too many, never one too few.
+  outside_waits_.store(false, kSeqCst);
+  Runnable* const runnable = from_injector(me);
+  if (runnable != nullptr) outside_waits_.store(true, kRelaxed);
+  return runnable;
 }
 
 /// One to run; those behind it come into the ring, where others can have them. For a worker whose ring is empty.
@@ -363,6 +377,7 @@ void WorkPool::push_from_worker(WorkerSlot& slot, Runnable& runnable) noexcept {
 
 void WorkPool::submit(Runnable& runnable) noexcept {
   injector_.enqueue(&runnable);
+  if (!outside_waits_.load(kRelaxed)) outside_waits_.store(true, kSeqCst);
   notify();
 }
 

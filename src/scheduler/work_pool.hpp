@@ -70,6 +70,7 @@ class WorkPool final : public Scheduler {
   [[nodiscard]] Runnable* search(Worker& me) noexcept;
   [[nodiscard]] Runnable* from_injector(Worker& me) noexcept;
   [[nodiscard]] Runnable* some_from_injector(Worker& me) noexcept;
+  [[nodiscard]] Runnable* from_outside(Worker& me) noexcept;
   void look_around(Worker& me) noexcept;
   void run_timers(Worker& me) noexcept;
   void help_overdue(const Worker& me) noexcept;
@@ -88,6 +89,7 @@ class WorkPool final : public Scheduler {
   moodycamel::ConcurrentQueue<Runnable*> injector_;
   std::vector<Atomic<std::uint64_t>> idle_;  // a bit a worker, 64 a word
   alignas(kCacheLine) Atomic<std::uint32_t> searching_{0};
+  alignas(kCacheLine) Atomic<bool> outside_waits_{false};  // perhaps: somebody has submitted from outside
   alignas(kCacheLine) Atomic<bool> stopping_{false};
   Atomic<std::uint32_t> alive_{0};
   Atomic<std::uint32_t> next_wheel_{0};

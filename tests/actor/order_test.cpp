@@ -5,12 +5,15 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "coppice/actor/signals.hpp"
 #include "coppice/coppice.hpp"
+#include "coppice/testing/test_system.hpp"
 #include "support/ending.hpp"
 #include "support/exclusive.hpp"
 #include "support/gate.hpp"
 #include "support/quiet.hpp"
 #include "support/scale.hpp"
+#include "support/test_end.hpp"
 
 namespace coppice {
 namespace {
@@ -229,6 +232,24 @@ struct Forever : Actor<Forever> {
     if (*on) self().send(Step{});
   }
 };
+
+struct Attached final : detail::PlaceItem {
+  void place_ended() noexcept override {}
+};
+
+TEST_CASE("an actor with many signals gives way after some of them") {  // P16: a supervisor in a storm is one
+  testing::TestSystem system;
+  const auto total = system.spawn<Total>();
+  system.run_until_idle();
+  constexpr std::size_t kSignals = 1'000;
+  detail::Cell& cell = detail::RefAccess::cell(total);
+  for (std::size_t i = 0; i < kSignals; ++i)
+    detail::attach(cell, detail::IntrusivePtr<detail::PlaceItem>::adopt(new Attached));
+  total.send(Increment{});
+  CHECK(system.run_until_idle() >= kSignals / 64);  // activations, where one could have done it all
+  CHECK(total.ask(Read{}, 1s).get().value().first == 1);
+  testing::check_end(system);
+}
 
 TEST_CASE("an actor that keeps itself busy does not keep others from running") {
   SystemOptions options;

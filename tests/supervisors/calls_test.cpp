@@ -169,7 +169,8 @@ TEST_CASE("a member of a batch that crashes before the batch fails is gone with 
     Family family;
     TestSystem system{{.seed = seed}};
     const auto root =
-        system.start(SupervisorSpec{{.id = "app", .intensity = {.restarts = 0}}, testing::members(family, {"a"})}).value();
+        system.start(SupervisorSpec{{.id = "app", .intensity = {.restarts = 0}}, testing::members(family, {"a"})})
+            .value();
     struct Rash : Actor<Rash> {
       void on_start() { self().send(Bang{}); }
       void handle(Bang) { throw std::runtime_error{"boom"}; }

@@ -1,6 +1,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "catch.hpp"
@@ -94,14 +95,11 @@ TEST_CASE("what an end means to a dynamic child is decided by restart type and r
     ExitReason reason;
     bool comes_back;
   };
-  const std::vector<Row> rows{{Restart::Permanent, ExitReason::normal(), true},
-                              {Restart::Permanent, ExitReason::shutdown(), true},
-                              {Restart::Permanent, ExitReason::error("x"), true},
-                              {Restart::Transient, ExitReason::normal(), false},
-                              {Restart::Transient, ExitReason::shutdown("term"), false},
-                              {Restart::Transient, ExitReason::error("x"), true},
-                              {Restart::Temporary, ExitReason::normal(), false},
-                              {Restart::Temporary, ExitReason::error("x"), false}};
+  const std::vector<Row> rows{
+      {Restart::Permanent, ExitReason::normal(), true},          {Restart::Permanent, ExitReason::shutdown(), true},
+      {Restart::Permanent, ExitReason::error("x"), true},        {Restart::Transient, ExitReason::normal(), false},
+      {Restart::Transient, ExitReason::shutdown("term"), false}, {Restart::Transient, ExitReason::error("x"), true},
+      {Restart::Temporary, ExitReason::normal(), false},         {Restart::Temporary, ExitReason::error("x"), false}};
   for (const Row& row : rows) {
     CAPTURE(to_string(row.restart), row.reason.to_string());
     Scene scene;
@@ -263,10 +261,10 @@ TEST_CASE("a batch of any size with a failure anywhere leaves nothing, under any
 TEST_CASE("a dynamic supervisor that is restarted begins without children") {
   Family family;
   TestSystem system;
-  const auto root =
-      system.start(supervisor({.id = "app", .strategy = OneForAll{}}, testing::member(family, "front"),
-                              dynamic_supervisor({.id = "pool"})))
-          .value();
+  const auto root = system
+                        .start(supervisor({.id = "app", .strategy = OneForAll{}}, testing::member(family, "front"),
+                                          dynamic_supervisor({.id = "pool"})))
+                        .value();
   const auto pool = root.child<DynamicSupervisor>("pool").value();
   const auto child = pool.start_child(testing::member(family, "a")).value().as<Member>();
   static_cast<void>(family.take());
@@ -284,9 +282,11 @@ TEST_CASE("a dynamic supervisor that is restarted begins without children") {
 TEST_CASE("a dynamic supervisor that gives up is its parent's failed child") {
   Family family;
   TestSystem system;
-  const auto root = system.start(supervisor({.id = "app"}, dynamic_supervisor({.id = "pool", .intensity = {.restarts = 0}}),
-                                            testing::member(family, "other")))
-                        .value();
+  const auto root =
+      system
+          .start(supervisor({.id = "app"}, dynamic_supervisor({.id = "pool", .intensity = {.restarts = 0}}),
+                            testing::member(family, "other")))
+          .value();
   const auto pool = root.child<DynamicSupervisor>("pool").value();
   const auto child = pool.start_child(testing::member(family, "a")).value().as<Member>();
   static_cast<void>(pool.start_child(testing::member(family, "b")).value());
@@ -333,8 +333,8 @@ TEST_CASE("what is wrong with a dynamic supervisor's options is said and nothing
   refused({.id = "x", .shutdown = -1s}, "negative");
   Family family;
   const auto pool = system.start(dynamic_supervisor({.id = "pool"})).value();
-  const auto significant =
-      pool.start_child(testing::member(family, ChildOptions{.id = "a", .restart = Restart::Temporary, .significant = true}));
+  const auto significant = pool.start_child(
+      testing::member(family, ChildOptions{.id = "a", .restart = Restart::Temporary, .significant = true}));
   CHECK(word(significant) == word(Kind::BadSpec));
   testing::check_end(system);
 }
@@ -360,6 +360,20 @@ TEST_CASE("calls to a dynamic supervisor that has ended answer Closing and on an
   scene.system.run_until_idle();
   CHECK(word(scene.pool.start_child(scene.spec("b"))) == word(Kind::Closing));
   CHECK(word(scene.pool.count_children()) == word(Kind::Closing));
+  testing::check_end(scene.system);
+}
+
+TEST_CASE("each child of a dynamic supervisor is stopped by its own shutdown value") {
+  Scene scene;
+  for (const auto& [id, shutdown] : std::vector<std::pair<std::string, Shutdown>>{
+           {"brutal", Shutdown::brutal()}, {"timed", 1s}, {"infinite", Shutdown::infinity()}, {"none", 0s}}) {
+    REQUIRE(scene.pool.start_child(testing::member(scene.family, ChildOptions{.id = id, .shutdown = shutdown})));
+  }
+  static_cast<void>(scene.family.take());
+  static_cast<void>(scene.system.stop(scene.pool).get());
+  const Lines told = scene.family.take();
+  CHECK(std::set<std::string>{told.begin(), told.end()} ==
+        std::set<std::string>{"stop infinite", "stop none", "stop timed"});  // nobody is told who is killed
   testing::check_end(scene.system);
 }
 
@@ -450,11 +464,11 @@ TEST_CASE("threads that start, crash and terminate dynamic children at once lose
   }
   for (std::thread& thread : threads) thread.join();
   REQUIRE(testing::at_rest(system));
-  REQUIRE(testing::eventually([&] { return pool.count_children().value().active == static_cast<std::uint64_t>(kept); }));
+  REQUIRE(
+      testing::eventually([&] { return pool.count_children().value().active == static_cast<std::uint64_t>(kept); }));
   CHECK(pool.count_children().value().specs == static_cast<std::uint64_t>(kept));
   std::set<std::uint64_t> ids;
-  const std::vector<ChildInfo> infos = pool.which_children().value();
-  for (const ChildInfo& child : infos) {
+  for (const ChildInfo& child : pool.which_children().value()) {
     ids.insert(child.actor.id());
     CHECK(child.actor.as<Worker>().ask(Life{}, 10s).get() == Result<std::uint32_t, AskError>{2});
   }

@@ -58,11 +58,10 @@ TEST_CASE("a partition that crashes keeps its keys, and the others their state")
 TEST_CASE("partitions may be supervisors, each with children of its own") {
   testing::Family family;
   TestSystem system;
-  const auto root =
-      system
-          .start(supervisor({.id = "app"}, partition_supervisor({.id = "pools", .partitions = 3},
-                                                                dynamic_supervisor({.id = "pool"}))))
-          .value();
+  const auto root = system
+                        .start(supervisor({.id = "app"}, partition_supervisor({.id = "pools", .partitions = 3},
+                                                                              dynamic_supervisor({.id = "pool"}))))
+                        .value();
   const auto pools = Partitions<DynamicSupervisor>::of(root.child<Supervisor>("pools").value()).value();
   REQUIRE(pools[0].start_child(testing::member(family, "a")));
   REQUIRE(pools[2].start_child(testing::member(family, "b")));

@@ -47,12 +47,13 @@ TEST_CASE("a task that throws answers Crashed, is not tried again and harms nobo
   const auto tasks = system.start(task_supervisor({.id = "tasks"})).value();
   int tries = 0;
   for (int i = 0; i < 20; ++i) {
-    const auto failed = tasks.async(
-                                 [&]() -> int {
-                                   ++tries;
-                                   throw std::runtime_error{"no"};
-                                 },
-                                 1s)
+    const auto failed = tasks
+                            .async(
+                                [&]() -> int {
+                                  ++tries;
+                                  throw std::runtime_error{"no"};
+                                },
+                                1s)
                             .get();
     CHECK(word(failed) == word(AskError::Crashed));
   }

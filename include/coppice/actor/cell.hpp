@@ -120,7 +120,7 @@ struct Bound : PoolAllocated {
 ///            activation.
 /// Ownership  counted by refs, by its parent, by what refers to it; a place that has not ended holds one count on
 ///            itself.
-/// Order      signals before the next message; messages as the mailbox gives them.
+/// Order      signals before the next message; messages as the mailbox gives them. Of both a limited number in a row.
 /// Failure    what user code throws is caught in step() and in CellLife::hook(), and nowhere else.
 ///
 /// [C1] Exclusivity: hooks and handlers of one place never overlap (Mailbox [M1]).
@@ -202,7 +202,7 @@ class Cell : public Runnable {
  private:
   friend struct CellLife;
   friend struct SiblingList;
-  enum class Next : unsigned char { GoOn, Over };
+  enum class Next : unsigned char { GoOn, Later, Over };
   enum class Claim : unsigned char { Free, Owner, Killer, Taken };
 
   Cell(Runtime& runtime, Scheduler& scheduler, const ActorOps& ops, Factory* factory, Cell* parent) noexcept;
@@ -247,7 +247,8 @@ class Cell : public Runnable {
   Atomic<bool> place_over_{false};    // no life will come any more
   Atomic<bool> supervised_{false};    // relaxed: who asks from outside wants a moment's answer
   bool state_alive_ = false;   // a life's state is constructed; alone in its byte: user code runs while a killer looks
-  bool attention_ : 1 = true;  // the first activation has something to do before messages
+  bool attention_ : 1 = true;  // the next activation has something to do before messages
+  bool unborn_ : 1 = true;     // which is, at first, to start a life
   bool held_ : 1 = true;
   bool draining_ : 1 = false;
   bool owns_scheduler_ : 1 = false;  // a foreign executor's, made for this place
@@ -349,7 +350,10 @@ void Cell::run_with(Runnable& runnable) noexcept {
   for (;;) {
     if (attention || cell.mailbox().has_signals()) [[unlikely]] {
       attention = false;
-      if (cell.attend() == Next::Over) return;
+      if (const Next next = cell.attend(); next != Next::GoOn) {
+        if (next == Next::Later) cell.yield_back();
+        return;
+      }
     }
     Link* const link = cell.held_ ? nullptr : cell.mailbox().next();
     if (link == nullptr) {

@@ -67,10 +67,11 @@ class [[nodiscard]] Result {
 
   [[nodiscard]] T& value() & { return checked(), value_; }
   [[nodiscard]] const T& value() const& { return checked(), value_; }
-  [[nodiscard]] T&& value() && { return checked(), static_cast<T&&>(value_); }
+  /// A value of its own: `for (auto& child : root.which_children().value())` keeps what it walks over.
+  [[nodiscard]] T value() && { return checked(), static_cast<T&&>(value_); }
   [[nodiscard]] T& operator*() & { return value(); }
   [[nodiscard]] const T& operator*() const& { return value(); }
-  [[nodiscard]] T&& operator*() && { return checked(), static_cast<T&&>(value_); }
+  [[nodiscard]] T operator*() && { return checked(), static_cast<T&&>(value_); }
   [[nodiscard]] T* operator->() { return std::addressof(value()); }
   [[nodiscard]] const T* operator->() const { return std::addressof(value()); }
   template <class U>

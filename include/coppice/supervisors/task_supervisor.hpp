@@ -12,9 +12,9 @@ namespace coppice {
 
 struct TaskSupervisorOptions {
   std::string id;
-  std::uint64_t tasks_max = ~std::uint64_t{0};         ///< at once; one more is Rejected
-  Shutdown task_shutdown = std::chrono::seconds{5};    ///< how long a task may go on when the supervisor stops
-  bool significant = false;                            ///< as a child of another supervisor, as are the next two
+  std::uint64_t tasks_max = ~std::uint64_t{0};       ///< at once; one more is Rejected
+  Shutdown task_shutdown = std::chrono::seconds{5};  ///< how long a task may go on when the supervisor stops
+  bool significant = false;                          ///< as a child of another supervisor, as are the next two
   Restart restart = Restart::Permanent;
   Shutdown shutdown = Shutdown::infinity();
 };
