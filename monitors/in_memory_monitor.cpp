@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/mutex.hpp"
+#include "coppice/actor/supervisor_report.hpp"
 
 namespace coppice {
 namespace {
@@ -35,7 +36,8 @@ void InMemoryMonitor::record(const coppice::Event& event) {
                      std::string{event.path},
                      std::string{event.subject},
                      std::string{event.text},
-                     event.time};
+                     event.time,
+                     event.report == nullptr ? std::string{} : std::string{event.report->handling}};
   const detail::Lock lock{ring_->mutex};
   if (ring_->events.size() < capacity_) {
     ring_->events.push_back(std::move(kept));

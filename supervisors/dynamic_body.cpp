@@ -17,6 +17,22 @@ constexpr std::uint32_t kStartsCode = 3;
 /// So many children are begun for each signal that the supervisor takes, of which it takes a limited number a turn.
 constexpr int kStartsInARow = 16;
 
+bool is_supervisor(const DynamicChild& child) noexcept { return child.cell->ops().child_event != nullptr; }
+
+/// What the rules have decided about a child that has ended.
+void tell_next(const DynamicVerdict& verdict, Told& told) noexcept {
+  using Next = SupervisorReport::Next;
+  switch (verdict.act) {
+    case DynamicVerdict::Act::Start: told.next = Next::Restarted; break;
+    case DynamicVerdict::Act::Wait:
+      told.next = Next::Restarted;
+      told.delay = verdict.delay;
+      break;
+    case DynamicVerdict::Act::Forget: told.next = verdict.ends ? Next::GivesUp : Next::Forgotten; break;
+    default: break;
+  }
+}
+
 /// One delay; comes back to the supervisor in its system lane.
 struct PokeTimer final : Timer {
   PokeTimer(Cell& s, Cell* c, std::uint32_t what) noexcept
@@ -81,28 +97,17 @@ void DynamicBody::child_event(const ChildEvent& event) {
   if (child == nullptr || child->cell.get() != event.child) return;
   DynamicEvent what{.kind = DynamicEvent::Kind::Exited, .reason = event.reason, .verdict = event.verdict};
   switch (event.kind) {
-    case ChildEvent::Kind::Started:
-      what.kind = DynamicEvent::Kind::Started;
-      report(event.incarnation > 1 ? EventKind::ChildRestarted : EventKind::ChildStarted, *child->cell, {});
-      break;
-    case ChildEvent::Kind::StartFailed:
-      what.kind = DynamicEvent::Kind::StartFailed;
-      report(EventKind::ChildStartFailed, *child->cell, event.reason.text());
-      break;
-    case ChildEvent::Kind::StartIgnored:
-      what.kind = DynamicEvent::Kind::Ignored;
-      report(EventKind::ChildStopped, *child->cell, "ignored: it did not want to start");
-      break;
-    default:
-      report(event.reason.is_normal() ? EventKind::ChildStopped : EventKind::ChildFailed, *child->cell,
-             event.reason.text());
-      break;
+    case ChildEvent::Kind::Started: what.kind = DynamicEvent::Kind::Started; break;
+    case ChildEvent::Kind::StartFailed: what.kind = DynamicEvent::Kind::StartFailed; break;
+    case ChildEvent::Kind::StartIgnored: what.kind = DynamicEvent::Kind::Ignored; break;
+    default: break;
   }
+  Happening happening = happening_of(event, *child);
   // Its start is over, or it is: but not the time to stop of one that was told to while it started.
   const bool goes_on_stopping =
       child->rules.state == DynamicChildRules::State::Stopping && event.kind == ChildEvent::Kind::Started;
   if (!goes_on_stopping) drop_limit(*child);
-  apply(*child, what);
+  apply(*child, what, &happening);
   settle();
 }
 
@@ -259,12 +264,20 @@ void DynamicBody::finish_request(StartRequest& request) { request.answer(request
 
 // ---- the shell around the rules ----
 
-void DynamicBody::apply(DynamicChild& child, const DynamicEvent& event) {
+void DynamicBody::apply(DynamicChild& child, const DynamicEvent& event, Happening* happening) {
   const std::uint64_t random = options().backoff.is_on() ? cell_.runtime()->random() : 0;
   const DynamicVerdict verdict = rules_.step(child.rules, event, now(), random);
+  if (happening != nullptr) {
+    if (!happening->told.was_told) tell_next(verdict, happening->told);
+    report(happening->kind, child, happening->told);
+  }
   if (verdict.report != DynamicVerdict::Report::None) {
     const bool limit = verdict.report == DynamicVerdict::Report::LimitReached;
-    report(limit ? EventKind::RestartLimitExceeded : EventKind::Escalated, *child.cell, event.reason.to_string());
+    report(limit ? EventKind::RestartLimitExceeded : EventKind::Escalated, child,
+           {.reason = &event.reason, .next = SupervisorReport::Next::GivesUp});
+  } else if (happening != nullptr && !happening->told.was_told && verdict.act == DynamicVerdict::Act::Forget &&
+             event.kind == DynamicEvent::Kind::Exited && is_supervisor(child) && event.reason.cause() != nullptr) {
+    report(EventKind::ChildGaveUp, child, {.reason = &event.reason});
   }
   if (verdict.retains) child.cell->signal(make_signal(CellSignal::Kind::Retain));
   answer_start(child, verdict);
@@ -289,7 +302,8 @@ void DynamicBody::start_again(DynamicChild& child) {
   auto place = make_place_again(*child.cell, why_not);
   if (!place) {
     drop_limit(child);
-    return apply(child, {.kind = DynamicEvent::Kind::StartFailed, .reason = why_not});
+    Happening happening{.kind = EventKind::ChildStartFailed, .told = {.reason = &why_not}};
+    return apply(child, {.kind = DynamicEvent::Kind::StartFailed, .reason = why_not}, &happening);
   }
   place->set_record(&child);
   child.cell->set_record(nullptr);
@@ -314,7 +328,7 @@ void DynamicBody::wait(DynamicChild& child, Duration delay) {
   // Without a delay it is a message to ourselves, behind what waits there: OTP's try_again_restart.
   if (delay <= Duration::zero()) return PokeTimer::fire(*child.retry);
   const auto text = std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(delay).count()) + " ms";
-  report(EventKind::BackoffScheduled, *child.cell, text);
+  report(EventKind::BackoffScheduled, child, {.text = text, .delay = delay});
   cell_.scheduler().arm(*child.retry, saturating_add(now(), delay));
 }
 
@@ -476,18 +490,45 @@ ChildCounts DynamicBody::count_children() const {
   return counts;
 }
 
-void DynamicBody::report(EventKind kind, const Cell& child, std::string_view text) {
-  EventSink* const events = cell_.runtime()->events;
-  if (events == nullptr) return;
-  const std::string path = cell_.path();
-  const std::string name = child.name().empty() ? "#" + std::to_string(child.id()) : child.name();
-  events->record(Event{.kind = kind,
-                       .actor = child.id(),
-                       .incarnation = child.incarnation(),
-                       .path = path,
-                       .subject = name,
-                       .text = text,
-                       .time = now()});
+void DynamicBody::report(EventKind kind, const DynamicChild& child, const Told& told) noexcept {
+  report_child(cell_, kind,
+               {.cell = child.cell.get(),
+                .id = {},
+                .type = child.cell->ops().type,
+                .restart = child.rules.restart,
+                .shutdown = child.shutdown,
+                .is_supervisor = is_supervisor(child)},
+               told);
+}
+
+/// What happened, by name; a child that was left behind is told of here.
+DynamicBody::Happening DynamicBody::happening_of(const ChildEvent& event, const DynamicChild& child) noexcept {
+  using State = DynamicChildRules::State;
+  Happening happening{
+      .kind = EventKind::ChildStartFailed,
+      .told = {.reason = &event.reason, .handling = event.handling, .was_told = child.rules.state == State::Stopping}};
+  Told& told = happening.told;
+  const bool brutal = child.shutdown.is_brutal() || is_killed_;
+  if (event.left_behind) {  // at its limit, to the timer's precision
+    const Duration limit = told.was_told ? child.shutdown.within() : child.start_within;
+    if (!brutal && limit != kForever) told.waited = limit;
+    report(EventKind::ChildLeftBehind, child, told);
+  }
+  switch (event.kind) {
+    case ChildEvent::Kind::Started:
+      happening.kind = event.incarnation > 1 ? EventKind::ChildRestarted : EventKind::ChildStarted;
+      break;
+    case ChildEvent::Kind::StartFailed: break;
+    case ChildEvent::Kind::StartIgnored:
+      happening.kind = EventKind::ChildStopped;
+      told.text = "ignored: it did not want to start";
+      break;
+    default:
+      if (child.rules.state != State::Starting)  // else it was killed while it started
+        happening.kind = kind_of_end(told.was_told, brutal, child.rules.restart, event.reason);
+      break;
+  }
+  return happening;
 }
 
 }  // namespace coppice::detail

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "child_reports.hpp"
 #include "coppice/actor/signals.hpp"
 #include "coppice/supervisors/dynamic_rules.hpp"
 #include "dynamic_factory.hpp"
@@ -74,7 +75,13 @@ class DynamicBody {
   void let_go(DynamicChild& child);
   void finish_request(StartRequest& request);
 
-  void apply(DynamicChild& child, const DynamicEvent& event);
+  /// What happened to a child, to be told with what the rules decide about it.
+  struct Happening {
+    EventKind kind;
+    Told told;
+  };
+  [[nodiscard]] Happening happening_of(const ChildEvent& event, const DynamicChild& child) noexcept;
+  void apply(DynamicChild& child, const DynamicEvent& event, Happening* happening = nullptr);
   void answer_start(DynamicChild& child, const DynamicVerdict& verdict);
   [[nodiscard]] IntrusivePtr<Cell> make_place(const ChildSpec& spec, ExitReason& why_not);
   [[nodiscard]] IntrusivePtr<Cell> make_place(const ActorOps& ops, Factory* factory, const MailboxOptions& mailbox,
@@ -97,7 +104,7 @@ class DynamicBody {
   void settle();
   void on_closed(const Cell* place);
   void poke(std::uint32_t code);
-  void report(EventKind kind, const Cell& child, std::string_view text);
+  void report(EventKind kind, const DynamicChild& child, const Told& told) noexcept;
 
   Cell& cell_;
   DynamicFactory& places_;

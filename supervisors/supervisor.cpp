@@ -31,6 +31,15 @@ struct DueTimer final : Timer {
   detail::Atomic<bool> fired{false};
 };
 
+RuleEvent::Kind rule_kind(ChildEvent::Kind kind) noexcept {
+  switch (kind) {
+    case ChildEvent::Kind::Started: return RuleEvent::Kind::Started;
+    case ChildEvent::Kind::StartFailed: return RuleEvent::Kind::StartFailed;
+    case ChildEvent::Kind::StartIgnored: return RuleEvent::Kind::Ignored;
+    default: return RuleEvent::Kind::Exited;
+  }
+}
+
 }  // namespace
 
 Supervisor::Body::Body(Cell& cell, detail::SupervisorFactory& places)
@@ -70,6 +79,7 @@ Supervisor::Body::~Body() {
 }
 
 void Supervisor::Body::begin_stop(const ExitReason& reason) {
+  ending_ = true;
   if (reason.kind() == ExitReason::Kind::Killed && !killing_) {
     killing_ = true;  // no child may take its time any more
     for (Child& child : children_) {
@@ -90,31 +100,16 @@ void Supervisor::Body::child_event(const ChildEvent& event) {
   const auto known = keys_of_cells_.find(event.child);
   Child* const child = known == keys_of_cells_.end() ? nullptr : find(known->second);
   if (child == nullptr) return;  // a place that was given up
-  RuleEvent rule{
-      .kind = RuleEvent::Kind::Exited, .child = child->key, .reason = event.reason, .verdict = event.verdict};
-  switch (event.kind) {
-    case ChildEvent::Kind::Started:
-      rule.kind = RuleEvent::Kind::Started;
-      report(event.incarnation > 1 ? EventKind::ChildRestarted : EventKind::ChildStarted, *child, {});
-      break;
-    case ChildEvent::Kind::StartFailed:
-      rule.kind = RuleEvent::Kind::StartFailed;
-      report(EventKind::ChildStartFailed, *child, event.reason.to_string());
-      break;
-    case ChildEvent::Kind::StartIgnored:
-      rule.kind = RuleEvent::Kind::Ignored;
-      report(EventKind::ChildStopped, *child, "ignored: it did not want to start");
-      break;
-    default:
-      report(event.reason.is_normal() ? EventKind::ChildStopped : EventKind::ChildFailed, *child,
-             event.reason.to_string());
-      break;
-  }
+  detail::Told told{.reason = &event.reason, .handling = event.handling};
+  const EventKind kind = note_event(event, *child, told);
   disarm(*child, Due::StartLimit);
   disarm(*child, Due::StopLimit);
   disarm(*child, Due::Kill);
-  child->stopping = child->starting = false;
-  apply(rule);
+  told.was_told = std::exchange(child->stopping, false);
+  child->starting = false;
+  apply_and_report(
+      {.kind = rule_kind(event.kind), .child = child->key, .reason = event.reason, .verdict = event.verdict}, kind,
+      *child, told);
   serve_calls();
 }
 
@@ -125,7 +120,7 @@ void Supervisor::Body::apply(const RuleEvent& event) {
 
 void Supervisor::Body::perform(const RuleEffect& effect) {
   switch (effect.kind) {
-    case RuleEffect::Kind::Up: return cell_.finish_start(nullptr);
+    case RuleEffect::Kind::Up: is_up_ = true; return cell_.finish_start(nullptr);
     case RuleEffect::Kind::StartAborted: {
       const Child* const failed = find(effect.child);
       const ExitReason reason = ExitReason::shutdown(
@@ -145,25 +140,36 @@ void Supervisor::Body::perform(const RuleEffect& effect) {
     case RuleEffect::Kind::Stop: stop_child(*child, effect.keep); break;
     // (No cell: its first start found the system full.)
     case RuleEffect::Kind::Retain:
+      child->gave_up = false;
       if (child->cell) child->cell->signal(detail::make_signal(CellSignal::Kind::Retain));
       break;
     case RuleEffect::Kind::Close:
+      if (child->gave_up && !ending_) report(EventKind::ChildGaveUp, *child, {.reason = &child->end});
       if (child->cell) close_child(*child);
       break;
     case RuleEffect::Kind::Remove: remove_child(*child); break;
     case RuleEffect::Kind::Arm:
       if (effect.delay > Duration::zero()) {
-        report(EventKind::BackoffScheduled, *child,
-               std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(effect.delay).count()) + " ms");
+        const std::string delay =
+            std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(effect.delay).count()) + " ms";
+        report(EventKind::BackoffScheduled, *child, {.text = delay, .delay = effect.delay});
       }
       arm(*child, Due::Retry, effect.delay);
       break;
     case RuleEffect::Kind::Disarm: disarm(*child, Due::Retry); break;
     case RuleEffect::Kind::LimitReached:
-      report(EventKind::RestartLimitExceeded, *child, effect.reason.to_string());
+      ending_ = true;
+      report(EventKind::RestartLimitExceeded, *child,
+             {.reason = &effect.reason, .next = SupervisorReport::Next::GivesUp});
       break;
-    case RuleEffect::Kind::AutoShutdown: report(EventKind::AutoShutdown, *child, {}); break;
-    case RuleEffect::Kind::Escalated: report(EventKind::Escalated, *child, effect.reason.to_string()); break;
+    case RuleEffect::Kind::AutoShutdown:
+      ending_ = true;
+      report(EventKind::AutoShutdown, *child, {.next = SupervisorReport::Next::GivesUp});
+      break;
+    case RuleEffect::Kind::Escalated:
+      ending_ = true;
+      report(EventKind::Escalated, *child, {.reason = &effect.reason, .next = SupervisorReport::Next::GivesUp});
+      break;
     default: break;
   }
 }
@@ -173,6 +179,8 @@ void Supervisor::Body::start_child(Child& child) {
   detail::Runtime& runtime = *cell_.runtime();
   if (options.start_within != kForever) arm(child, Due::StartLimit, options.start_within);
   child.starting = true;
+  child.gave_up = false;
+  child.since = now();
   const bool reusable = child.cell && child.cell->parent() == &cell_ && !child.cell->has_ended();
   if (reusable) {
     child.cell->signal(detail::make_signal(CellSignal::Kind::Restart));
@@ -181,9 +189,10 @@ void Supervisor::Body::start_child(Child& child) {
   if (!runtime.admit()) {
     disarm(child, Due::StartLimit);
     child.starting = false;
-    return apply({.kind = RuleEvent::Kind::StartFailed,
-                  .child = child.key,
-                  .reason = ExitReason::error("the system is full or shutting down")});
+    const ExitReason full = ExitReason::error("the system is full or shutting down");
+    detail::Told told{.reason = &full};
+    return apply_and_report({.kind = RuleEvent::Kind::StartFailed, .child = child.key, .reason = full},
+                            EventKind::ChildStartFailed, child, told);
   }
   const auto factory = child.spec->factory();
   auto made = IntrusivePtr<Cell>::adopt(
@@ -213,6 +222,7 @@ void Supervisor::Body::start_child(Child& child) {
 void Supervisor::Body::stop_child(Child& child, bool keep) {
   const Shutdown shutdown = child.spec->options().shutdown;
   child.stopping = true;
+  child.since = now();
   if (shutdown.is_brutal() || killing_) return kill_child(child);
   CellSignal* const stop = detail::make_signal(CellSignal::Kind::Stop);
   stop->reason = ExitReason::shutdown();
@@ -284,19 +294,6 @@ void Supervisor::Body::remove_child(Child& child) {
   keys_of_cells_.erase(child.cell.get());
   if (const auto named = keys_.find(id); named != keys_.end() && named->second == child.key) keys_.erase(named);
   children_.erase(children_.begin() + (&child - children_.data()));
-}
-
-void Supervisor::Body::report(EventKind kind, const Child& child, std::string_view text) {
-  detail::EventSink* const events = cell_.runtime()->events;
-  if (events == nullptr) return;
-  const std::string path = cell_.path();
-  events->record(Event{.kind = kind,
-                       .actor = child.cell ? child.cell->id() : 0,
-                       .incarnation = child.cell ? child.cell->incarnation() : 0,
-                       .path = path,
-                       .subject = child.spec->id(),
-                       .text = text,
-                       .time = now()});
 }
 
 SupervisedChild* Supervisor::Body::find(detail::ChildKey key) noexcept {

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "child_reports.hpp"
 #include "coppice/actor/signals.hpp"
 #include "coppice/base/unique_function.hpp"
 #include "coppice/supervisors/rules.hpp"
@@ -35,6 +36,9 @@ struct SupervisedChild {
   IntrusivePtr<Timer> due[4];
   bool stopping = false;
   bool starting = false;
+  bool gave_up = false;  // a supervisor that ended by itself, one restart too many
+  TimePoint since{};     // when it was told to stop, or to start
+  ExitReason end = {};   // of a supervisor that gave up
 };
 
 /// A change that somebody asked for and that waits for its turn, or is under way.
@@ -73,7 +77,11 @@ struct Supervisor::Body {
   void arm(Child& child, Due due, Duration after);
   void disarm(Child& child, Due due) noexcept;
   void remove_child(Child& child);
-  void report(EventKind kind, const Child& child, std::string_view text);
+
+  // ---- reports: supervisor_reports.cpp ----
+  void report(EventKind kind, const Child& child, const detail::Told& told) noexcept;
+  [[nodiscard]] EventKind note_event(const ChildEvent& event, Child& child, detail::Told& told);
+  void apply_and_report(const RuleEvent& event, EventKind kind, const Child& child, detail::Told& told);
 
   // ---- calls: supervisor_calls.cpp ----
   void call(detail::SupervisorCall call);
@@ -105,6 +113,8 @@ struct Supervisor::Body {
   std::size_t closing_ = 0;  // places that were told to close and have not yet
   std::optional<End> end_;   // decided; waits for them
   bool killing_ = false;
+  bool is_up_ = false;   // all children have started once
+  bool ending_ = false;  // told to stop, or gave up
 };
 
 }  // namespace coppice

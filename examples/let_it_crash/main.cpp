@@ -2,8 +2,8 @@
 //
 // It shows   no try, no catch, no repair: what one life broke dies with it, and its supervisor starts the next.
 // It prints  expected.txt; with --narrate the seven hops of the message that ended the life, which are those of the
-//            README.
-// Read       ../getting_started before; ../worker_pool after.
+//            README. On stderr the crash report, as by default: expected_report.txt.
+// Read       ../getting_started before; ../supervisor_strategies after.
 
 #include <chrono>
 #include <stdexcept>

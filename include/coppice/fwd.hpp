@@ -77,6 +77,7 @@ enum class GroupError : unsigned char;
 struct ShutdownOptions;
 struct ShutdownReport;
 struct FailureReport;
+struct SupervisorReport;
 struct DeadLetter;
 class PinnedThread;
 
@@ -98,6 +99,7 @@ class ChildSpec;
 struct ChildOptions;
 struct SupervisorOptions;
 struct StartError;
+class SupervisionTree;
 enum class Restart : unsigned char;
 class Shutdown;
 struct Intensity;

@@ -38,7 +38,8 @@ class NullRuntime final : public Runtime {
   NullRuntime() { clock = &steady_; }
   void dead_letter(Cell&, const Envelope&, DeadReason) noexcept override {}
   void place_ended(Cell&, const ExitReason&) noexcept override {}
-  void unhandled_failure(Cell&, const ExitReason&) noexcept override {}
+  void unhandled_failure(Cell&, const ExitReason&, const TypeInfo*) noexcept override {}
+  void report(const SupervisorReport&) noexcept override {}
   void zombie_left(Cell&, const TypeInfo*) noexcept override {}
   void zombie_returned(Cell&) noexcept override {}
   bool wait(const Atomic<std::uint32_t>&, std::uint32_t, TimePoint) noexcept override { return false; }

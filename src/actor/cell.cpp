@@ -83,6 +83,13 @@ std::string Cell::path() const {
   return path;
 }
 
+ExitReason Cell::last_error() const {
+  const CellExtras* const more = extras_if_any();
+  if (more == nullptr) return {};
+  const std::lock_guard lock{more->error_lock};
+  return more->last_error;
+}
+
 Cell* Cell::successor() const noexcept {
   const CellExtras* const more = extras_if_any();
   return more == nullptr ? nullptr : more->successor.load(kAcquire);
@@ -131,6 +138,7 @@ void Cell::continue_from(Cell& killed) {
   incarnation_.store(killed.incarnation(), kRelaxed);
   handled_.store(killed.handled(), kRelaxed);
   extras().reason = ExitReason::killed();
+  extras().last_error = killed.last_error();
   killed.set_successor(*this);
 }
 
@@ -205,6 +213,8 @@ void Cell::stop_self(const ExitReason& reason) noexcept {
   stop->reason = reason;
   // A supervised place outlives a life that ends by itself: the supervisor says what comes then.
   stop->keep_place = is_supervised();
+  if (const Envelope* const in_hand = current(); in_hand != nullptr && !reason.is_normal())
+    stop->handling = in_hand->ops->message;
   signal(stop);
 }
 

@@ -55,6 +55,7 @@ void CellLife::failed_in_hand(Envelope& envelope, bool was_handled, const std::e
   CellSignal* const crash = make_signal(CellSignal::Kind::Stop);
   crash->reason = reason;
   crash->verdict = verdict;
+  crash->handling = envelope.ops->message;
   crash->keep_place = c.is_supervised();
   c.signal(crash);  // taken before the next message
 }
@@ -127,9 +128,12 @@ void CellLife::end_life() noexcept {
   c.started_ = false;
   const bool start_failed = std::exchange(x.start_failed, false);
   const bool start_ignored = std::exchange(x.start_ignored, false);
+  const TypeInfo* const handling = std::exchange(x.handling, nullptr);
   if (c.phase() == Phase::Stopping) set_phase(Phase::Stopped);
   const auto start_ticket = std::exchange(x.start_ticket, {});
   if (!reason.is_normal() && !x.was_killed) c.runtime()->count(Count::Failure);
+  const bool is_failure = !reason.is_normal() || reason.cause() != nullptr;
+  if (is_failure) note_error(reason);
   if (start_failed) {
     emit(EventKind::ActorStartFailed, reason.text());
   } else if (x.was_killed) {
@@ -140,7 +144,7 @@ void CellLife::end_life() noexcept {
   if (!c.is_supervised()) {
     // A tree's top that gave up ends with shutdown, as OTP's does; its cause tells it from an ordered end. Whoever
     // waits for the start is told by that, and only when nothing of the place is left.
-    if (!start_ticket && (!reason.is_normal() || reason.cause() != nullptr)) c.runtime()->unhandled_failure(c, reason);
+    if (!start_ticket && is_failure) c.runtime()->unhandled_failure(c, reason, handling);
     close_place(reason);
     if (start_ticket) start_ticket->complete(false, reason);
     over_ = true;
@@ -161,7 +165,7 @@ void CellLife::end_life() noexcept {
   tell_parent(start_failed    ? ChildEvent::Kind::StartFailed
               : start_ignored ? ChildEvent::Kind::StartIgnored
                               : ChildEvent::Kind::Exited,
-              reason);
+              reason, handling);
 }
 
 void CellLife::withdraw_items() noexcept {
@@ -262,14 +266,25 @@ void CellLife::drain_to_dead_letters(const Link* pinned) noexcept {
   free_link(c.mailbox().strip());
 }
 
-void CellLife::tell_parent(ChildEvent::Kind kind, const ExitReason& reason) noexcept {
+void CellLife::tell_parent(ChildEvent::Kind kind, const ExitReason& reason, const TypeInfo* handling,
+                           bool left_behind) noexcept {
   CellSignal* const event = make_signal(CellSignal::Kind::ChildEvent);
   event->child_kind = kind;
   event->reason = reason;
+  event->handling = handling;
+  event->left_behind = left_behind;
   event->incarnation = c.incarnation();
   event->verdict = std::exchange(c.extras().verdict, OnError::Supervise);
   event->other = IntrusivePtr<Cell>::share(&c);
   c.parent_->signal(event);
+}
+
+/// The one before goes after the lock: what was thrown may be the last to hold something of a user's.
+void CellLife::note_error(const ExitReason& reason) noexcept {
+  CellExtras& x = c.extras();
+  ExitReason error = reason;
+  const std::lock_guard lock{x.error_lock};  // released before `error` goes
+  std::swap(x.last_error, error);
 }
 
 void CellLife::arm_child_timer(Duration after) noexcept {

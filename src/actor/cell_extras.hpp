@@ -40,8 +40,8 @@ struct LinkEnd {
 
 /// What only some places need; made when first needed, so that an idle actor without it stays small.
 ///
-/// Threads    the owner's turn, or the killer that took the place over; successor: any; links, holdings: any, under
-///            the lock.
+/// Threads    the owner's turn, or the killer that took the place over; successor, last_error: any; links, holdings: any,
+///            under the lock; record: the manager's turn.
 class CellExtras : public PoolAllocated {
  public:
   std::string name;
@@ -75,13 +75,17 @@ class CellExtras : public PoolAllocated {
   bool downs_due = false;     // the life has ended and its watchers wait for the supervisor's verdict
   bool closed_place = false;  // closed by the supervisor, spec kept
   OnError verdict = OnError::Supervise;
-  ExitReason reason;  // of the end under way, then of the last life
+  const TypeInfo* handling = nullptr;  // what was in hand when it crashed
+  ExitReason reason;                   // of the end under way, then of the last life
   Timer* child_timer = nullptr;
   CellSignal* taken_signals = nullptr;  // taken from the lane, not handled yet: here, since a hook may not return
   Link* pinned = nullptr;               // what a handler that was left behind has in hand
 
   Atomic<Cell*> successor{nullptr};  // counted
   void* record = nullptr;            // the manager's: not the owner's turn but its
+
+  mutable BriefLock error_lock;  // guards:
+  ExitReason last_error;
 };
 
 }  // namespace coppice::detail

@@ -147,6 +147,7 @@ void CellLife::start_life() noexcept {
   if (const auto thrown = hook([&] { wish = construct_life(last_reason); })) {
     if (zombie_) return;
     c.extras().start_failed = true;
+    c.extras().handling = &kHookType;
     begin_end(ExitReason::from_exception(thrown), c.is_supervised());
     return;
   }

@@ -30,6 +30,7 @@ struct CellLife {
   static bool take_over(Cell& cell) noexcept;
   /// A place whose first activation will not come.
   static void never_starts(Cell& cell) noexcept;
+  static void look_for_depth(Cell& cell, DepthSink& sink, std::uint32_t which) noexcept;
 
  private:
   // Who may touch the life-cycle: see Cell::claim_.
@@ -71,7 +72,9 @@ struct CellLife {
   void send_downs(const ExitReason& reason) noexcept;
   void close_place(const ExitReason& reason) noexcept;
   void drain_to_dead_letters(const Link* pinned) noexcept;
-  void tell_parent(ChildEvent::Kind kind, const ExitReason& reason) noexcept;
+  void tell_parent(ChildEvent::Kind kind, const ExitReason& reason, const TypeInfo* handling = nullptr,
+                   bool left_behind = false) noexcept;
+  void note_error(const ExitReason& reason) noexcept;
   void arm_child_timer(Duration after) noexcept;
   void disarm_child_timer() noexcept;
   [[nodiscard]] bool zombie_return() noexcept;

@@ -77,6 +77,7 @@ void CellLife::handle(CellSignal& signal) noexcept {
       c.extras().place_items.push_back(std::move(signal.item));
       return;
     case Kind::Detach: std::erase(c.extras().place_items, signal.item); return;
+    case Kind::Measure: return signal.sink->depth_is(signal.incarnation, c.mailbox().depth(kDepthMost));
   }
 }
 
@@ -102,6 +103,7 @@ void CellLife::on_stop_signal(CellSignal& signal) noexcept {
     return;
   }
   x.verdict = signal.verdict;
+  x.handling = signal.handling;
   x.told_to_keep = signal.told_to_keep;
   begin_end(signal.reason, signal.keep_place);
 }
@@ -192,8 +194,13 @@ void CellLife::on_child_event(CellSignal& signal) noexcept {
   CellExtras& x = c.extras();
   if (c.ops_->child_event != nullptr) {
     const bool poke = signal.kind == CellSignal::Kind::Poke;
-    const ChildEvent event{poke ? ChildEvent::Kind::Poke : signal.child_kind, signal.other.get(), signal.incarnation,
-                           signal.reason, signal.verdict};
+    const ChildEvent event{poke ? ChildEvent::Kind::Poke : signal.child_kind,
+                           signal.other.get(),
+                           signal.incarnation,
+                           signal.reason,
+                           signal.verdict,
+                           signal.handling,
+                           signal.left_behind};
     if (!c.state_alive_) return;
     try {
       c.ops_->child_event(c.state(), event);
@@ -394,6 +401,7 @@ void CellLife::answer_for_ended(Cell& cell, CellSignal* signal) noexcept {
     case Kind::Stop:
       if (signal->ticket) signal->ticket->complete(false, ExitReason::no_proc());
       break;
+    case Kind::Measure: signal->sink->depth_is(signal->incarnation, 0); break;
     default: break;
   }
   delete signal;
@@ -423,6 +431,36 @@ void detach(Cell& cell, IntrusivePtr<PlaceItem> item) noexcept {
   CellSignal* const signal = make_signal(CellSignal::Kind::Detach);
   signal->item = std::move(item);
   cell.signal(signal);
+}
+
+// ---- how many wait ----
+
+void ask_depth(Cell& cell, IntrusivePtr<DepthSink> sink, std::uint32_t which) {
+  if (cell.mailbox().is_idle()) return sink->depth_is(which, 0);
+  CellSignal* const measure = make_signal(CellSignal::Kind::Measure);
+  measure->incarnation = which;
+  measure->sink = sink;
+  cell.signal(measure);
+  CellLife::look_for_depth(cell, *sink, which);
+}
+
+void look_for_depth(Cell& cell, DepthSink& sink, std::uint32_t which) noexcept {
+  CellLife::look_for_depth(cell, sink, which);
+}
+
+/// Why another thread may read the mailbox here: as in take_over() below. The claim is ours and the Measure has not
+/// been answered, so it is in the lane still (or behind the hook that is in hand). After heavy_fence() an owner whose
+/// current_ we see set will look for signals before it touches the mailbox again, will find it, and must enter() first:
+/// which it cannot before we leave.
+void CellLife::look_for_depth(Cell& cell, DepthSink& sink, std::uint32_t which) noexcept {
+  if (cell.current_.load(kAcquire) == nullptr) return;  // it will answer in a moment
+  auto free = Cell::Claim::Free;
+  if (!cell.claim_.compare_exchange_strong(free, Cell::Claim::Killer, kAcqRel, kRelaxed)) return;
+  if (sink.wants(which)) {
+    heavy_fence();
+    if (cell.current_.load(kAcquire) != nullptr) sink.depth_is(which, cell.mailbox().depth(kDepthMost));
+  }
+  cell.claim_.store(Cell::Claim::Free, kRelease);
 }
 
 // ---- kill ----
@@ -458,6 +496,7 @@ bool CellLife::take_over(Cell& cell) noexcept {
   x.pinned = cell.mailbox().last_taken();
   cell.phase_.store(Phase::Failed, kRelease);
   x.reason = reason;
+  life.note_error(reason);
   // Before anybody hears of the end: who does finds the zombie counted.
   life.emit(EventKind::ActorKilled, "its handler did not return in time; it is left behind until it does");
   cell.runtime()->zombie_left(cell, handling);
@@ -475,7 +514,7 @@ bool CellLife::take_over(Cell& cell) noexcept {
     signal = next;
   }
   if (cell.factory_ != nullptr) cell.factory_->retire();
-  if (cell.parent_ != nullptr) life.tell_parent(ChildEvent::Kind::Exited, reason);
+  if (cell.parent_ != nullptr) life.tell_parent(ChildEvent::Kind::Exited, reason, handling, true);
   cell.claim_.store(Cell::Claim::Taken, kRelease);
   return true;
 }

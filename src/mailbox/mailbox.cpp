@@ -104,9 +104,9 @@ Link* MailboxRef::strip() noexcept {
   return last;
 }
 
-std::uint64_t MailboxRef::depth() const noexcept {
+std::uint64_t MailboxRef::depth(std::uint64_t most) const noexcept {
   std::uint64_t count = 0;
-  for (const Link* link = next(); link != nullptr; link = link->next.load(kAcquire)) ++count;
+  for (const Link* link = next(); link != nullptr && count < most; link = link->next.load(kAcquire)) ++count;
   return count;
 }
 

@@ -25,24 +25,19 @@ Result<void, OptionError> SystemOptions::check() const {
   if (dead_letters_max == 0) return wrong("SystemOptions::dead_letters_max is 0; it may be 1 or more");
   if (timers_max == 0) return wrong("SystemOptions::timers_max is 0; it may be 1 or more");
   if (monitor_capacity == 0) return wrong("SystemOptions::monitor_capacity is 0; it may be 1 or more");
+  if (reports_per_second == 0) return wrong("SystemOptions::reports_per_second is 0; it may be 1 or more");
   if (shutdown_within < Duration::zero())
     return wrong("SystemOptions::shutdown_within is negative; it may be zero or more");
   return {};
 }
 
 namespace detail {
-namespace {
-
-void print_failure(const FailureReport& report) {
-  std::fprintf(stderr, "coppice: actor %s (%.*s) ended, life %u: %s\n", report.path.c_str(),
-               static_cast<int>(report.type.size()), report.type.data(), report.incarnation,
-               report.reason.to_string().c_str());
-}
-
-}  // namespace
 
 SystemCore::SystemCore(SystemOptions&& options, MonitorBinding binding)
-    : options_{std::move(options)}, binding_{std::move(binding)}, random_{options_.seed} {
+    : options_{std::move(options)},
+      printer_{stderr, options_.reports_per_second},
+      binding_{std::move(binding)},
+      random_{options_.seed} {
   run = binding_.run;
   monitor = binding_.monitor;
   events = binding_.events;
@@ -50,7 +45,7 @@ SystemCore::SystemCore(SystemOptions&& options, MonitorBinding binding)
   batch.store(options_.batch, kRelaxed);
   timers_max = options_.timers_max;
   mailbox_default = options_.mailbox;
-  if (!options_.on_failure) options_.on_failure = &print_failure;
+  reports = options_.reports;
   if (const auto checked = options_.check(); !checked) fail_start(checked.error().text);
 }
 
@@ -243,11 +238,33 @@ void SystemCore::place_ended(Cell& cell, const ExitReason& reason) noexcept {
   if (was_awaited) ask_next();
 }
 
-void SystemCore::unhandled_failure(Cell& cell, const ExitReason& reason) noexcept {
+void SystemCore::unhandled_failure(Cell& cell, const ExitReason& reason, const TypeInfo* handling) noexcept {
+  if (!reports && !options_.on_failure) return;
   try {
-    FailureReport report{cell.path(), cell.ops().type->name, cell.incarnation(), reason};
-    options_.on_failure(report);
+    const FailureReport failure{cell.path(), cell.ops().type->name, cell.incarnation(), reason};
+    const std::string id = cell.name();
+    if (reports) {
+      report(SupervisorReport{.kind = EventKind::ActorFailed,
+                              .time = clock->now(),
+                              .path = failure.path,
+                              .id = id,
+                              .type = failure.type,
+                              .actor = cell.id(),
+                              .incarnation = failure.incarnation,
+                              .is_supervisor = cell.ops().child_event != nullptr,
+                              .handling = handling == nullptr ? std::string_view{} : handling->name,
+                              .reason = reason});
+    }
+    if (options_.on_failure) options_.on_failure(failure);
   } catch (...) {  // a report that cannot be made hurts nobody
+  }
+}
+
+void SystemCore::report(const SupervisorReport& report) noexcept {
+  if (!options_.on_report) return printer_.print(report);
+  try {
+    options_.on_report(report);
+  } catch (...) {  // its own loss
   }
 }
 

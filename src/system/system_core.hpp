@@ -9,6 +9,7 @@
 #include "coppice/actor/cell.hpp"
 #include "coppice/system/system.hpp"
 #include "names.hpp"
+#include "report_printer.hpp"
 #include "scheduler/work_pool.hpp"
 
 namespace coppice::detail {
@@ -25,7 +26,8 @@ class SystemCore : public Runtime {
   // ---- Runtime ----
   void dead_letter(Cell& target, const Envelope& envelope, DeadReason reason) noexcept override;
   void place_ended(Cell& cell, const ExitReason& reason) noexcept override;
-  void unhandled_failure(Cell& cell, const ExitReason& reason) noexcept override;
+  void unhandled_failure(Cell& cell, const ExitReason& reason, const TypeInfo* handling) noexcept override;
+  void report(const SupervisorReport& report) noexcept override;
   void zombie_left(Cell& cell, const TypeInfo* handling) noexcept override;
   void zombie_returned(Cell& cell) noexcept override;
   bool wait(const Atomic<std::uint32_t>& word, std::uint32_t expected, TimePoint deadline) noexcept override;
@@ -82,6 +84,7 @@ class SystemCore : public Runtime {
   void note_late(Cell& cell, const TypeInfo* handling) noexcept;
   void keep_dead_letter(DeadLetter letter) noexcept;
 
+  ReportPrinter printer_;
   MonitorBinding binding_;
   SteadyClock steady_;
   std::string start_error_;

@@ -102,8 +102,7 @@ struct FaultPlan final : Runtime::Faults {
 
 class TestCore final : public SystemCore, public EventSink {
  public:
-  TestCore(TestOptions&& options, bool has_on_failure, MonitorBinding binding,
-           const IntrusivePtr<MonitorHolder<TraceMonitor>>& holder)
+  TestCore(TestOptions&& options, MonitorBinding binding, const IntrusivePtr<MonitorHolder<TraceMonitor>>& holder)
       : SystemCore{std::move(options.system), std::move(binding)}, seed_{options.seed}, begun_{time_.now()} {
     clock = &time_;
     batch.store(1, kRelaxed);
@@ -112,10 +111,9 @@ class TestCore final : public SystemCore, public EventSink {
     default_scheduler = scheduler_;
     keep_scheduler(std::move(made));
     holder->monitor.sink = this;
-    // Instead of printing; a function that the test gave is called as well.
-    options_.on_failure = [this, given = has_on_failure ? std::move(options_.on_failure)
-                                                        : UniqueFunction<void(const FailureReport&)>{}](
-                              const FailureReport& report) mutable {
+    if (!options_.on_report) reports = false;  // nothing is printed
+    // A function that the test gave is called as well.
+    options_.on_failure = [this, given = std::move(options_.on_failure)](const FailureReport& report) mutable {
       if (given) given(report);
       failures_.push_back(report.path + " (life " + std::to_string(report.incarnation) +
                           "): " + report.reason.to_string());
@@ -202,9 +200,7 @@ namespace {
 
 IntrusivePtr<Runtime> make_core(TestOptions&& options) {
   const auto holder = IntrusivePtr<MonitorHolder<TraceMonitor>>::adopt(new MonitorHolder<TraceMonitor>{});
-  const bool has_on_failure = static_cast<bool>(options.system.on_failure);
-  return IntrusivePtr<Runtime>::adopt(
-      new TestCore{std::move(options), has_on_failure, bind_monitor<TraceMonitor>(holder), holder});
+  return IntrusivePtr<Runtime>::adopt(new TestCore{std::move(options), bind_monitor<TraceMonitor>(holder), holder});
 }
 
 }  // namespace

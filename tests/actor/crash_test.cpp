@@ -78,7 +78,7 @@ TEST_CASE("a crash is reported with who what and which life") {
     ExitReason reason;
   };
   testing::BasicLog<Report> reports;
-  SystemOptions options;
+  SystemOptions options = testing::quiet();
   options.on_failure = [&](const FailureReport& r) {
     reports.add({r.path, std::string{r.type}, r.incarnation, r.reason});
     throw 1;  // swallowed
@@ -191,7 +191,7 @@ TEST_CASE("an actor may stop with an error of its own") {
 
 TEST_CASE("crashes by the thousand leave nothing behind") {  // P6
   std::atomic<int> reported{0};
-  SystemOptions options = testing::two_workers();
+  SystemOptions options = testing::quiet(testing::two_workers());
   options.on_failure = [&](const FailureReport&) { ++reported; };
   ActorSystem system{std::move(options)};
   const int count = static_cast<int>(testing::scaled(20'000));

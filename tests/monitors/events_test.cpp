@@ -208,6 +208,11 @@ TEST_CASE("a recording system sees all five families on real threads") {  // F84
   CHECK(monitor.count(EventKind::DeadLetter) == system.ledger().dead());
   CHECK(monitor.count(EventKind::ActorRestarted) == system.stats().restarts);
   CHECK(monitor.count(EventKind::ChildRestarted) == 1);
+  const auto events = monitor.snapshot();
+  const auto crash = std::find_if(events.begin(), events.end(),
+                                  [](const RecordedEvent& event) { return event.kind == EventKind::ChildFailed; });
+  REQUIRE(crash != events.end());
+  CHECK(crash->handling == detail::type_name<Bang>());
   CHECK(monitor.count(EventKind::Subscribed) == 1);
   CHECK(monitor.count(EventKind::Unsubscribed) == 1);
   CHECK(monitor.count(EventKind::Published) == 1);

@@ -41,7 +41,7 @@ TEST_CASE("a child throws, a new instance answers") {
 }
 
 TEST_CASE("on real threads, a child throws, a new instance answers") {
-  ActorSystem system;
+  ActorSystem system{{.reports = false}};
   auto root = system.start(supervisor(
       {.id = "app", .strategy = RestForOne{}, .intensity = {.restarts = 100, .within = 5s}},
       supervisor({.id = "sub"}, children<Child>(3, "w-{}")), child<Child>({.id = "a"}), child<Child>({.id = "b"})));

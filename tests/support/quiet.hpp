@@ -7,6 +7,7 @@ namespace coppice::testing {
 
 /// Options of a system whose crashes are the test's own: they go to `failures` (or nowhere) instead of stderr.
 [[nodiscard]] inline SystemOptions quiet(SystemOptions options = {}, Log* failures = nullptr) {
+  options.reports = false;
   options.on_failure = [failures](const FailureReport& report) {
     if (failures != nullptr) failures->add(report.reason.to_string());
   };

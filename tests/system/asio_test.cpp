@@ -124,7 +124,7 @@ struct Fragile : Actor<Fragile> {
 };
 
 TEST_CASE("a function that was posted by one life is destroyed, not run, in the next") {
-  ActorSystem system{{.workers = 2}};
+  ActorSystem system{{.workers = 2, .reports = false}};
   const auto root = system.start(supervisor({.id = "app"}, child<Fragile>({.id = "fragile"})));
   REQUIRE(root);
   const auto fragile = root->child<Fragile>("fragile").value();

@@ -70,6 +70,8 @@ struct ChildEvent {
   std::uint32_t incarnation;
   ExitReason reason;
   OnError verdict = OnError::Supervise;
+  const TypeInfo* handling = nullptr;  // the message in hand when it crashed or was left behind; null: none
+  bool left_behind = false;            // its handler still runs
 };
 
 /// What can be done with an actor whose type only its maker knows. One object a type.
@@ -150,6 +152,8 @@ class Cell : public Runnable {
   [[nodiscard]] std::uint32_t incarnation() const noexcept { return incarnation_.load(kRelaxed); }
   [[nodiscard]] std::uint64_t handled() const noexcept { return handled_.load(kRelaxed); }
   [[nodiscard]] bool is_closed() const noexcept { return mailbox().is_closed(); }
+  /// How the last of its lives that failed ended; normal: none did.
+  [[nodiscard]] ExitReason last_error() const;
   [[nodiscard]] std::string name() const;    // what it was spawned as, or the child's id; empty if it has none
   [[nodiscard]] std::string path() const;    // "app/workers/worker-3", "#17" for the nameless
   void signal(CellSignal* signal) noexcept;  // takes it

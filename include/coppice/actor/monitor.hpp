@@ -8,6 +8,8 @@
 
 namespace coppice {
 
+struct SupervisorReport;
+
 /// The five families of what the runtime reports by itself.
 enum class EventFamily : unsigned char { Actor, Mailbox, Broker, Supervisor, System };
 inline constexpr int kEventFamilies = 5;
@@ -41,7 +43,10 @@ enum class EventKind : unsigned char {
   BackoffScheduled,
   RestartLimitExceeded,
   Escalated,
-  AutoShutdown,  // a significant child has ended, and its supervisor ends with it
+  AutoShutdown,        // a significant child has ended, and its supervisor ends with it
+  ChildShutdownError,  // it was told to stop, and ended with another reason than that
+  ChildGaveUp,         // a supervisor below gave up, and by its restart type it is not started again
+  ChildLeftBehind,     // its handler did not return in time; see SupervisorReport::handling and waited
   // system
   SystemStarted,
   ShutdownBegun,
@@ -66,6 +71,7 @@ struct Event {
   std::string_view subject;  ///< the child's id, the message's type or the topic
   std::string_view text;     ///< the reason, in words
   TimePoint time{};
+  const SupervisorReport* report = nullptr;  ///< the details, for what supervisors tell of their children
 };
 
 /// A compile-time policy of the run loop. `kRecords` false: nothing is left of it, neither the call nor the making of

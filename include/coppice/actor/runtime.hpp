@@ -62,8 +62,10 @@ class Runtime : public RunTable {  // NOLINT(cppcoreguidelines-virtual-class-des
   virtual void dead_letter(Cell& target, const Envelope& envelope, DeadReason reason) noexcept = 0;
   /// The place is over: its name is free, it no longer counts. Its last count may go after this.
   virtual void place_ended(Cell& cell, const ExitReason& reason) noexcept = 0;
-  /// A life crashed and nobody supervises it.
-  virtual void unhandled_failure(Cell& cell, const ExitReason& reason) noexcept = 0;
+  /// A life crashed and nobody supervises it. `handling`: the message in hand, or null.
+  virtual void unhandled_failure(Cell& cell, const ExitReason& reason, const TypeInfo* handling) noexcept = 0;
+  /// Something went wrong in a supervision tree. Only where `reports`.
+  virtual void report(const SupervisorReport& report) noexcept = 0;
   /// A handler did not return in time and was left behind; later: it returned.
   virtual void zombie_left(Cell& cell, const TypeInfo* handling) noexcept = 0;
   virtual void zombie_returned(Cell& cell) noexcept = 0;
@@ -105,6 +107,7 @@ class Runtime : public RunTable {  // NOLINT(cppcoreguidelines-virtual-class-des
   EventSink* events = nullptr;  // null: nobody listens
   void* monitor = nullptr;      // the policy's instance, for the run loop made for it
   Faults* faults = nullptr;
+  bool reports = false;  // somebody listens to report()
   Scheduler* default_scheduler = nullptr;
   Atomic<unsigned> batch{64};  // messages an activation may handle; a shutdown lowers it
   unsigned timers_max = 0;     // live timers an actor may have; 0 never occurs

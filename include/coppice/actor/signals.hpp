@@ -43,6 +43,21 @@ struct PlaceItem : Counted {
 void attach(Cell& cell, IntrusivePtr<PlaceItem> item);
 void detach(Cell& cell, IntrusivePtr<PlaceItem> item) noexcept;
 
+/// Whoever wants to know how many messages wait in mailboxes, numbered by itself.
+///
+/// Threads    both: any, several at a time.
+struct DepthSink : Counted {
+  virtual void depth_is(std::uint32_t which, std::uint64_t depth) noexcept = 0;
+  [[nodiscard]] virtual bool wants(std::uint32_t which) const noexcept = 0;
+};
+/// More than that many messages are not counted.
+inline constexpr std::uint64_t kDepthMost = 10'000;
+/// Asks a place for the depth of its mailbox, which it answers when it comes by. One that is in the middle of a handler
+/// is answered for at once. Any thread.
+void ask_depth(Cell& cell, IntrusivePtr<DepthSink> sink, std::uint32_t which);
+/// Looks again whether one that was asked, and has not answered, stands in a handler. Any thread.
+void look_for_depth(Cell& cell, DepthSink& sink, std::uint32_t which) noexcept;
+
 /// Whether what waits in the mailbox of an actor that is told to stop is still handled.
 enum class StopMode : unsigned char {
   Discard,  // dead letters
@@ -69,7 +84,8 @@ struct CellSignal : Signal, PoolAllocated {
     Exit,    // an exit signal without a link
     Attach,  // something from outside that ends with the place
     Detach,
-    Poke,  // a manager's own: run child_event with nothing (timers of a supervisor)
+    Poke,     // a manager's own: run child_event with nothing (timers of a supervisor)
+    Measure,  // how many messages wait?
   };
   explicit CellSignal(Kind k) noexcept : kind{k} {}
   Kind kind;
@@ -78,14 +94,17 @@ struct CellSignal : Signal, PoolAllocated {
   bool told_to_keep = false;  // by the supervisor: a next life will come
   ChildEvent::Kind child_kind = ChildEvent::Kind::Exited;
   OnError verdict = OnError::Supervise;
+  bool left_behind = false;  // as ChildEvent's, and so is handling
   std::uint32_t incarnation = 0;
   std::uint64_t link_mine = 0;  // the link's numbers, as the sender knew them; see LinkEnd
   std::uint64_t link_theirs = 0;
+  const TypeInfo* handling = nullptr;
   ExitReason reason;
   IntrusivePtr<Cell> other;
   IntrusivePtr<WatchNode> watch;
   IntrusivePtr<Ticket> ticket;
   IntrusivePtr<PlaceItem> item;
+  IntrusivePtr<DepthSink> sink;
 };
 
 [[nodiscard]] inline CellSignal* make_signal(CellSignal::Kind kind) { return new CellSignal{kind}; }

@@ -167,8 +167,12 @@ class MailboxRef {
   [[nodiscard]] Link* strip() noexcept;
 
   [[nodiscard]] bool is_closed() const noexcept { return (in_.head.load(kAcquire) & kClosed) != 0; }
-  /// Messages that wait. Owner, or at rest.
-  [[nodiscard]] std::uint64_t depth() const noexcept;
+  /// Messages that wait, at most `most` of them counted. Owner, or while it cannot take any.
+  [[nodiscard]] std::uint64_t depth(std::uint64_t most = ~std::uint64_t{0}) const noexcept;
+  /// The owner rests, and nothing waits. Any thread; over as soon as it is said.
+  [[nodiscard]] bool is_idle() const noexcept {
+    return (in_.head.load(kAcquire) & (kIdle | kHeld | kSignals)) == kIdle;
+  }
   /// True when all that was accepted is linked and taken. Owner.
   [[nodiscard]] bool is_drained() const noexcept {
     return to_link(in_.head.load(kAcquire)) == out_.tail.load(kRelaxed);

@@ -21,6 +21,7 @@ struct RecordedEvent {
   std::string subject;
   std::string text;
   TimePoint time{};
+  std::string handling = {};  ///< of a child that crashed: the type of the message in hand
 };
 
 /// Counts every event by kind and keeps the newest `capacity` of those that are severe enough.

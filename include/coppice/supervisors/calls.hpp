@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -74,6 +75,10 @@ struct WhichChildren {};
 struct CountChildren {};
 struct GetChildSpec {
   std::string id;
+};
+/// Answered with a SupervisionTree, after `within` at the latest.
+struct GetTree {
+  Duration within = std::chrono::seconds{1};
 };
 /// @}
 

@@ -77,6 +77,7 @@ class DynamicSupervisor final : public Actor<DynamicSupervisor> {
   Later<Result<void, CallError>> handle(const TerminateDynamicChild& call);
   std::vector<ChildInfo> handle(WhichChildren);  // newest first
   ChildCounts handle(CountChildren);
+  Later<SupervisionTree> handle(GetTree call);
 
  private:
   detail::DynamicBody* body_;  // owned
@@ -122,6 +123,13 @@ struct RefExtension<DynamicSupervisor, Ref> {
   }
   [[nodiscard]] Result<ChildCounts, CallError> count_children(Duration within = kForever) const {
     return call_supervisor(self(), CountChildren{}, within);
+  }
+  /// As a supervisor's.
+  [[nodiscard]] Result<SupervisionTree, CallError> tree(Duration within = std::chrono::seconds{1}) const {
+    return read_tree(self(), within);
+  }
+  bool print_tree(std::FILE* to = stdout, Duration within = std::chrono::seconds{1}) const {
+    return print_tree_of(self(), to, within);
   }
 
  private:

@@ -204,4 +204,8 @@ class SupervisorRules {
   std::uint64_t random_ = 0;
 };
 
+/// What the end of a child is called in reports. `told`: it was told to stop; `brutal`: by killing it.
+/// Source: OTP's supervisor, report_error in shutdown/1: which reasons are no shutdown_error.
+[[nodiscard]] EventKind kind_of_end(bool told, bool brutal, Restart restart, const ExitReason& reason) noexcept;
+
 }  // namespace coppice::detail

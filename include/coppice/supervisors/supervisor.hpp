@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdio>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "coppice/supervisors/one_for_all.hpp"
 #include "coppice/supervisors/one_for_one.hpp"
 #include "coppice/supervisors/rest_for_one.hpp"
+#include "coppice/supervisors/supervision_tree.hpp"
 #include "coppice/system/system.hpp"
 
 namespace coppice {
@@ -69,6 +71,7 @@ class Supervisor final : public Actor<Supervisor> {
   std::vector<ChildInfo> handle(WhichChildren);  // newest first
   ChildCounts handle(CountChildren);
   Result<ChildSpec, CallError> handle(const GetChildSpec& call);
+  Later<SupervisionTree> handle(GetTree call);
 
  private:
   template <class T>
@@ -90,6 +93,9 @@ Result<std::vector<ChildInfo>, CallError> call_supervisor(const ActorRef<Supervi
                                                           Duration within);
 Result<ChildCounts, CallError> call_supervisor(const ActorRef<Supervisor>& ref, CountChildren call, Duration within);
 Result<ChildSpec, CallError> call_supervisor(const ActorRef<Supervisor>& ref, GetChildSpec call, Duration within);
+
+[[nodiscard]] Result<SupervisionTree, CallError> read_tree(const AnyRef& root, Duration within);
+bool print_tree_of(const AnyRef& root, std::FILE* to, Duration within);
 
 /// What a ref of a supervisor can do besides.
 template <class Ref>
@@ -130,6 +136,15 @@ struct RefExtension<Supervisor, Ref> {
   }
   [[nodiscard]] Result<ChildSpec, CallError> get_childspec(std::string_view id, Duration within = kForever) const {
     return call_supervisor(self(), GetChildSpec{std::string{id}}, within);
+  }
+  /// How it stands with all that is below it. A child that hangs is in it; waits at most `within`, for the depths of
+  /// mailboxes whose actors are ready to run and do not come to it.
+  [[nodiscard]] Result<SupervisionTree, CallError> tree(Duration within = std::chrono::seconds{1}) const {
+    return read_tree(self(), within);
+  }
+  /// Prints that. False: there is none, or not all of it could be written.
+  bool print_tree(std::FILE* to = stdout, Duration within = std::chrono::seconds{1}) const {
+    return print_tree_of(self(), to, within);
   }
 
  private:

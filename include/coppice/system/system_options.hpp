@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "coppice/actor/exit_reason.hpp"
+#include "coppice/actor/supervisor_report.hpp"
 #include "coppice/base/clock.hpp"
 #include "coppice/base/result.hpp"
 #include "coppice/base/unique_function.hpp"
@@ -13,6 +14,7 @@
 namespace coppice {
 
 /// A crash that no supervisor deals with: of an actor without one, or of a tree's top that gave up.
+/// Where a program decides whether to go on; SystemOptions::on_report tells people.
 struct FailureReport {
   std::string path;       ///< whose
   std::string_view type;  ///< the actor's class
@@ -50,9 +52,15 @@ struct SystemOptions {
   std::size_t monitor_capacity = 1'000;                ///< events that a recording monitor keeps, from 1
   Duration shutdown_within = std::chrono::seconds{5};  ///< the destructor's patience, not negative
   std::uint64_t seed = 1;                              ///< of everything random (jitter)
-  /// Told of each failure that nobody supervises; prints a line on stderr by default. Any thread; what it throws is
-  /// swallowed.
+  /// Told of each failure that nobody supervises. Any thread, on the turn of who failed: it must not block; what it
+  /// throws is swallowed.
   UniqueFunction<void(const FailureReport&)> on_failure = nullptr;
+  /// Told of what goes wrong with actors: crashes, failed starts, supervisors that give up, children that do not stop.
+  /// Without one each report is printed on stderr. Any thread, several at a time, on the turn of who reports: it must
+  /// not block; what it throws is swallowed.
+  UniqueFunction<void(const SupervisorReport&)> on_report = nullptr;
+  bool reports = true;               ///< false: none is made, neither for on_report nor for stderr
+  unsigned reports_per_second = 20;  ///< printed at most, from 1; a line tells how many were left out
 
   [[nodiscard]] Result<void, OptionError> check() const;
 };

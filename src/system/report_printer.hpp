@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+
+#include "base/mutex.hpp"
+#include "coppice/actor/supervisor_report.hpp"
+
+namespace coppice::detail {
+
+/// Prints reports, so many a second and no more: a thousand children that crash in a loop must not hold their workers
+/// up at a terminal. How many were left out is told before the next one, or by flush().
+///
+/// Threads    any, several at a time. One write a report, and no lock over it.
+/// Failure    what cannot be written is lost.
+class ReportPrinter {
+ public:
+  ReportPrinter(std::FILE* to, unsigned per_second) noexcept : to_{to}, per_second_{per_second} {}
+
+  /// The second is counted by the reports' own time: the system's clock.
+  void print(const SupervisorReport& report) noexcept;
+  /// Tells what was left out and has not been told yet.
+  void flush() noexcept;
+
+ private:
+  struct Turn {
+    bool prints;
+    std::uint64_t left_out;  // before it, not told yet
+  };
+  [[nodiscard]] Turn take_turn(TimePoint now) noexcept;
+  void write(const SupervisorReport* report, std::uint64_t left_out) noexcept;
+
+  std::FILE* const to_;
+  const unsigned per_second_;
+  BriefLock lock_;  // guards:
+  TimePoint second_began_ = TimePoint::min();
+  unsigned printed_ = 0;  // in this second
+  std::uint64_t left_out_ = 0;
+};
+
+}  // namespace coppice::detail
