@@ -11,6 +11,15 @@ namespace {
   return !shutdown.is_brutal() && shutdown.within() < Duration::zero();
 }
 
+[[nodiscard]] std::string fault_of(const HealthCheck& check) {
+  if (check.interval <= Duration::zero()) return "health.interval must be longer than zero";
+  if (check.timeout <= Duration::zero()) return "health.timeout must be longer than zero";
+  if (check.failures == 0) return "health.failures must be at least one";
+  if (check.recovery == 0) return "health.recovery must be at least one";
+  if (check.queue_age_max <= Duration::zero()) return "health.queue_age_max must be longer than zero";
+  return {};
+}
+
 /// What is wrong with one child itself. Source: OTP's check_childspec.
 std::string fault_of_options(const ChildSpec& child, AutoShutdown auto_shutdown) {
   const ChildOptions& c = child.options();
@@ -21,6 +30,7 @@ std::string fault_of_options(const ChildSpec& child, AutoShutdown auto_shutdown)
   if (is_negative(c.shutdown)) return who + "shutdown must not be negative";
   if (const auto* const bounded = c.mailbox.bounded(); bounded != nullptr && bounded->capacity == 0)
     return who + "a bounded mailbox needs a capacity of at least one";
+  if (std::string fault = fault_of(c.health); !fault.empty()) return who + fault;
   if (c.significant && auto_shutdown == AutoShutdown::Never)
     return who + "it is significant, but its supervisor's auto_shutdown is Never";
   if (c.significant && c.restart == Restart::Permanent) return who + "a significant child may not be Permanent";

@@ -70,7 +70,7 @@ void Supervisor::Body::begin_start(SupervisorCall call) {
                                        .child = runs ? ref_of(*child) : AnyRef{}}});
   }
   if (last_key_ == kLastKey)
-    return call.answer(Error{CallError{.kind = Kind::BadSpec, .text = "this supervisor has started 2^30 children"}});
+    return call.answer(Error{CallError{.kind = Kind::BadSpec, .text = "this supervisor has started 2^29 children"}});
   const RuleEvent event{.kind = RuleEvent::Kind::StartChild, .child = add_child(call.spec).key};
   current_call_ = std::move(call);
   apply(event);

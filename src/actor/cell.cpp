@@ -107,7 +107,8 @@ void Cell::continue_from(Cell& killed) {
   id_ = killed.id_;
   incarnation_.store(killed.incarnation(), kRelaxed);
   handled_.store(killed.handled(), kRelaxed);
-  extras().reason = ExitReason::killed();
+  const CellExtras* const before = killed.extras_if_any();
+  extras().reason = before == nullptr ? ExitReason::killed() : before->reason;
   killed.set_successor(*this);
 }
 

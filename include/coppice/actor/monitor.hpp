@@ -42,6 +42,9 @@ enum class EventKind : unsigned char {
   RestartLimitExceeded,
   Escalated,
   AutoShutdown,  // a significant child has ended, and its supervisor ends with it
+  ChildHealthy,    // its health checks find it well again
+  ChildDegraded,   // … find that it works, but worse than it should
+  ChildUnhealthy,  // one of them has failed
   // system
   SystemStarted,
   ShutdownBegun,

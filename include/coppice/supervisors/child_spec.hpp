@@ -11,6 +11,7 @@
 #include "coppice/actor/actor.hpp"
 #include "coppice/supervisors/auto_shutdown.hpp"
 #include "coppice/supervisors/backoff.hpp"
+#include "coppice/supervisors/health_check.hpp"
 #include "coppice/supervisors/one_for_one.hpp"
 #include "coppice/supervisors/restart.hpp"
 #include "coppice/supervisors/restart_limit.hpp"
@@ -47,6 +48,7 @@ struct ChildOptions {
   Duration start_within = std::chrono::seconds{30};  ///< then the start has failed
   MailboxOptions mailbox = {};                       ///< SystemOptions::mailbox where it is not given
   bool significant = false;  ///< its end may end the supervisor: see AutoShutdown. Not for a Permanent child
+  HealthCheck health = {};   ///< off by default
 };
 
 /// How a supervisor makes one child. A value: kept, copied, compared (by options and type; arguments are not compared).
