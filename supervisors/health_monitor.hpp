@@ -77,9 +77,9 @@ class HealthMonitor {
   TimePoint due_{};
   // The check that is under way.
   bool checking_ = false;
-  bool is_asked_ = false;       // the probe was sent for this check, not for one that failed and left it behind
-  bool was_late_ = false;       // a tick was: how long the probe waited says nothing
-  bool starved_ = false;        // the child did not get a worker all the time
+  bool is_asked_ = false;  // the probe was sent for this check, not for one that failed and left it behind
+  bool was_late_ = false;  // a tick was: how long the probe waited says nothing
+  bool starved_ = false;   // the child did not get a worker all the time
   TimePoint begun_{};
   Duration waited_{};  // in ticks that counted
   std::uint64_t handled_at_begin_ = 0;

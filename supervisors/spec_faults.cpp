@@ -17,6 +17,8 @@ namespace {
   if (check.failures == 0) return "health.failures must be at least one";
   if (check.recovery == 0) return "health.recovery must be at least one";
   if (check.queue_age_max <= Duration::zero()) return "health.queue_age_max must be longer than zero";
+  if (check.interval == kForever && check != HealthCheck{})
+    return "health has options, but without health.interval there are no checks";
   return {};
 }
 

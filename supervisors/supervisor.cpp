@@ -221,9 +221,7 @@ void Supervisor::Body::start_child(Child& child) {
   runtime.default_scheduler->submit_back(*made);
 }
 
-void Supervisor::Body::stop_child(Child& child, bool keep) {
-  tell_to_stop(child, ExitReason::shutdown(), keep, keep);
-}
+void Supervisor::Body::stop_child(Child& child, bool keep) { tell_to_stop(child, ExitReason::shutdown(), keep, keep); }
 
 void Supervisor::Body::tell_to_stop(Child& child, const ExitReason& reason, bool keep_place, bool told_to_keep) {
   const Shutdown shutdown = child.spec->options().shutdown;

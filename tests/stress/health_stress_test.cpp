@@ -138,8 +138,8 @@ TEST_CASE("a process that stands still for ten seconds restarts nobody when it g
     CAPTURE(standstill.count());
     REQUIRE(process.says_within(30s));  // a check is under way
     REQUIRE(process.stop());
-    static_cast<void>(process.says_within(0ms));     // what was on its way
-    CHECK_FALSE(process.says_within(standstill));    // it stands still
+    static_cast<void>(process.says_within(0ms));   // what was on its way
+    CHECK_FALSE(process.says_within(standstill));  // it stands still
     REQUIRE(process.go_on());
     for (int i = 0; i < 8; ++i) REQUIRE(process.says_within(30s));
   }

@@ -45,8 +45,8 @@ bool has_report(const InMemoryMonitor& monitor, EventKind kind, std::string_view
 TEST_CASE("a blocked handler is found and its place goes on without it") {  // P20, F63: threaded
   Gate gate;
   Watched system{with_workers(2)};
-  const auto root = system.start(supervisor({.id = "app"}, child<Hanger>(checked("a"), &gate),
-                                            child<Hanger>(checked("b"), &gate)));
+  const auto root =
+      system.start(supervisor({.id = "app"}, child<Hanger>(checked("a"), &gate), child<Hanger>(checked("b"), &gate)));
   REQUIRE(root);
   const auto a = root->child<Hanger>("a").value();
   const auto b = root->child<Hanger>("b").value();
@@ -67,8 +67,8 @@ TEST_CASE("a blocked handler is found and its place goes on without it") {  // P
 TEST_CASE("while the only worker hangs nobody is found and afterwards nobody is restarted") {  // P20: what cannot hold
   Gate gate;
   Watched system{with_workers(1)};
-  const auto root = system.start(supervisor({.id = "app"}, child<Hanger>(checked("a"), &gate),
-                                            child<Hanger>(checked("b"), &gate)));
+  const auto root =
+      system.start(supervisor({.id = "app"}, child<Hanger>(checked("a"), &gate), child<Hanger>(checked("b"), &gate)));
   REQUIRE(root);
   const auto a = root->child<Hanger>("a").value();
   a.send(Hang{});

@@ -1,8 +1,8 @@
 #include "catch.hpp"
 #include "coppice/testing/probe.hpp"
+#include "supervisors/ward.hpp"
 #include "support/scale.hpp"
 #include "support/test_end.hpp"
-#include "supervisors/ward.hpp"
 
 namespace coppice {
 namespace {
@@ -70,10 +70,15 @@ TEST_CASE("what checks find is counted as the options say") {  // F63: threshold
       {"DHDHH", 1, 2, {degraded, healthy}},
       {"DHHH", 1, 3, {degraded, healthy}},
       {"DHHDHHH", 1, 3, {degraded, healthy}},
-      {"FFFFFF", 3, 1, {failed(1, 3), failed(2, 3), failed(3, 3), ended, again,  //
-                        failed(1, 3), failed(2, 3), failed(3, 3), ended, again}},
+      {"FFFFFF",
+       3,
+       1,
+       {failed(1, 3), failed(2, 3), failed(3, 3), ended, again,  //
+        failed(1, 3), failed(2, 3), failed(3, 3), ended, again}},
       {"T", 2, 1, {"child unhealthy app a: the check threw: no pulse (1 of 2)", healthy}},
-      {"TT", 2, 1,
+      {"TT",
+       2,
+       1,
        {"child unhealthy app a: the check threw: no pulse (1 of 2)",
         "child unhealthy app a: the check threw: no pulse (2 of 2)",
         "child failed app a: error: health check failed: the check threw: no pulse, because error: no pulse", again}},
@@ -187,8 +192,7 @@ TEST_CASE("who fails its checks ends through the strategy") {  // F63
       {OneForAll{},
        {"stop b " + why, "stop c " + stop, "stop a " + stop, again("a", stop), "start a", again("b", why), "start b",
         again("c", stop), "start c"}},
-      {RestForOne{},
-       {"stop b " + why, "stop c " + stop, again("b", why), "start b", again("c", stop), "start c"}},
+      {RestForOne{}, {"stop b " + why, "stop c " + stop, again("b", why), "start b", again("c", stop), "start c"}},
   };
   for (const Row& row : rows) {
     for (std::uint64_t seed = 1; seed <= testing::scaled(20); ++seed) {
@@ -311,8 +315,8 @@ TEST_CASE("a check that hangs is a handler that stands still") {
     TestSystem* system;
   };
   TestSystem system;
-  const auto root = system.start(
-      supervisor({.id = "app"}, child<Sleeper>(checked("a", {.interval = 1s, .failures = 1}), &system)));
+  const auto root =
+      system.start(supervisor({.id = "app"}, child<Sleeper>(checked("a", {.interval = 1s, .failures = 1}), &system)));
   REQUIRE(root);
   testing::Probe<int> probe{system};
   probe.watch(root->child<Sleeper>("a").value());
@@ -417,11 +421,10 @@ TEST_CASE("a child whose end has begun is not checked any more") {
     TestSystem* system;
   };
   TestSystem system;
-  const auto root = system.start(
-      supervisor({.id = "app"}, child<SlowStopper>({.id = "a",
-                                                    .shutdown = Shutdown::infinity(),
-                                                    .health = {.interval = 1s, .failures = 1}},
-                                                   &system)));
+  const auto root = system.start(supervisor(
+      {.id = "app"},
+      child<SlowStopper>({.id = "a", .shutdown = Shutdown::infinity(), .health = {.interval = 1s, .failures = 1}},
+                         &system)));
   REQUIRE(root);
   testing::Probe<int> probe{system};
   probe.watch(root->child<SlowStopper>("a").value());
@@ -457,7 +460,8 @@ TEST_CASE("a shutdown during a check goes its own way") {
     system.run_until_idle();
     const auto down = probe.expect_down(1s);
     REQUIRE(down);
-    CHECK((down->reason == ExitReason::killed()) == (before < 2000ms));  // by its shutdown time, or by its checks before
+    CHECK((down->reason == ExitReason::killed()) ==
+          (before < 2000ms));  // by its shutdown time, or by its checks before
     CHECK(system.has_stopped(root));
     testing::check_end(system);
   }
@@ -536,9 +540,9 @@ TEST_CASE("a jump costs a check at most one of its four parts") {  // P20
       Duration before;
     };
     TestSystem system;
-    const auto root = system.start(supervisor(
-        {.id = "app"},
-        child<Jumper>(checked("a", {.interval = 1s, .timeout = 200ms, .failures = 1}), &system, before)));
+    const auto root = system.start(
+        supervisor({.id = "app"},
+                   child<Jumper>(checked("a", {.interval = 1s, .timeout = 200ms, .failures = 1}), &system, before)));
     REQUIRE(root);
     const auto a = root->child<Jumper>("a").value();
     a.send(Stall{});
@@ -563,8 +567,8 @@ TEST_CASE("jumps again and again only put off that a stall is found") {  // P20
   bool was_let_be = false;
   TestSystem system;
   const auto root = system.start(
-      supervisor({.id = "app"}, child<Jumper>(checked("a", {.interval = 1s, .timeout = 200ms, .failures = 1}), &system,
-                                              &was_let_be)));
+      supervisor({.id = "app"},
+                 child<Jumper>(checked("a", {.interval = 1s, .timeout = 200ms, .failures = 1}), &system, &was_let_be)));
   REQUIRE(root);
   const auto a = root->child<Jumper>("a").value();
   a.send(Stall{300ms});
@@ -591,6 +595,7 @@ TEST_CASE("health options out of their bounds are said by name") {
   CHECK(fault({.interval = 1s, .failures = 0}) == who + "health.failures must be at least one");
   CHECK(fault({.interval = 1s, .recovery = 0}) == who + "health.recovery must be at least one");
   CHECK(fault({.interval = 1s, .queue_age_max = 0s}) == who + "health.queue_age_max must be longer than zero");
+  CHECK(fault({.timeout = 1s}) == who + "health has options, but without health.interval there are no checks");
   CHECK(fault({}).empty());
   CHECK(fault({.interval = 1ns, .timeout = 1ns}).empty());
   CHECK(fault({.interval = kForever - 1ns, .timeout = kForever, .queue_age_max = kForever}).empty());

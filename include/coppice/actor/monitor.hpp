@@ -41,7 +41,7 @@ enum class EventKind : unsigned char {
   BackoffScheduled,
   RestartLimitExceeded,
   Escalated,
-  AutoShutdown,  // a significant child has ended, and its supervisor ends with it
+  AutoShutdown,    // a significant child has ended, and its supervisor ends with it
   ChildHealthy,    // its health checks find it well again
   ChildDegraded,   // … find that it works, but worse than it should
   ChildUnhealthy,  // one of them has failed
