@@ -176,6 +176,7 @@ void Cell::stale_in_hand(Envelope& envelope) noexcept {
 void Cell::stop_self(const ExitReason& reason) noexcept {
   CellSignal* const stop = make_signal(CellSignal::Kind::Stop);
   stop->reason = reason;
+  stop->by_itself = true;
   // A supervised place outlives a life that ends by itself: the supervisor says what comes then.
   stop->keep_place = is_supervised();
   signal(stop);

@@ -53,6 +53,7 @@ void CellLife::failed_in_hand(Envelope& envelope, bool was_handled, const std::e
   CellSignal* const crash = make_signal(CellSignal::Kind::Stop);
   crash->reason = reason;
   crash->verdict = verdict;
+  crash->by_itself = true;
   crash->keep_place = c.is_supervised();
   c.signal(crash);  // taken before the next message
 }

@@ -222,6 +222,10 @@ void CellLife::on_link_exit(CellSignal& signal) noexcept {
 
 void CellLife::answer_for_ended(Cell& cell, CellSignal* signal) noexcept {
   using Kind = CellSignal::Kind;
+  if (signal->by_itself) {  // of a handler that was left behind
+    delete signal;
+    return;
+  }
   // A killed place goes on in a fresh cell: that one answers.
   if (Cell* const next = cell.successor()) {
     if (signal->kind != Kind::ChildEvent && signal->kind != Kind::Unwatch && signal->kind != Kind::Bury)

@@ -18,13 +18,12 @@ using testing::TestSystem;
 using testing::Ward;
 using testing::WhichLife;
 
-constexpr Intensity kPlenty{.restarts = 1'000'000, .within = 5s};
-
 /// A supervisor with children that are checked each second.
 struct Scene {
   using Findings = std::map<std::string, std::string>;
   explicit Scene(const std::vector<ChildOptions>& children, Findings findings = {},
-                 SupervisorOptions options = {.id = "app"}) {
+                 SupervisorOptions options = {.id = "app"}, std::uint64_t seed = 1)
+      : system{{.seed = seed}} {
     ward.system = &system;
     ward.findings = std::move(findings);
     std::vector<ChildSpec> specs;
@@ -199,7 +198,8 @@ TEST_CASE("who fails its checks ends through the strategy") {  // F63
       CAPTURE(std::string{row.strategy.name()}, seed);
       Scene scene{{checked("a", {.interval = 1s}), checked("b", {.interval = 1s, .failures = 2}), {.id = "c"}},
                   {{"b", "FF"}},
-                  {.id = "app", .strategy = row.strategy}};
+                  {.id = "app", .strategy = row.strategy},
+                  seed};
       scene.system.advance(10s);
       Lines log = scene.ward.log.lines();
       log.erase(log.begin(), log.begin() + 3);
@@ -284,6 +284,36 @@ TEST_CASE("a child that is hopelessly behind is told to stop and keeps its mailb
   CHECK(scene.ward.log.lines()[1].find("stop a error: health check failed: no answer within 400 ms") == 0);
   CHECK(last.get() == Result<std::uint32_t, AskError>{2});
   testing::check_end(scene.system);
+}
+
+TEST_CASE("what a handler does that was left behind does not reach the next life") {
+  struct Late : Actor<Late> {
+    explicit Late(TestSystem* s) : system{s} {}
+    void handle(const Stall& stall) {
+      system->advance(stall.length);
+      if (throws_or_stops % 2 == 0) throw std::runtime_error{"too late"};
+      stop();
+    }
+    std::uint32_t handle(WhichLife) { return incarnation(); }
+    void handle(int n) { throws_or_stops = n; }
+    TestSystem* system;
+    int throws_or_stops = 0;
+  };
+  for (const int what : {0, 1}) {
+    CAPTURE(what);
+    TestSystem system;
+    const auto root =
+        system.start(supervisor({.id = "app"}, child<Late>(checked("a", {.interval = 1s, .failures = 1}), &system)));
+    REQUIRE(root);
+    const auto a = root->child<Late>("a").value();
+    a.send(what);
+    a.send(Stall{10s});
+    system.advance(5s);
+    CAPTURE(testing::log_text(system));
+    CHECK(system.stats().zombies == 0);
+    CHECK(a.ask(WhichLife{}, 1s).get() == Result<std::uint32_t, AskError>{2});
+    testing::check_end(system);
+  }
 }
 
 TEST_CASE("several that stand still at once are each found in time") {  // F63: concurrent

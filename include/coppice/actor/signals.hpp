@@ -75,6 +75,7 @@ struct CellSignal : Signal, PoolAllocated {
   StopMode mode = StopMode::Discard;
   bool keep_place = false;    // the mailbox stays open: a next life may come
   bool told_to_keep = false;  // by the supervisor: a next life will come
+  bool by_itself = false;     // a life's own wish to end, or its crash: nothing to the place's next one
   ChildEvent::Kind child_kind = ChildEvent::Kind::Exited;
   OnError verdict = OnError::Supervise;
   std::uint32_t incarnation = 0;
