@@ -76,7 +76,7 @@ bool operator==(const ChildSpec& a, const ChildSpec& b) {
   }
   return detail::same_type(a.ops_->type, b.ops_->type) && x.id == y.id && x.restart == y.restart &&
          x.shutdown == y.shutdown && x.start_within == y.start_within && x.mailbox == y.mailbox &&
-         x.significant == y.significant && x.name == y.name;
+         x.significant == y.significant && x.name == y.name && x.health == y.health;
 }
 
 bool operator==(const SupervisorSpec& a, const SupervisorSpec& b) {

@@ -13,6 +13,7 @@ namespace {
 constexpr std::uint32_t kRetryCode = 1;  // of the child that it names
 constexpr std::uint32_t kLimitsCode = 2;
 constexpr std::uint32_t kStartsCode = 3;
+constexpr std::uint32_t kHealthCode = 4;  // of the child that it names
 
 /// So many children are begun for each signal that the supervisor takes, of which it takes a limited number a turn.
 constexpr int kStartsInARow = 16;
@@ -42,6 +43,7 @@ struct PokeTimer final : Timer {
         code{what} {}
   static void fire(Timer& timer) noexcept {
     auto& self = static_cast<PokeTimer&>(timer);
+    self.fired.store(true, kRelease);  // partner: check_health
     CellSignal* const poke = make_signal(CellSignal::Kind::Poke);
     poke->incarnation = self.code;
     poke->other = self.child;
@@ -50,6 +52,7 @@ struct PokeTimer final : Timer {
   IntrusivePtr<Cell> supervisor;
   IntrusivePtr<Cell> child;  // null: all of them
   std::uint32_t code;
+  Atomic<bool> fired{false};
 };
 
 }  // namespace
@@ -63,6 +66,7 @@ DynamicBody::~DynamicBody() {
   while (Cell* const place = places_.newest()) {
     std::unique_ptr<DynamicChild> child{find(place)};
     if (child->retry) cell_.scheduler().disarm(*child->retry);
+    end_checks(*child);
     place->set_record(nullptr);
     place->signal(make_signal(CellSignal::Kind::Bury));
     places_.drop(*place);
@@ -86,6 +90,9 @@ void DynamicBody::child_event(const ChildEvent& event) {
         goes_on_ = false;
         begin_some_starts();
         break;
+      case kHealthCode:
+        if (DynamicChild* const child = find(event.child)) check_health(*child);
+        break;
       default:
         if (DynamicChild* const child = find(event.child)) apply(*child, {.kind = DynamicEvent::Kind::RetryDue});
         break;
@@ -107,6 +114,9 @@ void DynamicBody::child_event(const ChildEvent& event) {
   const bool goes_on_stopping =
       child->rules.state == DynamicChildRules::State::Stopping && event.kind == ChildEvent::Kind::Started;
   if (!goes_on_stopping) drop_limit(*child);
+  end_checks(*child);
+  child->unwell = {};
+  if (what.kind == DynamicEvent::Kind::Started && !goes_on_stopping) begin_checks(*child);
   apply(*child, what, &happening);
   settle();
 }
@@ -172,6 +182,8 @@ void DynamicBody::begin_start(const IntrusivePtr<StartRequest>& request) {
   child->cell = place;
   child->request = request;
   child->place_in_request = index;
+  if (const HealthCheck& check = spec.options().health; check.interval != kForever)
+    child->health = std::make_unique<HealthMonitor>(check);
   place->set_record(child);
   places_.add(*place);
   ++count_;
@@ -314,9 +326,16 @@ void DynamicBody::start_again(DynamicChild& child) {
 }
 
 void DynamicBody::stop(DynamicChild& child) {
+  child.unwell = {};
+  tell_to_stop(child, ExitReason::shutdown(), false);
+}
+
+void DynamicBody::tell_to_stop(DynamicChild& child, const ExitReason& reason, bool keep_place) {
+  end_checks(child);
   if (child.shutdown.is_brutal() || is_killed_) return kill(child);
   CellSignal* const stop = make_signal(CellSignal::Kind::Stop);
-  stop->reason = ExitReason::shutdown();
+  stop->reason = reason;
+  stop->keep_place = keep_place;
   child.cell->signal(stop);
   if (child.shutdown.is_infinite()) return;  // and if it is still starting, that limit stays
   drop_limit(child);
@@ -336,6 +355,7 @@ void DynamicBody::wait(DynamicChild& child, Duration delay) {
 void DynamicBody::forget(DynamicChild& child) {
   std::unique_ptr<DynamicChild> gone{&child};
   if (child.retry) cell_.scheduler().disarm(*child.retry);
+  end_checks(child);
   drop_limit(child);
   --count_;
   const auto place = std::move(child.cell);
@@ -367,7 +387,7 @@ void DynamicBody::watch_close(Cell& place) {
 void DynamicBody::kill(DynamicChild& child) {
   drop_limit(child);
   // Until its end arrives; it may stand between two handlers when we look, so look again.
-  if (!try_kill(*child.cell)) set_limit(child, std::chrono::milliseconds{1});
+  if (!try_kill(*child.cell, child.unwell)) set_limit(child, std::chrono::milliseconds{1});
 }
 
 void DynamicBody::terminate(const AnyRef& ref, PendingAnswer<void> answer) {
@@ -375,6 +395,38 @@ void DynamicBody::terminate(const AnyRef& ref, PendingAnswer<void> answer) {
   if (child == nullptr) return answer.set(Error{CallError{.kind = CallError::Kind::NotFound}});
   child->terminators.push_back(std::move(answer));
   apply(*child, {.kind = DynamicEvent::Kind::Terminate});
+}
+
+// ---- health checks ----
+
+void DynamicBody::begin_checks(DynamicChild& child) {
+  if (child.health) arm_check(child, child.health->start(*child.cell, now()));
+}
+
+void DynamicBody::end_checks(DynamicChild& child) noexcept {
+  if (!child.health) return;
+  if (const auto timer = std::exchange(child.check, {})) cell_.scheduler().disarm(*timer);
+  child.health->stop();
+}
+
+void DynamicBody::arm_check(DynamicChild& child, Duration after) {
+  child.check = IntrusivePtr<Timer>::adopt(new PokeTimer{cell_, child.cell.get(), kHealthCode});
+  cell_.scheduler().arm(*child.check, saturating_add(now(), after));
+}
+
+/// The rules hear of the end that this may lead to as of any other that they did not ask for.
+void DynamicBody::check_health(DynamicChild& child) {
+  // Disarmed, and perhaps armed anew, while its poke was on the way.
+  if (!child.check || !static_cast<PokeTimer&>(*child.check).fired.load(kAcquire)) return;
+  child.check = {};
+  this_thread.now_known = false;  // a turn that deals with many children may take a while
+  const HealthFinding finding = child.health->tick(now());
+  if (finding.report) report(*finding.report, child, {.text = finding.text});
+  if (finding.act == HealthFinding::Act::Wait) return arm_check(child, finding.next);
+  child.unwell = finding.reason;
+  if (finding.act == HealthFinding::Act::Stop) return tell_to_stop(child, finding.reason, true);
+  end_checks(child);
+  kill(child);
 }
 
 // ---- limits in time ----

@@ -12,6 +12,7 @@
 #include "coppice/actor/signals.hpp"
 #include "coppice/supervisors/dynamic_rules.hpp"
 #include "dynamic_factory.hpp"
+#include "health_monitor.hpp"
 #include "pending_answer.hpp"
 
 namespace coppice::detail {
@@ -33,6 +34,9 @@ struct DynamicChild : PoolAllocated {
   Shutdown shutdown;
   Duration start_within;
   IntrusivePtr<Timer> retry;
+  std::unique_ptr<HealthMonitor> health;  // null: not checked
+  IntrusivePtr<Timer> check;
+  ExitReason unwell;  // why its health checks end it; normal: they do not
   TimePoint limit = TimePoint::max();  // then it is killed: it has not started, or not stopped, in time
   std::size_t limited_at = kNotLimited;
   IntrusivePtr<StartRequest> request;
@@ -89,11 +93,17 @@ class DynamicBody {
   [[nodiscard]] IntrusivePtr<Cell> make_place_again(Cell& killed, ExitReason& why_not);
   void start_again(DynamicChild& child);
   void stop(DynamicChild& child);
+  void tell_to_stop(DynamicChild& child, const ExitReason& reason, bool keep_place);
   void wait(DynamicChild& child, Duration delay);
   void forget(DynamicChild& child);
   void say_goodbye(DynamicChild& child);
   void watch_close(Cell& place);
   void kill(DynamicChild& child);
+
+  void begin_checks(DynamicChild& child);
+  void end_checks(DynamicChild& child) noexcept;
+  void arm_check(DynamicChild& child, Duration after);
+  void check_health(DynamicChild& child);
 
   void set_limit(DynamicChild& child, Duration within);
   void drop_limit(DynamicChild& child) noexcept;

@@ -20,12 +20,24 @@ namespace {
   return is_sound ? nullptr : "backoff needs 0 <= first <= cap, factor >= 1, 0 <= jitter <= 0.5 and reset_after >= 0";
 }
 
+[[nodiscard]] const char* fault_of_checks(const HealthCheck& check) noexcept {
+  if (check.interval <= Duration::zero()) return "health.interval must be longer than zero";
+  if (check.timeout <= Duration::zero()) return "health.timeout must be longer than zero";
+  if (check.failures == 0) return "health.failures must be at least one";
+  if (check.recovery == 0) return "health.recovery must be at least one";
+  if (check.queue_age_max <= Duration::zero()) return "health.queue_age_max must be longer than zero";
+  if (check.interval == kForever && check != HealthCheck{})
+    return "health has options, but without health.interval there are no checks";
+  return nullptr;
+}
+
 /// What is wrong with one child itself, but for its id. Source: OTP's check_childspec.
 const char* fault_of_options(const ChildOptions& c, AutoShutdown auto_shutdown) noexcept {
   if (c.start_within <= Duration::zero()) return "start_within must be longer than zero";
   if (is_negative(c.shutdown)) return "shutdown must not be negative";
   if (const auto* const bounded = c.mailbox.bounded(); bounded != nullptr && bounded->capacity == 0)
     return "a bounded mailbox needs a capacity of at least one";
+  if (const char* const fault = fault_of_checks(c.health)) return fault;
   if (c.significant && auto_shutdown == AutoShutdown::Never)
     return "it is significant, but its supervisor's auto_shutdown is Never";
   if (c.significant && c.restart == Restart::Permanent) return "a significant child may not be Permanent";

@@ -27,7 +27,7 @@ struct DueTimer final : Timer {
     self.supervisor->signal(poke);
   }
   IntrusivePtr<Cell> supervisor;
-  std::uint32_t code;  // key * 4 + what is due
+  std::uint32_t code;  // key * 8 + what is due
   detail::Atomic<bool> fired{false};
 };
 
@@ -63,7 +63,10 @@ SupervisedChild& Supervisor::Body::add_child(std::shared_ptr<const ChildSpec> sp
   keys_[spec->id()] = key;
   children_.push_back(
       Child{.key = key, .spec = std::move(spec), .cell = {}, .due = {}, .stopping = false, .starting = false});
-  return children_.back();
+  Child& child = children_.back();
+  if (const HealthCheck& check = child.spec->options().health; check.interval != kForever)
+    child.health = std::make_unique<detail::HealthMonitor>(check);
+  return child;
 }
 
 Supervisor::Body::~Body() {
@@ -74,7 +77,7 @@ Supervisor::Body::~Body() {
     places_->set(child.spec->id(), {});
   }
   for (Child& child : children_) {
-    for (const Due due : {Due::Retry, Due::StopLimit, Due::Kill, Due::StartLimit}) disarm(child, due);
+    for (const Due due : kEveryDue) disarm(child, due);
   }
 }
 
@@ -93,7 +96,7 @@ void Supervisor::Body::begin_stop(const ExitReason& reason) {
 void Supervisor::Body::child_event(const ChildEvent& event) {
   if (event.kind == ChildEvent::Kind::Poke) {
     if (event.incarnation == detail::kClosedCode) return on_closed();
-    if (Child* const child = find(event.incarnation / 4)) on_due(static_cast<Due>(event.incarnation % 4), *child);
+    if (Child* const child = find(event.incarnation / 8)) on_due(static_cast<Due>(event.incarnation % 8), *child);
     serve_calls();
     return;
   }
@@ -105,8 +108,12 @@ void Supervisor::Body::child_event(const ChildEvent& event) {
   disarm(*child, Due::StartLimit);
   disarm(*child, Due::StopLimit);
   disarm(*child, Due::Kill);
-  told.was_told = std::exchange(child->stopping, false);
-  child->starting = false;
+  told.was_told = was_told(*child);
+  child->stopping = child->starting = false;
+  end_checks(*child);
+  child->unwell = {};
+  if (child->health && event.kind == ChildEvent::Kind::Started)
+    arm(*child, Due::Health, child->health->start(*child->cell, now()));
   apply_and_report(
       {.kind = rule_kind(event.kind), .child = child->key, .reason = event.reason, .verdict = event.verdict}, kind,
       *child, told);
@@ -220,13 +227,20 @@ void Supervisor::Body::start_child(Child& child) {
 }
 
 void Supervisor::Body::stop_child(Child& child, bool keep) {
+  child.unwell = {};
+  tell_to_stop(child, ExitReason::shutdown(), keep, keep);
+}
+
+void Supervisor::Body::tell_to_stop(Child& child, const ExitReason& reason, bool keep_place, bool told_to_keep) {
   const Shutdown shutdown = child.spec->options().shutdown;
   child.stopping = true;
   child.since = now();
+  end_checks(child);
   if (shutdown.is_brutal() || killing_) return kill_child(child);
   CellSignal* const stop = detail::make_signal(CellSignal::Kind::Stop);
-  stop->reason = ExitReason::shutdown();
-  stop->keep_place = stop->told_to_keep = keep;
+  stop->reason = reason;
+  stop->keep_place = keep_place;
+  stop->told_to_keep = told_to_keep;
   child.cell->signal(stop);
   if (!shutdown.is_infinite()) arm(child, Due::StopLimit, shutdown.within());
 }
@@ -254,7 +268,7 @@ void Supervisor::Body::finish() {
 
 /// Until the child's end arrives; it may stand between two handlers when we look, so look again.
 void Supervisor::Body::kill_child(Child& child) {
-  if (!detail::try_kill(*child.cell)) arm(child, Due::Kill, std::chrono::milliseconds{1});
+  if (!detail::try_kill(*child.cell, child.unwell)) arm(child, Due::Kill, std::chrono::milliseconds{1});
 }
 
 void Supervisor::Body::on_due(Due due, Child& child) {
@@ -267,12 +281,33 @@ void Supervisor::Body::on_due(Due due, Child& child) {
     case Due::StartLimit:
     case Due::StopLimit:
     case Due::Kill: return kill_child(child);
+    case Due::Health: return check_health(child);
   }
+}
+
+/// The rules hear of the end that this may lead to as of any other that they did not ask for.
+void Supervisor::Body::check_health(Child& child) {
+  detail::this_thread.now_known = false;  // a turn that deals with many children may take a while
+  const detail::HealthFinding finding = child.health->tick(now());
+  if (finding.report) report(*finding.report, child, {.text = finding.text});
+  if (finding.act == detail::HealthFinding::Act::Wait) return arm(child, Due::Health, finding.next);
+  child.unwell = finding.reason;
+  if (finding.act == detail::HealthFinding::Act::Stop) return tell_to_stop(child, finding.reason, true, false);
+  child.stopping = true;
+  child.since = now();
+  end_checks(child);
+  kill_child(child);
+}
+
+void Supervisor::Body::end_checks(Child& child) noexcept {
+  if (!child.health) return;
+  disarm(child, Due::Health);
+  child.health->stop();
 }
 
 void Supervisor::Body::arm(Child& child, Due due, Duration after) {
   disarm(child, due);
-  auto timer = IntrusivePtr<Timer>::adopt(new DueTimer{cell_, child.key * 4 + static_cast<std::uint32_t>(due)});
+  auto timer = IntrusivePtr<Timer>::adopt(new DueTimer{cell_, child.key * 8 + static_cast<std::uint32_t>(due)});
   child.due[static_cast<std::size_t>(due)] = timer;
   // Without a delay it is a message to ourselves, behind what waits there: OTP's try_again_restart.
   if (after <= Duration::zero()) return DueTimer::fire_due(*timer);
@@ -284,7 +319,7 @@ void Supervisor::Body::disarm(Child& child, Due due) noexcept {
 }
 
 void Supervisor::Body::remove_child(Child& child) {
-  for (const Due due : {Due::Retry, Due::StopLimit, Due::Kill, Due::StartLimit}) disarm(child, due);
+  for (const Due due : kEveryDue) disarm(child, due);
   if (child.cell) {
     close_child(child);
     child.cell->signal(detail::make_signal(CellSignal::Kind::Bury));

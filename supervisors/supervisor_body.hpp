@@ -14,6 +14,7 @@
 #include "coppice/base/unique_function.hpp"
 #include "coppice/supervisors/rules.hpp"
 #include "coppice/supervisors/supervisor.hpp"
+#include "health_monitor.hpp"
 #include "supervisor_factory.hpp"
 
 namespace coppice {
@@ -33,12 +34,14 @@ struct SupervisedChild {
   ChildKey key = 0;  // ascending in start order; those of the supervisor's own spec come first
   std::shared_ptr<const ChildSpec> spec;
   IntrusivePtr<Cell> cell;
-  IntrusivePtr<Timer> due[4];
+  IntrusivePtr<Timer> due[5];
   bool stopping = false;
   bool starting = false;
   bool gave_up = false;  // a supervisor that ended by itself, one restart too many
   TimePoint since{};     // when it was told to stop, or to start
   ExitReason end = {};   // of a supervisor that gave up
+  std::unique_ptr<HealthMonitor> health = {};  // null: not checked
+  ExitReason unwell = {};                      // why its health checks end it; normal: they do not
 };
 
 /// A change that somebody asked for and that waits for its turn, or is under way.
@@ -54,7 +57,8 @@ struct SupervisorCall {
 /// What a supervisor is made of; the class itself is all that users compile.
 struct Supervisor::Body {
   using Child = detail::SupervisedChild;
-  enum class Due : std::uint32_t { Retry = 0, StopLimit = 1, Kill = 2, StartLimit = 3 };
+  enum class Due : std::uint32_t { Retry = 0, StopLimit = 1, Kill = 2, StartLimit = 3, Health = 4 };
+  static constexpr Due kEveryDue[] = {Due::Retry, Due::StopLimit, Due::Kill, Due::StartLimit, Due::Health};
   struct End {
     bool start_failed;
     ExitReason reason;
@@ -69,11 +73,14 @@ struct Supervisor::Body {
   void perform(const RuleEffect& effect);
   void start_child(Child& child);
   void stop_child(Child& child, bool keep);
+  void tell_to_stop(Child& child, const ExitReason& reason, bool keep_place, bool told_to_keep);
   void kill_child(Child& child);
   void close_child(Child& child);
   void on_closed();
   void finish();
   void on_due(Due due, Child& child);
+  void check_health(Child& child);
+  void end_checks(Child& child) noexcept;
   void arm(Child& child, Due due, Duration after);
   void disarm(Child& child, Due due) noexcept;
   void remove_child(Child& child);
@@ -81,6 +88,7 @@ struct Supervisor::Body {
   // ---- reports: supervisor_reports.cpp ----
   void report(EventKind kind, const Child& child, const detail::Told& told) noexcept;
   [[nodiscard]] EventKind note_event(const ChildEvent& event, Child& child, detail::Told& told);
+  [[nodiscard]] static bool was_told(const Child& child) noexcept;
   void apply_and_report(const RuleEvent& event, EventKind kind, const Child& child, detail::Told& told);
 
   // ---- calls: supervisor_calls.cpp ----
@@ -106,7 +114,7 @@ struct Supervisor::Body {
   std::vector<Child> children_;  // by ascending key
   std::unordered_map<std::string, detail::ChildKey> keys_;
   std::unordered_map<const Cell*, detail::ChildKey> keys_of_cells_;
-  static constexpr detail::ChildKey kLastKey = (1U << 30) - 2;  // a DueTimer's code has two bits besides
+  static constexpr detail::ChildKey kLastKey = (1U << 29) - 2;  // a DueTimer's code has three bits besides
   detail::ChildKey last_key_ = 0;
   std::deque<detail::SupervisorCall> calls_;
   std::optional<detail::SupervisorCall> current_call_;

@@ -93,7 +93,7 @@ std::optional<CallError> Supervisor::Body::refusal_of(const SupervisorCall& star
     }
   }
   if (kLastKey - last_key_ < start.specs.size())
-    return CallError{.kind = Kind::BadSpec, .text = "this supervisor has started 2^30 children"};
+    return CallError{.kind = Kind::BadSpec, .text = "this supervisor has started 2^29 children"};
   return std::nullopt;
 }
 

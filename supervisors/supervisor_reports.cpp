@@ -42,6 +42,9 @@ bool is_supervisor(const SupervisedChild& child) noexcept { return child.spec->o
 
 }  // namespace
 
+/// By the rules, that is: an end that its health checks bring about is a failure.
+bool Supervisor::Body::was_told(const Child& child) noexcept { return child.stopping && child.unwell.is_normal(); }
+
 /// The rules decide, it is told what happened and what they decided, and then that is done.
 void Supervisor::Body::apply_and_report(const RuleEvent& event, EventKind kind, const Child& child,
                                         detail::Told& told) {
@@ -70,10 +73,10 @@ EventKind Supervisor::Body::note_event(const ChildEvent& event, Child& child, de
     default: break;
   }
   if (child.starting && !child.stopping) return EventKind::ChildStartFailed;  // killed while it started
-  child.gave_up = is_supervisor(child) && !child.stopping && event.reason.cause() != nullptr;
+  child.gave_up = is_supervisor(child) && !was_told(child) && event.reason.cause() != nullptr;
   if (child.gave_up) child.end = event.reason;
   const ChildOptions& options = child.spec->options();
-  return detail::kind_of_end(child.stopping, options.shutdown.is_brutal() || killing_, options.restart, event.reason);
+  return detail::kind_of_end(was_told(child), options.shutdown.is_brutal() || killing_, options.restart, event.reason);
 }
 
 void Supervisor::Body::report(EventKind kind, const Child& child, const detail::Told& told) noexcept {

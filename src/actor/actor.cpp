@@ -70,7 +70,8 @@ class NullScheduler final : public Scheduler {
 
 Cell* make_dead_cell() {
   static constexpr TypeInfo kType{"no actor"};
-  static constexpr ActorOps kOps{&kType, 0, 8, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr};
+  static constexpr ActorOps kOps{&kType,  0,       8,       nullptr, nullptr, nullptr,
+                                 nullptr, nullptr, nullptr, nullptr, nullptr, nullptr};
   auto* const runtime = new NullRuntime;
   auto* const scheduler = new NullScheduler{runtime};
   Cell* const cell = Cell::make(*runtime, *scheduler, kOps, nullptr, nullptr);

@@ -137,7 +137,8 @@ void Cell::continue_from(Cell& killed) {
   id_ = killed.id_;
   incarnation_.store(killed.incarnation(), kRelaxed);
   handled_.store(killed.handled(), kRelaxed);
-  extras().reason = ExitReason::killed();
+  const CellExtras* const before = killed.extras_if_any();
+  extras().reason = before == nullptr ? ExitReason::killed() : before->reason;
   extras().last_error = killed.last_error();
   killed.set_successor(*this);
 }
@@ -211,6 +212,7 @@ void Cell::stale_in_hand(Envelope& envelope) noexcept {
 void Cell::stop_self(const ExitReason& reason) noexcept {
   CellSignal* const stop = make_signal(CellSignal::Kind::Stop);
   stop->reason = reason;
+  stop->by_itself = true;
   // A supervised place outlives a life that ends by itself: the supervisor says what comes then.
   stop->keep_place = is_supervised();
   if (const Envelope* const in_hand = current(); in_hand != nullptr && !reason.is_normal())

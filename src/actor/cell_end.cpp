@@ -56,6 +56,7 @@ void CellLife::failed_in_hand(Envelope& envelope, bool was_handled, const std::e
   crash->reason = reason;
   crash->verdict = verdict;
   crash->handling = envelope.ops->message;
+  crash->by_itself = true;
   crash->keep_place = c.is_supervised();
   c.signal(crash);  // taken before the next message
 }

@@ -27,7 +27,7 @@ struct CellLife {
 
   static void answer_for_ended(Cell& cell, CellSignal* signal) noexcept;
   static void answer_at_end(Cell& cell, CellSignal* signal, const ExitReason& reason) noexcept;
-  static bool take_over(Cell& cell) noexcept;
+  static bool take_over(Cell& cell, const ExitReason& why) noexcept;
   /// A place whose first activation will not come.
   static void never_starts(Cell& cell) noexcept;
   static void look_for_depth(Cell& cell, DepthSink& sink, std::uint32_t which) noexcept;
@@ -45,7 +45,7 @@ struct CellLife {
   [[nodiscard]] CellSignal* next_signal() noexcept;
   void handle(CellSignal& signal) noexcept;
   void on_stop_signal(CellSignal& signal) noexcept;
-  void on_kill() noexcept;
+  void on_kill(const ExitReason& why) noexcept;
   void on_restart_signal() noexcept;
   void on_retain() noexcept;
   void on_close() noexcept;

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -58,7 +59,7 @@ void CellLife::handle(CellSignal& signal) noexcept {
   using Kind = CellSignal::Kind;
   switch (signal.kind) {
     case Kind::Stop: return on_stop_signal(signal);
-    case Kind::Kill: return on_kill();
+    case Kind::Kill: return on_kill(signal.reason);
     case Kind::Restart: return on_restart_signal();
     case Kind::Retain: return on_retain();
     case Kind::Close: return on_close();
@@ -108,13 +109,14 @@ void CellLife::on_stop_signal(CellSignal& signal) noexcept {
   begin_end(signal.reason, signal.keep_place);
 }
 
-void CellLife::on_kill() noexcept {
+void CellLife::on_kill(const ExitReason& why) noexcept {
   CellExtras& x = c.extras();
   const bool between_lives = !x.ending && (c.phase() == Phase::Failed || c.phase() == Phase::Stopped);
   if (is_over() || between_lives) return;
+  const ExitReason reason = why.is_normal() ? ExitReason::killed() : why;
   x.was_killed = true;
   if (x.ending) {
-    x.reason = ExitReason::killed();
+    x.reason = reason;
     x.keep_place = false;
     if (c.ops_->begin_stop == nullptr) {
       on_child_late();  // the one it waits for gets no more time either
@@ -132,7 +134,7 @@ void CellLife::on_kill() noexcept {
     }
     return;
   }
-  begin_end(ExitReason::killed(), false);
+  begin_end(reason, false);
 }
 
 void CellLife::on_restart_signal() noexcept {
@@ -385,6 +387,10 @@ void send_exit(Cell& self, Cell& to, const ExitReason& reason) noexcept {
 
 void CellLife::answer_for_ended(Cell& cell, CellSignal* signal) noexcept {
   using Kind = CellSignal::Kind;
+  if (signal->by_itself) {  // of a handler that was left behind
+    delete signal;
+    return;
+  }
   // A killed place goes on in a fresh cell: that one answers.
   if (Cell* const next = cell.successor()) {
     if (signal->kind != Kind::ChildEvent && signal->kind != Kind::Unwatch && signal->kind != Kind::Bury)
@@ -465,10 +471,24 @@ void CellLife::look_for_depth(Cell& cell, DepthSink& sink, std::uint32_t which) 
 
 // ---- kill ----
 
-bool try_kill(Cell& cell) noexcept {
-  cell.signal(make_signal(CellSignal::Kind::Kill));
-  return CellLife::take_over(cell);
+bool try_kill(Cell& cell, const ExitReason& why) noexcept {
+  CellSignal* const kill = make_signal(CellSignal::Kind::Kill);
+  kill->reason = why;
+  cell.signal(kill);
+  return CellLife::take_over(cell, why);
 }
+
+namespace {
+
+/// What the end of a handler that was left behind says.
+ExitReason reason_of_taking(const ExitReason& why, const Envelope& in_hand) {
+  if (why.kind() != ExitReason::Kind::Error) return ExitReason::killed();
+  const std::string where = &in_hand == &hook_in_hand ? ", in " : ", while handling ";
+  const std::string text = std::string{why.text()} + where + std::string{in_hand.ops->message->name};
+  return why.cause() == nullptr ? ExitReason::error(text) : ExitReason::error(text, *why.cause());
+}
+
+}  // namespace
 
 /// A handler, or a hook, that does not return is left behind with the state it works on; everything else of the place
 /// is ended here.
@@ -477,7 +497,7 @@ bool try_kill(Cell& cell) noexcept {
 /// the Kill is in the lane already. After heavy_fence() an owner whose current_ we see set will look for signals before
 /// it touches the mailbox or the life-cycle again, will find ours, and must enter() first: which the claim below
 /// decides, once.
-bool CellLife::take_over(Cell& cell) noexcept {
+bool CellLife::take_over(Cell& cell, const ExitReason& why) noexcept {
   heavy_fence();
   if (cell.current_.load(kAcquire) == nullptr) return false;
   auto free = Cell::Claim::Free;
@@ -492,7 +512,7 @@ bool CellLife::take_over(Cell& cell) noexcept {
   CellLife life{cell};
   CellExtras& x = cell.extras();
   const TypeInfo* const handling = in_hand->ops->message;
-  const ExitReason reason = ExitReason::killed();
+  const ExitReason reason = reason_of_taking(why, *in_hand);
   x.pinned = cell.mailbox().last_taken();
   cell.phase_.store(Phase::Failed, kRelease);
   x.reason = reason;

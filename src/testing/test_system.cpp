@@ -62,7 +62,7 @@ class SeededScheduler final : public Scheduler {
     run(*runnable);
     return true;
   }
-  /// Moves time to `t`, which is not later than the first timer, and fires what is due.
+  /// Moves time to `t` and fires what is due by then.
   void move_to(TimePoint t) {
     clock_.set(t);
     wheel_.advance(t);
@@ -238,6 +238,12 @@ void TestSystem::advance(Duration by) {
     run_until_idle();
   }
   test_->scheduler_->move_to(until);
+  run_until_idle();
+}
+
+void TestSystem::leap(Duration by) {
+  run_until_idle();
+  test_->scheduler_->move_to(coppice::detail::saturating_add(now(), by));
   run_until_idle();
 }
 

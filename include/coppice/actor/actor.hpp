@@ -39,12 +39,13 @@ namespace detail {
 /// Each public member function `R handle(M)`, `handle(const M&)` or `handle(M&&)` is a handler for exactly M; its
 /// return type is the reply's. (Private ones, ref-qualified ones, ones with default arguments and inherited ones are
 /// not handlers.) Hooks, declared as needed and public: `void on_start()` or `Start on_start()`, `void
-/// on_stop(ExitReason)`, `void on_restart(ExitReason)`, `OnError on_error(const ExitReason&)`. A first life runs
-/// constructor, on_start; a later one constructor, on_restart, on_start. on_stop runs exactly once for each life that
-/// had started, however it ends, except by kill.
+/// on_stop(ExitReason)`, `void on_restart(ExitReason)`, `OnError on_error(const ExitReason&)`, `Health
+/// on_health_check()`. A first life runs constructor, on_start; a later one constructor, on_restart, on_start. on_stop
+/// runs exactly once for each life that had started, however it ends, except by kill.
 ///
 /// Threads    all of it: the actor's own turn, constructor included. No locks are needed inside an actor.
-/// Failure    whatever a handler, hook or constructor throws ends the life and nothing else.
+/// Failure    whatever a handler, hook or constructor throws ends the life and nothing else; what on_health_check()
+///            throws is a check that failed.
 template <class Self>
 class Actor {
  public:

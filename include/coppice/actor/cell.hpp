@@ -33,6 +33,12 @@ enum class Start : unsigned char {
   Run,     ///< go on
   Ignore,  ///< no life, and no failure: its supervisor keeps the spec and starts the next child. Source: OTP's ignore
 };
+/// How an actor is: what its on_health_check() answers, and what its supervisor makes of several checks. See HealthCheck.
+enum class Health : unsigned char {
+  Healthy,   ///< all is well
+  Degraded,  ///< it works, but worse than it should: reported, never restarted for it
+  Failed,    ///< it does not work; as often in a row as HealthCheck::failures says: it is restarted
+};
 }  // namespace coppice
 
 namespace coppice::detail {
@@ -86,6 +92,7 @@ struct ActorOps {
   void (*on_stop)(void* actor, const ExitReason& reason);
   void (*on_restart)(void* actor, const ExitReason& reason);
   OnError (*on_error)(void* actor, const ExitReason& reason);
+  Health (*on_health_check)(void* actor);
   // Actors that manage children themselves (supervisors): null for all others. They report the end of their start with
   // finish_start() and the end of their stop with finish_stop().
   void (*child_event)(void* actor, const ChildEvent& event);
@@ -121,7 +128,8 @@ struct Bound : PoolAllocated {
 /// Ownership  counted by refs, by its parent, by what refers to it; a place that has not ended holds one count on
 ///            itself.
 /// Order      signals before the next message; messages as the mailbox gives them. Of both a limited number in a row.
-/// Failure    what user code throws is caught in step() and in CellLife::hook(), and nowhere else.
+/// Failure    what user code throws is caught in step() and in CellLife::hook(), and nowhere else; but for on_error()
+///            and on_health_check(), which throw into the decision that they are asked for.
 ///
 /// [C1] Exclusivity: hooks and handlers of one place never overlap (Mailbox [M1]).
 /// [C2] A life's end, in this order: its children have ended; on_stop; what it made (timers, asks, watches) is

@@ -69,7 +69,7 @@ enum class StopMode : unsigned char {
 struct CellSignal : Signal, PoolAllocated {
   enum class Kind : unsigned char {
     Stop,        // end the life; keep_place: the supervisor will start another
-    Kill,        // end it without on_stop
+    Kill,        // end it without on_stop; a reason other than normal is the end's, else it is killed
     Restart,     // the supervisor: start the next life (opens a closed place again)
     Retain,      // the supervisor: a next life will come; tell the watchers now
     Close,       // the supervisor: no next life; the place is closed, its spec kept
@@ -92,6 +92,7 @@ struct CellSignal : Signal, PoolAllocated {
   StopMode mode = StopMode::Discard;
   bool keep_place = false;    // the mailbox stays open: a next life may come
   bool told_to_keep = false;  // by the supervisor: a next life will come
+  bool by_itself = false;     // a life's own wish to end, or its crash: nothing to the place's next one
   ChildEvent::Kind child_kind = ChildEvent::Kind::Exited;
   OnError verdict = OnError::Supervise;
   bool left_behind = false;  // as ChildEvent's, and so is handling
@@ -111,7 +112,7 @@ struct CellSignal : Signal, PoolAllocated {
 
 /// Kills a cell: asks it to end without on_stop, and if its handler stands in the way takes the place from it. True:
 /// taken over, the parent's ChildEvent is on its way. False: it will end by itself, or try again in a millisecond.
-/// Called by the parent, or the system.
-[[nodiscard]] bool try_kill(Cell& cell) noexcept;
+/// Called by the parent, or the system. `why`: what its end says; an error's text goes on with what it was handling.
+[[nodiscard]] bool try_kill(Cell& cell, const ExitReason& why = ExitReason::killed()) noexcept;
 
 }  // namespace coppice::detail

@@ -120,6 +120,9 @@ template <class A>
 concept HasOnError = requires { static_cast<OnError (A::*)(const ExitReason&)>(&A::on_error); } ||
                      requires { static_cast<OnError (A::*)(ExitReason)>(&A::on_error); };
 template <class A>
+concept HasOnHealthCheck = requires { static_cast<Health (A::*)()>(&A::on_health_check); } ||
+                           requires { static_cast<Health (A::*)() const>(&A::on_health_check); };
+template <class A>
 concept ManagesChildren = requires { A::kManagesChildren; };
 
 template <class A>
@@ -144,6 +147,8 @@ constexpr ActorOps make_actor_ops() {
     ops.on_restart = [](void* actor, const ExitReason& why) { static_cast<A*>(actor)->on_restart(why); };
   if constexpr (HasOnError<A>)
     ops.on_error = [](void* actor, const ExitReason& why) { return static_cast<A*>(actor)->on_error(why); };
+  if constexpr (HasOnHealthCheck<A>)
+    ops.on_health_check = [](void* actor) { return static_cast<A*>(actor)->on_health_check(); };
   if constexpr (ManagesChildren<A>) {
     ops.child_event = [](void* actor, const ChildEvent& event) { static_cast<A*>(actor)->child_event(event); };
     ops.begin_stop = [](void* actor, const ExitReason& why) { static_cast<A*>(actor)->begin_stop(why); };

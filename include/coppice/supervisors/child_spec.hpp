@@ -11,6 +11,7 @@
 #include "coppice/actor/actor.hpp"
 #include "coppice/supervisors/auto_shutdown.hpp"
 #include "coppice/supervisors/backoff.hpp"
+#include "coppice/supervisors/health_check.hpp"
 #include "coppice/supervisors/one_for_one.hpp"
 #include "coppice/supervisors/restart.hpp"
 #include "coppice/supervisors/restart_limit.hpp"
@@ -49,6 +50,7 @@ struct ChildOptions {
   MailboxOptions mailbox = {};                       ///< SystemOptions::mailbox where it is not given
   bool significant = false;  ///< its end may end the supervisor: see AutoShutdown. Not for a Permanent child
   std::string name = {};     ///< unique among live actors, kept over restarts: System::find, named. Empty: none
+  HealthCheck health = {};   ///< off by default
 };
 
 /// How a supervisor makes one child. A value: kept, copied, compared (by options and type; arguments are not compared).

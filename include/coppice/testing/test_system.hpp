@@ -45,6 +45,9 @@ class TestSystem final : public System {
   std::size_t run_until_idle();
   /// Moves time on by `by`, stopping at each timer on the way and running what it wakes.
   void advance(Duration by);
+  /// Moves time on by `by` in one leap, and only then fires what was due on the way, late: as a process finds the clock
+  /// that was stopped, or that did not get a processor.
+  void leap(Duration by);
   /// Moves time to the next timer and runs what it wakes. False: no timer is armed.
   bool advance_to_next_timer();
   [[nodiscard]] std::size_t ready() const noexcept;
