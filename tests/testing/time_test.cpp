@@ -76,6 +76,22 @@ TEST_CASE("time stands still unless the test moves it") {
   testing::check_end(system);
 }
 
+TEST_CASE("a leap fires late and at once what was due on the way") {
+  TestSystem system;
+  const TimePoint before = system.now();
+  std::vector<TimePoint> when;
+  const auto ticker = system.spawn<Ticker>(&when);
+  ticker.send(Go{1s});
+  system.leap(10s);  // the ticks that were missed are left out
+  CHECK(when == std::vector<TimePoint>{before + 10s});
+  system.leap(500ms);
+  CHECK(when.size() == 1);
+  system.advance(500ms);
+  CHECK(when.size() == 2);
+  CHECK(when.back() == before + 11s);
+  testing::check_end(system);
+}
+
 TEST_CASE("the timers of a test system are counted like any other's") {  // F86
   std::vector<TimePoint> when;
   TestSystem system;
