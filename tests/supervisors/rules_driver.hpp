@@ -134,6 +134,14 @@ class RulesDriver {
       lines.push_back(id_of(*it) + (alive_.contains(*it) ? " up" : " undefined"));
     return lines;
   }
+  /// The same as the rules say it, who waits for a start attempt apart: "b restarting".
+  [[nodiscard]] Lines states() const {
+    static constexpr const char* kWords[] = {" undefined", " up", " restarting"};
+    Lines lines;
+    for (auto it = order_.rbegin(); it != order_.rend(); ++it)
+      lines.push_back(id_of(*it) + kWords[static_cast<int>(rules_.state_of(*it))]);
+    return lines;
+  }
   [[nodiscard]] std::vector<std::string> alive() const {
     std::vector<std::string> ids;
     for (const Key key : alive_) ids.push_back(id_of(key));
