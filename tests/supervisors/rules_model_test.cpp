@@ -85,13 +85,19 @@ TEST_CASE("whatever happens at whatever moment the supervisor keeps its contract
     const Intensity intensity{.restarts = static_cast<std::uint32_t>(dice.below(8)), .within = 2s};
     std::vector<testing::RuleChild> children;
     const std::size_t count = 1 + dice.below(6);
-    for (std::size_t i = 0; i < count; ++i)
-      children.push_back({std::string(1, static_cast<char>('a' + i)), static_cast<Restart>(dice.below(3))});
-    RulesDriver rules{strategy_of(static_cast<OtpModel::Strategy>(dice.below(3))), intensity, children, backoff};
+    const auto auto_shutdown = static_cast<AutoShutdown>(dice.below(3));
+    const auto any_child = [&](std::size_t i) {
+      const auto restart = static_cast<Restart>(dice.below(3));
+      return testing::RuleChild{std::string(1, static_cast<char>('a' + i)), restart,
+                                restart != Restart::Permanent && dice.one_in(3)};
+    };
+    for (std::size_t i = 0; i < count; ++i) children.push_back(any_child(i));
+    RulesDriver rules{strategy_of(static_cast<OtpModel::Strategy>(dice.below(3))), intensity, children, backoff,
+                      auto_shutdown};
     rules.begin();
     bool told = false;
     for (int step = 0; step < 200 && !rules.down && !rules.aborted; ++step) {
-      switch (dice.below(told ? 4 : 12)) {
+      switch (dice.below(told ? 4 : 14)) {
         case 0:
         case 1:
         case 2: rules.pump(); break;
@@ -115,6 +121,14 @@ TEST_CASE("whatever happens at whatever moment the supervisor keeps its contract
             told = true;
           }
           break;
+        case 9:
+        case 10: {
+          using Event = RulesDriver::Event::Kind;
+          constexpr Event kCalls[] = {Event::StartChild, Event::TerminateChild, Event::RestartChild,
+                                      Event::DeleteChild};
+          rules.call_soon(kCalls[dice.below(4)], any_child(dice.below(count + 2)));
+          break;
+        }
         default: rules.pump(); break;
       }
     }
