@@ -209,6 +209,16 @@ TEST_CASE("one restart too many closes the place at once and names it") {
         Lines{"close 1", "down: shutdown: more than 0 restarts within 5000 ms, because error: boom"});
 }
 
+TEST_CASE("an attempt too many leaves nobody who waits for another") {
+  Rules rules{OneForOne{}, {}, AutoShutdown::Never, 1};
+  rules.add().add().up();
+  rules(Event::Exited, 2, kBoom);
+  rules(Event::StartFailed, 2, kBoom);
+  const Lines effects = rules(Event::RetryDue, 2);
+  CHECK(effects == Lines{"limit 2: error: boom", "close 2", "stop 1"});
+  CHECK(rules.rules.state_of(2) == ChildState::Down);
+}
+
 TEST_CASE("an escalated failure is reported and closes the place before the others stop") {
   Rules rules = three(OneForOne{});
   CHECK(rules(Event::Exited, 1, kBoom, OnError::Escalate) == Lines{"escalated 1: error: boom", "close 1", "stop 3"});
