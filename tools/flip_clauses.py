@@ -15,6 +15,7 @@ import argparse
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -268,7 +269,8 @@ CLAUSES = [
     in_rules("plan: one step at a time", "while (!awaited_ && mode_ != Mode::Ended) {", "while (mode_ != Mode::Ended) {"),
     in_rules("plan: at rest only when all ends are dealt with", "if (mode_ == Mode::Running && deferred_.empty()) return;",
              "if (mode_ == Mode::Running) return;"),
-    in_rules("plan: who is forgotten is passed over", "  if (child == nullptr) return;\n  switch (step.kind) {", "  switch (step.kind) {"),
+    in_rules("plan: who is forgotten is passed over", "  if (child == nullptr) return;\n  switch (step.kind) {", "  switch (step.kind) {",
+             "nobody is forgotten while the plan names them; the check stands for whoever changes that"),
     in_rules("plan: who starts takes messages", "      child->open = true;\n", ""),
     in_rules("plan: a start is waited for", "      awaited_ = child->key;\n      emit({.kind = RuleEffect::Kind::Start",
              "      emit({.kind = RuleEffect::Kind::Start"),
@@ -287,7 +289,8 @@ CLAUSES = [
     in_rules("plan: a temporary member keeps no place", "const bool keep = group && !forgets;", "const bool keep = group;"),
     in_rules("plan: a stop is waited for", "      awaited_ = child->key;\n      emit({.kind = RuleEffect::Kind::Stop",
              "      emit({.kind = RuleEffect::Kind::Stop"),
-    in_rules("plan: who is being stopped does not run", "      child->state = State::Stopping;\n", ""),
+    in_rules("plan: who is being stopped does not run", "      child->state = State::Stopping;\n", "",
+             "awaited_ names it, and whoever is awaited is asked for that first"),
     in_rules("plan: a dead member's end is consumed", "    case State::Exited:\n      consume_deferred(child->key);\n", "    case State::Exited:\n"),
     in_rules("plan: a dead member is down", "      consume_deferred(child->key);\n      child->state = State::Undefined;\n      if (keep) {",
              "      consume_deferred(child->key);\n      if (keep) {"),
@@ -405,30 +408,33 @@ class Workshop:
                     return shlex.split(part)
         raise SystemExit(f"{self.build} does not say how {target} is linked")
 
-    def run(self, command: list[str]) -> None:
-        done = subprocess.run(self.through + command, cwd=self.build, capture_output=True, text=True, check=False)
+    def run(self, commands: list[list[str]]) -> None:
+        script = " && ".join(shlex.join(command) for command in commands)
+        done = subprocess.run([*self.through, "sh", "-c", script], cwd=self.build, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise SystemExit(f"{shlex.join(command)}\n{done.stdout}{done.stderr}")
+            raise SystemExit(f"{script}\n{done.stdout}{done.stderr}")
 
-    def make(self, clause: Clause | None) -> None:
-        """The programs with this clause flipped; with none, as they are."""
-        objects = []
+    def make(self, folder: Path, clause: Clause | None) -> list[list[str]]:
+        """The commands that make the programs in `folder` with this clause flipped; with none, as they are."""
+        folder.mkdir()
+        commands, objects = [], []
         if clause is not None:
-            source = self.scratch / Path(clause.file).name
+            source = folder / Path(clause.file).name
             text = (TOP / clause.file).read_text(encoding="utf-8")
             source.write_text(text.replace(clause.old, clause.new), encoding="utf-8")
-            mutant = self.scratch / "mutant.o"
+            mutant = folder / "mutant.o"
             command = [part for part in self.compiles[clause.file] if part not in ("-Werror", "-g")]
             command[command.index("-o") + 1] = str(mutant)
             command[command.index("-c") + 1] = str(source)
-            self.run(command + ["-w", "-O0"])
+            commands.append(command + ["-w", "-O0"])
             objects = [str(mutant)]
         for target, link in self.links.items():
             command = list(link)
             at = command.index("-o")
-            command[at + 1] = str(self.scratch / target)
+            command[at + 1] = str(folder / target)
             # In front of the library, whose member of that name is not taken then.
-            self.run(command[:at] + objects + command[at:])
+            commands.append(command[:at] + objects + ["-s"] + command[at:])
+        return commands
 
     def ask(self, command: list[str]) -> tuple[int, str]:
         """Exit status and words; -1 for a program that does not come to an end."""
@@ -438,22 +444,35 @@ class Workshop:
             return -1, (late.stdout or b"").decode(errors="replace")
         return done.returncode, done.stdout + done.stderr
 
-    def killers(self) -> tuple[str, str]:
+    def killers(self, folder: Path) -> tuple[str, str]:
         """Who notices: what the replay says, and the first test that fails; empty for nobody."""
-        status, said = self.ask([str(self.scratch / "conformance"), str(TOP / "tests/conformance/otp27_supervisor.jsonl.gz")])
+        status, said = self.ask([str(folder / "conformance"), str(TOP / "tests/conformance/otp27_supervisor.jsonl.gz")])
         divergences = re.search(r"(\d+) divergences", said)
         replay = "" if status == 0 else f"{divergences[1]} divergences" if divergences else "no end" if status == -1 else "crash"
-        status, said = self.ask([str(self.scratch / "test_supervisors"), "--abort"])
+        status, said = self.ask([str(folder / "test_supervisors"), "--abort"])
         failed = re.search(r"^-{79}\n((?:.+\n)+?)-{79}$", said, re.MULTILINE)  # long names are wrapped
         tests = "" if status == 0 else " ".join(failed[1].split()) if failed else "no end" if status == -1 else "crash"
         return replay, tests
+
+
+def judge(clause: Clause, replay: str, tests: str) -> bool:
+    """Prints the clause's row; false when it is wrong."""
+    noticed = bool(replay or tests)
+    right = noticed != bool(clause.equivalent)
+    if noticed and not right:
+        tests += " (**listed as equivalent, and is not**)"
+    elif not noticed:
+        tests = f"equivalent: {clause.equivalent}" if right else "**nobody**"
+    print(f"| {clause.name} | {replay} | {tests} |", flush=True)
+    return right
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help="only clauses whose names contain one of these")
     parser.add_argument("--build", type=Path, default=TOP / "build/dev", help="an up-to-date build with tests (build/dev)")
-    parser.add_argument("--through", default="", help="a command that each compiler and linker is run through")
+    parser.add_argument("--batch", type=int, default=16, help="so many mutants are built before they are run (16)")
+    parser.add_argument("--through", default="", help="a command that each batch is built through, a lock for example")
     parser.add_argument("--check", action="store_true", help="only look whether each pattern stands exactly once")
     options = parser.parse_args()
 
@@ -466,22 +485,20 @@ def main() -> int:
     survivors = 0
     with tempfile.TemporaryDirectory(prefix="flip-") as scratch:
         workshop = Workshop(options.build.resolve(), Path(scratch), shlex.split(options.through))
-        workshop.make(None)
-        if any(workshop.killers()):
+        plain = Path(scratch) / "plain"
+        workshop.run(workshop.make(plain, None))
+        if any(workshop.killers(plain)):
             print("the tests fail without any change", file=sys.stderr)
             return 2
         print("| clause | replay | tests |\n|---|---|---|", flush=True)
         began = time.monotonic()
-        for clause in chosen:
-            workshop.make(clause)
-            replay, tests = workshop.killers()
-            if not replay and not tests:
-                tests = f"equivalent: {clause.equivalent}" if clause.equivalent else "**nobody**"
-                survivors += not clause.equivalent
-            elif clause.equivalent:
-                tests += " (listed as equivalent, and is not)"
-                survivors += 1
-            print(f"| {clause.name} | {replay} | {tests} |", flush=True)
+        for first in range(0, len(chosen), options.batch):
+            batch = chosen[first:first + options.batch]
+            folders = [Path(scratch) / str(first + i) for i in range(len(batch))]
+            workshop.run([command for folder, clause in zip(folders, batch) for command in workshop.make(folder, clause)])
+            for folder, clause in zip(folders, batch):
+                survivors += not judge(clause, *workshop.killers(folder))
+                shutil.rmtree(folder)
     print(f"\n{len(chosen)} clauses, {survivors} wrong, {time.monotonic() - began:.0f} s")
     return 1 if survivors else 0
 

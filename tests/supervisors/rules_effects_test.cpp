@@ -325,6 +325,65 @@ TEST_CASE("a retry that came before its group was stopped is not tried twice") {
   CHECK(rules(Event::Started, 3).empty());
 }
 
+TEST_CASE("a retry that came before its group was stopped is no retry of a later wait") {
+  Rules rules{OneForAll{}};
+  rules.add().add().up();
+  rules(Event::Exited, 1, kBoom);
+  CHECK(rules(Event::Exited, 2, ExitReason::shutdown()) == Lines{"start 1"});
+  rules(Event::Started, 1);
+  CHECK(rules(Event::StartFailed, 2, kBoom) == Lines{"arm 2 0ms"});
+  rules.add();
+  CHECK(rules(Event::StartChild, 3) == Lines{"start 3"});
+  CHECK(rules(Event::Exited, 1, kBoom).empty());
+  CHECK(rules(Event::RetryDue, 2).empty());
+  // The end of 1 is older: its group takes the waiting 2 along, and with it what it had to say.
+  CHECK(rules(Event::Started, 3) == Lines{"reply 3 done", "retain 1", "stop 3 keep"});
+  CHECK(rules(Event::Exited, 3, ExitReason::shutdown()) == Lines{"disarm 2", "start 1"});
+  CHECK(rules(Event::Started, 1) == Lines{"start 2"});
+  CHECK(rules(Event::StartFailed, 2, kBoom) == Lines{"arm 2 0ms"});
+  CHECK(rules.rules.is_idle());
+}
+
+TEST_CASE("an end that its group has consumed is not mistaken for a later one") {
+  Rules rules{OneForAll{}};
+  rules.add().add(Restart::Transient).add().up();
+  CHECK(rules(Event::Exited, 1, kBoom) == Lines{"retain 1", "stop 3 keep"});
+  CHECK(rules(Event::Exited, 2, ExitReason::normal()).empty());  // of itself it would stay down after this
+  CHECK(rules(Event::Exited, 3, ExitReason::shutdown()) == Lines{"retain 2", "start 1"});
+  CHECK(rules(Event::Started, 1) == Lines{"start 2"});
+  CHECK(rules(Event::Started, 2) == Lines{"start 3"});
+  CHECK(rules(Event::Exited, 2, kBoom).empty());
+  CHECK(rules(Event::Started, 3) == Lines{"retain 2", "stop 3 keep"});
+}
+
+TEST_CASE("a temporary child that its actor has restarted waits as others do and is forgotten when it is stopped") {
+  Rules rules{OneForOne{}, Exponential{.first = 1s}};
+  rules.add(Restart::Temporary).add().up();
+  CHECK(rules(Event::Exited, 1, kBoom, OnError::Restart) == Lines{"retain 1", "arm 1 1000ms"});
+  CHECK(rules(Event::TerminateChild, 1) == Lines{"disarm 1", "close 1", "remove 1", "reply 1 done"});
+  CHECK(rules(Event::RetryDue, 1).empty());
+
+  Rules group{OneForAll{}, Exponential{.first = 1s}};
+  group.add(Restart::Temporary).add().up();
+  CHECK(group(Event::Exited, 1, kBoom, OnError::Restart) == Lines{"retain 1", "stop 2 keep"});
+  CHECK(group(Event::Exited, 2, ExitReason::shutdown()) == Lines{"arm 1 1000ms"});
+  group(Event::RestartChild, 2);
+  group(Event::Started, 2);
+  CHECK(group(Event::Exited, 2, kBoom) == Lines{"retain 2", "disarm 1", "remove 1", "arm 2 1000ms"});
+}
+
+TEST_CASE("a run lets the delays begin anew once and not for each failed start after it") {
+  Rules rules{OneForOne{}, Exponential{.first = 1s, .reset_after = 1s}};
+  rules.add().up();
+  rules.now += 5s;
+  CHECK(rules(Event::Exited, 1, kBoom) == Lines{"retain 1", "arm 1 1000ms"});
+  for (const char* const next : {"arm 1 2000ms", "arm 1 4000ms", "arm 1 8000ms"}) {
+    rules.now += 5s;
+    rules(Event::RetryDue, 1);
+    CHECK(rules(Event::StartFailed, 1, kBoom) == Lines{next});
+  }
+}
+
 TEST_CASE("a call that starts a child answers what came of it") {
   Rules rules = three(OneForOne{});
   const auto start = [&](Restart restart) {
