@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "dynamic_factory.hpp"
 #include "supervisor_factory.hpp"
 
 namespace coppice {
@@ -50,16 +51,28 @@ ChildSpec::ChildSpec(const SupervisorSpec& tree)
       ops_{&detail::kActorOps<Supervisor>},
       tree_{std::make_shared<const SupervisorSpec>(tree)} {}
 
+ChildSpec ChildSpec::with_id(std::string id) const {
+  ChildSpec other = *this;
+  other.options_.id = std::move(id);
+  return other;
+}
+
 detail::IntrusivePtr<detail::Factory> ChildSpec::factory() const {
-  if (tree_ == nullptr) return factory_;
+  if (tree_ == nullptr) return factory_ ? factory_->for_place() : factory_;
   return detail::IntrusivePtr<detail::Factory>::adopt(new detail::SupervisorFactory{tree_});
 }
 
 bool operator==(const ChildSpec& a, const ChildSpec& b) {
   if ((a.tree_ == nullptr) != (b.tree_ == nullptr)) return false;
-  if (a.tree_ != nullptr) return *a.tree_ == *b.tree_;
+  if (a.tree_ != nullptr) return a.id() == b.id() && *a.tree_ == *b.tree_;
   const ChildOptions& x = a.options_;
   const ChildOptions& y = b.options_;
+  if (const auto* const options = detail::dynamic_options(a)) {
+    const auto* const others = detail::dynamic_options(b);
+    if (others == nullptr || options->children_max != others->children_max ||
+        options->intensity != others->intensity || options->backoff != others->backoff)
+      return false;
+  }
   return detail::same_type(a.ops_->type, b.ops_->type) && x.id == y.id && x.restart == y.restart &&
          x.shutdown == y.shutdown && x.start_within == y.start_within && x.mailbox == y.mailbox &&
          x.significant == y.significant;
@@ -86,7 +99,7 @@ std::string SupervisorSpec::to_string() const {
     }
     const ChildSpec& child = spec->children_[next++];
     text += std::string(2 * open.size(), ' ') + child.id() + " (" + coppice::to_string(child.options().restart) + ", ";
-    if (child.is_supervisor()) {
+    if (child.tree() != nullptr) {
       text += std::string{child.tree()->options().strategy.name()} + ")\n";
       open.emplace_back(child.tree(), 0);
     } else {

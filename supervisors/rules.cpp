@@ -1,8 +1,9 @@
 #include "coppice/supervisors/rules.hpp"
 
 #include <algorithm>
-#include <string>
 #include <utility>
+
+#include "start_attempts.hpp"
 
 // [path 7 of 7] restart: from fail, in the supervisor; to run, in the child's next life
 
@@ -60,10 +61,7 @@ void SupervisorRules::on_start_failed(Child& child, const ExitReason& reason) {
     child.failure = reason;
     wait_for_retry(child, false, delay_for(child));
   } else if (mode_ == Mode::Calling) {
-    call_.outcome = CallOutcome::Failed;
-    call_.reason = reason;
-    close(child);
-    if (call_.kind == RuleEvent::Kind::StartChild) remove(child.key);
+    fail_call(child, reason);
   }
   advance();
 }
@@ -73,7 +71,7 @@ void SupervisorRules::on_ignored(Child& child) {
   if (child.state != State::Starting) return;
   child.state = State::Undefined;
   awaited_.reset();
-  if (mode_ == Mode::Calling) call_.outcome = CallOutcome::Ignored;
+  if (mode_ == Mode::Calling && call_.kind != RuleEvent::Kind::StartChildren) call_.outcome = CallOutcome::Ignored;
   close(child);
   if (child.restart == Restart::Temporary) remove(child.key);
   advance();
@@ -129,9 +127,42 @@ void SupervisorRules::on_call(Child& child, RuleEvent::Kind call) {
   }
   mode_ = Mode::Calling;
   call_ = Call{.kind = call, .child = key, .outcome = CallOutcome::Done, .reason = {}};
+  if (call == RuleEvent::Kind::StartChildren) {
+    for (std::size_t i = index_of(key); i < children_.size(); ++i)
+      plan_.push_back({PlanStep::Kind::Start, children_[i].key});
+    return advance();
+  }
   const bool starts = call != RuleEvent::Kind::TerminateChild;
   plan_.push_back({starts ? PlanStep::Kind::Start : PlanStep::Kind::Stop, key});
   advance();
+}
+
+/// A child that was to start could not. Those that were added with it go again, last to first.
+void SupervisorRules::fail_call(Child& child, const ExitReason& reason) {
+  call_.outcome = CallOutcome::Failed;
+  call_.reason = reason;
+  call_.failed = child.key;
+  close(child);
+  if (call_.kind != RuleEvent::Kind::StartChildren) return;
+  plan_.clear();
+  for (std::size_t i = children_.size(); i-- > 0 && children_[i].key >= call_.child;)
+    plan_.push_back({PlanStep::Kind::Stop, children_[i].key});
+}
+
+void SupervisorRules::finish_call() {
+  const Call call = std::exchange(call_, {});
+  const bool failed = call.outcome == CallOutcome::Failed;
+  emit({.kind = RuleEffect::Kind::Reply,
+        .child = failed ? call.failed : call.child,
+        .outcome = call.outcome,
+        .reason = call.reason});
+  if (!failed) return;
+  if (call.kind == RuleEvent::Kind::StartChild) remove(call.child);
+  if (call.kind != RuleEvent::Kind::StartChildren) return;
+  while (!children_.empty() && children_.back().key >= call.child) {
+    close(children_.back());
+    remove(children_.back().key);
+  }
 }
 
 // ---- decisions ----
@@ -174,10 +205,7 @@ void SupervisorRules::restart(Child& child, const ExitReason& reason, bool delay
     emit({.kind = RuleEffect::Kind::LimitReached, .child = child.key, .reason = reason});
     child.state = State::Undefined;
     close(child);
-    return end(ExitReason::shutdown(
-        "more than " + std::to_string(intensity_.restarts) + " restarts within " +
-            std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(intensity_.within).count()) + " ms",
-        reason));
+    return end(limit_reached(intensity_, reason));
   }
   child.state = State::Undefined;
   emit({.kind = RuleEffect::Kind::Retain, .child = child.key});
@@ -230,15 +258,7 @@ void SupervisorRules::end(const ExitReason& reason) {
 }
 
 Duration SupervisorRules::delay_for(Child& child) {
-  if (!backoff_.is_on()) return Duration::zero();
-  if (child.running_since != TimePoint{} &&
-      saturating_between(child.running_since, now_) >= backoff_.exponential().reset_after) {
-    child.attempts = 0;
-  }
-  child.running_since = TimePoint{};
-  const std::uint32_t attempt = child.attempts;
-  if (child.attempts != ~std::uint32_t{0}) ++child.attempts;
-  return backoff_.delay(attempt, random_);
+  return next_delay(backoff_, child.attempts, child.running_since, now_, random_);
 }
 
 void SupervisorRules::wait_for_retry(Child& child, bool counted, Duration delay) {
@@ -318,10 +338,7 @@ void SupervisorRules::finish_plan() {
       mode_ = Mode::Ended;
       return;
     case Mode::Calling:
-      emit({.kind = RuleEffect::Kind::Reply,
-            .child = call_.child,
-            .outcome = call_.outcome,
-            .reason = std::exchange(call_.reason, {})});
+      finish_call();
       break;
     case Mode::Ending:
       close_all();

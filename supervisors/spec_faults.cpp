@@ -2,7 +2,8 @@
 #include <string>
 #include <vector>
 
-#include "supervisor_body.hpp"
+#include "dynamic_factory.hpp"
+#include "spec_faults.hpp"
 
 namespace coppice::detail {
 namespace {
@@ -11,20 +12,41 @@ namespace {
   return !shutdown.is_brutal() && shutdown.within() < Duration::zero();
 }
 
-/// What is wrong with one child itself. Source: OTP's check_childspec.
-std::string fault_of_options(const ChildSpec& child, AutoShutdown auto_shutdown) {
-  const ChildOptions& c = child.options();
-  if (c.id.empty()) return "a child has an empty id";
-  if (c.id.find('/') != std::string::npos) return "the id \"" + c.id + "\" contains a '/'";
-  const std::string who = "child \"" + c.id + "\": ";
-  if (c.start_within <= Duration::zero()) return who + "start_within must be longer than zero";
-  if (is_negative(c.shutdown)) return who + "shutdown must not be negative";
+[[nodiscard]] const char* fault_of_backoff(const Backoff& backoff) noexcept {
+  if (!backoff.is_on()) return nullptr;
+  const Exponential& e = backoff.exponential();
+  const bool is_sound = e.first >= Duration::zero() && e.cap >= e.first && e.factor >= 1.0 && e.jitter >= 0.0 &&
+                        e.jitter <= 0.5 && e.reset_after >= Duration::zero();
+  return is_sound ? nullptr : "backoff needs 0 <= first <= cap, factor >= 1, 0 <= jitter <= 0.5 and reset_after >= 0";
+}
+
+/// What is wrong with one child itself, but for its id. Source: OTP's check_childspec.
+const char* fault_of_options(const ChildOptions& c, AutoShutdown auto_shutdown) noexcept {
+  if (c.start_within <= Duration::zero()) return "start_within must be longer than zero";
+  if (is_negative(c.shutdown)) return "shutdown must not be negative";
   if (const auto* const bounded = c.mailbox.bounded(); bounded != nullptr && bounded->capacity == 0)
-    return who + "a bounded mailbox needs a capacity of at least one";
+    return "a bounded mailbox needs a capacity of at least one";
   if (c.significant && auto_shutdown == AutoShutdown::Never)
-    return who + "it is significant, but its supervisor's auto_shutdown is Never";
-  if (c.significant && c.restart == Restart::Permanent) return who + "a significant child may not be Permanent";
-  return {};
+    return "it is significant, but its supervisor's auto_shutdown is Never";
+  if (c.significant && c.restart == Restart::Permanent) return "a significant child may not be Permanent";
+  return nullptr;
+}
+
+/// Of a dynamic supervisor in itself.
+const char* fault_of_dynamic(const ChildSpec& child) noexcept {
+  const DynamicSupervisorOptions* const options = dynamic_options(child);
+  if (options == nullptr) return nullptr;
+  if (options->intensity.within <= Duration::zero()) return "intensity.within must be longer than zero";
+  return fault_of_backoff(options->backoff);
+}
+
+std::string fault_of_one(const ChildSpec& child, AutoShutdown auto_shutdown, bool needs_id) {
+  const std::string& id = child.id();
+  if (id.empty() && needs_id) return "a child has an empty id";
+  if (id.find('/') != std::string::npos) return "the id \"" + id + "\" contains a '/'";
+  const char* fault = fault_of_options(child.options(), auto_shutdown);
+  if (fault == nullptr) fault = fault_of_dynamic(child);
+  return fault == nullptr ? std::string{} : "child \"" + id + "\": " + fault;
 }
 
 /// What is wrong with one supervisor's own options and ids; empty: nothing.
@@ -32,22 +54,17 @@ std::string fault_of(const SupervisorSpec& spec) {
   const SupervisorOptions& options = spec.options();
   if (options.id.empty()) return "a supervisor has an empty id";
   if (options.id.find('/') != std::string::npos) return "the id \"" + options.id + "\" contains a '/'";
+  if (!spec.fault().empty()) return "supervisor \"" + options.id + "\": " + spec.fault();
   if (options.intensity.within <= Duration::zero())
     return "supervisor \"" + options.id + "\": intensity.within must be longer than zero";
   if (is_negative(options.shutdown)) return "supervisor \"" + options.id + "\": shutdown must not be negative";
   if (options.significant && options.restart == Restart::Permanent)
     return "supervisor \"" + options.id + "\": a significant child may not be Permanent";
-  if (options.backoff.is_on()) {
-    const Exponential& e = options.backoff.exponential();
-    if (e.first < Duration::zero() || e.cap < e.first || !(e.factor >= 1.0) || !(e.jitter >= 0.0 && e.jitter <= 0.5) ||
-        e.reset_after < Duration::zero()) {
-      return "supervisor \"" + options.id +
-             "\": backoff needs 0 <= first <= cap, factor >= 1, 0 <= jitter <= 0.5 and reset_after >= 0";
-    }
-  }
+  if (const char* const fault = fault_of_backoff(options.backoff))
+    return "supervisor \"" + options.id + "\": " + fault;
   std::set<std::string> ids;
   for (const ChildSpec& child : spec.children()) {
-    if (std::string fault = fault_of_options(child, options.auto_shutdown); !fault.empty())
+    if (std::string fault = fault_of_one(child, options.auto_shutdown, true); !fault.empty())
       return "supervisor \"" + options.id + "\": " + fault;
     if (!ids.insert(child.id()).second)
       return "supervisor \"" + options.id + "\" has two children with the id \"" + child.id() + "\"";
@@ -55,13 +72,7 @@ std::string fault_of(const SupervisorSpec& spec) {
   return {};
 }
 
-}  // namespace
-
-std::string fault_of_child(const ChildSpec& child, AutoShutdown auto_shutdown) {
-  if (std::string fault = fault_of_options(child, auto_shutdown); !fault.empty()) return fault;
-  return child.is_supervisor() ? fault_in(*child.tree()) : std::string{};
-}
-
+/// What is wrong in a whole tree.
 std::string fault_in(const SupervisorSpec& root) {
   std::vector<const SupervisorSpec*> left{&root};
   while (!left.empty()) {
@@ -69,10 +80,22 @@ std::string fault_in(const SupervisorSpec& root) {
     left.pop_back();
     if (std::string fault = fault_of(spec); !fault.empty()) return fault;
     for (const ChildSpec& child : spec.children()) {
-      if (child.is_supervisor()) left.push_back(child.tree());
+      if (child.tree() != nullptr) left.push_back(child.tree());
     }
   }
   return {};
+}
+
+}  // namespace
+
+std::string fault_of_child(const ChildSpec& child, AutoShutdown auto_shutdown, bool needs_id) {
+  if (std::string fault = fault_of_one(child, auto_shutdown, needs_id); !fault.empty()) return fault;
+  return child.tree() != nullptr ? fault_in(*child.tree()) : std::string{};
+}
+
+std::string fault_at_top(const ChildSpec& root) {
+  if (root.tree() != nullptr) return fault_in(*root.tree());
+  return fault_of_child(root, AutoShutdown::AnySignificant);
 }
 
 }  // namespace coppice::detail

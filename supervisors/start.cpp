@@ -2,7 +2,11 @@
 #include <utility>
 #include <vector>
 
-#include "supervisor_body.hpp"
+#include "start.hpp"
+
+#include "coppice/actor/signals.hpp"
+#include "spec_faults.hpp"
+#include "supervisor_factory.hpp"
 
 namespace coppice {
 
@@ -32,20 +36,17 @@ std::string failed_child(const ExitReason& reason) {
 
 }  // namespace
 
-}  // namespace detail
-
-Result<ActorRef<Supervisor>, StartError> start_tree(System& system, const SupervisorSpec& spec) {
-  using namespace detail;
+Result<IntrusivePtr<Cell>, StartError> start_top(System& system, const ChildSpec& spec) {
   using Kind = StartError::Kind;
   if (this_thread.cell != nullptr) return Error{StartError{Kind::Blocking, {}, to_string(Kind::Blocking), {}}};
-  if (std::string fault = fault_in(spec); !fault.empty())
+  if (std::string fault = fault_at_top(spec); !fault.empty())
     return Error{StartError{Kind::BadSpec, {}, std::move(fault), {}}};
   Runtime& runtime = system.runtime();
   const StartError closing{Kind::Closing, {}, to_string(Kind::Closing), {}};
   if (!runtime.admit()) return Error{closing};
-  auto factory = IntrusivePtr<Factory>::adopt(new SupervisorFactory{std::make_shared<const SupervisorSpec>(spec)});
-  auto cell = IntrusivePtr<Cell>::adopt(
-      Cell::make(runtime, *runtime.default_scheduler, kActorOps<Supervisor>, factory.get(), nullptr));
+  const auto factory = spec.factory();
+  auto cell =
+      IntrusivePtr<Cell>::adopt(Cell::make(runtime, *runtime.default_scheduler, spec.ops(), factory.get(), nullptr));
   auto ticket = IntrusivePtr<Ticket>::adopt(new Ticket{runtime});
   cell->set_name(spec.id(), false);
   cell->set_start_ticket(ticket);
@@ -58,8 +59,16 @@ Result<ActorRef<Supervisor>, StartError> start_tree(System& system, const Superv
   runtime.default_scheduler->submit(*cell);
   while (ticket->progress.load(kAcquire) != Ticket::kDone)
     runtime.wait(ticket->progress, Ticket::kOpen, TimePoint::max());
-  if (ticket->ok) return RefAccess::make<ActorRef<Supervisor>>(std::move(cell));
+  if (ticket->ok) return cell;
   return Error{StartError{Kind::ChildFailed, failed_child(ticket->reason), ticket->reason.to_string(), ticket->reason}};
+}
+
+}  // namespace detail
+
+Result<ActorRef<Supervisor>, StartError> start_tree(System& system, const SupervisorSpec& spec) {
+  auto started = detail::start_top(system, ChildSpec{spec});
+  if (!started) return Error{std::move(started).error()};
+  return detail::RefAccess::make<ActorRef<Supervisor>>(std::move(started).value());
 }
 
 }  // namespace coppice

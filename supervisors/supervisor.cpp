@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "place_closed.hpp"
 #include "supervisor_body.hpp"
 
 namespace coppice {
@@ -28,19 +29,6 @@ struct DueTimer final : Timer {
   IntrusivePtr<Cell> supervisor;
   std::uint32_t code;  // key * 4 + what is due
   detail::Atomic<bool> fired{false};
-};
-
-/// How a place that was told to close says that it has: in the poke where a DueTimer's code stands.
-constexpr std::uint32_t kClosedCode = ~std::uint32_t{0};
-
-struct ClosedNotice final : detail::PlaceItem {
-  explicit ClosedNotice(Cell& s) noexcept : supervisor{IntrusivePtr<Cell>::share(&s)} {}
-  void place_ended() noexcept override {
-    CellSignal* const poke = detail::make_signal(CellSignal::Kind::Poke);
-    poke->incarnation = kClosedCode;
-    supervisor->signal(poke);
-  }
-  IntrusivePtr<Cell> supervisor;
 };
 
 }  // namespace
@@ -94,7 +82,7 @@ void Supervisor::Body::begin_stop(const ExitReason& reason) {
 /// What a child, or a timer of ours, has to say.
 void Supervisor::Body::child_event(const ChildEvent& event) {
   if (event.kind == ChildEvent::Kind::Poke) {
-    if (event.incarnation == kClosedCode) return on_closed();
+    if (event.incarnation == detail::kClosedCode) return on_closed();
     if (Child* const child = find(event.incarnation / 4)) on_due(static_cast<Due>(event.incarnation % 4), *child);
     serve_calls();
     return;
@@ -230,7 +218,7 @@ void Supervisor::Body::close_child(Child& child) {
   if (child.cell->is_closed()) return;
   child.cell->signal(detail::make_signal(CellSignal::Kind::Close));
   ++closing_;
-  detail::attach(*child.cell, IntrusivePtr<detail::PlaceItem>::adopt(new ClosedNotice{cell_}));
+  detail::attach(*child.cell, IntrusivePtr<detail::PlaceItem>::adopt(new detail::ClosedNotice{cell_, *child.cell}));
 }
 
 void Supervisor::Body::on_closed() {

@@ -40,15 +40,10 @@ struct SupervisedChild {
 /// A change that somebody asked for and that waits for its turn, or is under way.
 struct SupervisorCall {
   RuleEvent::Kind kind;
-  std::string id = {};                              // of all but StartChild
-  std::shared_ptr<const ChildSpec> spec = nullptr;  // of StartChild
+  std::string id = {};  // of all but StartChild and StartChildren
+  std::vector<std::shared_ptr<const ChildSpec>> specs = {};
   UniqueFunction<void(Result<AnyRef, CallError>)> answer = nullptr;
 };
-
-/// What is wrong with one child's options; empty: nothing.
-[[nodiscard]] std::string fault_of_child(const ChildSpec& child, AutoShutdown auto_shutdown);
-/// What is wrong in a whole tree.
-[[nodiscard]] std::string fault_in(const SupervisorSpec& root);
 
 }  // namespace detail
 
@@ -85,6 +80,8 @@ struct Supervisor::Body {
   void serve_calls();
   void begin_call(detail::SupervisorCall call);
   void begin_start(detail::SupervisorCall call);
+  [[nodiscard]] std::optional<CallError> refusal_of(const detail::SupervisorCall& start);
+  [[nodiscard]] std::vector<AnyRef> refs_of(const std::vector<std::string>& ids);
   void reply(const RuleEffect& effect);
   [[nodiscard]] ChildState state_of(const Child& child) const noexcept { return rules_.state_of(child.key); }
   [[nodiscard]] AnyRef ref_of(const Child& child) const;

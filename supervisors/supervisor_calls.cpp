@@ -1,6 +1,9 @@
 #include <algorithm>
+#include <set>
 #include <utility>
 
+#include "pending_answer.hpp"
+#include "spec_faults.hpp"
 #include "supervisor_body.hpp"
 
 // What a supervisor can be asked. Source: OTP's supervisor, handle_call.
@@ -18,6 +21,7 @@ const char* to_string(CallError::Kind kind) noexcept {
     case CallError::Kind::AlreadyPresent: return "a child with this id is kept";
     case CallError::Kind::BadSpec: return "the specification is wrong";
     case CallError::Kind::StartFailed: return "the child could not start";
+    case CallError::Kind::TooMany: return "the supervisor has as many children as it may";
     case CallError::Kind::Closing: return "the supervisor ends, or has ended";
     case CallError::Kind::NoAnswer: return "the supervisor did not answer in time";
     case CallError::Kind::Blocking: return "a blocking call on an actor's turn";
@@ -51,7 +55,7 @@ void Supervisor::Body::serve_calls() {
 }
 
 void Supervisor::Body::begin_call(SupervisorCall call) {
-  if (call.kind == RuleEvent::Kind::StartChild) return begin_start(std::move(call));
+  if (!call.specs.empty()) return begin_start(std::move(call));
   const Child* const child = find(call.id);
   if (child == nullptr) return call.answer(Error{CallError{.kind = CallError::Kind::NotFound}});
   const RuleEvent event{.kind = call.kind, .child = child->key};
@@ -60,20 +64,48 @@ void Supervisor::Body::begin_call(SupervisorCall call) {
 }
 
 void Supervisor::Body::begin_start(SupervisorCall call) {
-  using Kind = CallError::Kind;
-  const AutoShutdown auto_shutdown = places_->spec->options().auto_shutdown;
-  if (std::string fault = detail::fault_of_child(*call.spec, auto_shutdown); !fault.empty())
-    return call.answer(Error{CallError{.kind = Kind::BadSpec, .text = std::move(fault)}});
-  if (const Child* const child = find(call.spec->id())) {
-    const bool runs = state_of(*child) == ChildState::Running;
-    return call.answer(Error{CallError{.kind = runs ? Kind::AlreadyStarted : Kind::AlreadyPresent,
-                                       .child = runs ? ref_of(*child) : AnyRef{}}});
+  if (auto refusal = refusal_of(call)) return call.answer(Error{std::move(*refusal)});
+  detail::ChildKey first = 0;
+  for (auto& spec : call.specs) {
+    const detail::ChildKey key = add_child(std::move(spec)).key;
+    if (first == 0) first = key;
   }
-  if (last_key_ == kLastKey)
-    return call.answer(Error{CallError{.kind = Kind::BadSpec, .text = "this supervisor has started 2^30 children"}});
-  const RuleEvent event{.kind = RuleEvent::Kind::StartChild, .child = add_child(call.spec).key};
+  const RuleEvent event{.kind = call.kind, .child = first};
   current_call_ = std::move(call);
   apply(event);
+}
+
+/// Why nothing of it is going to be started. Source: OTP's handle_start_child.
+std::optional<CallError> Supervisor::Body::refusal_of(const SupervisorCall& start) {
+  using Kind = CallError::Kind;
+  const AutoShutdown auto_shutdown = places_->spec->options().auto_shutdown;
+  std::set<std::string_view> ids;
+  for (const auto& spec : start.specs) {
+    if (std::string fault = detail::fault_of_child(*spec, auto_shutdown); !fault.empty())
+      return CallError{.kind = Kind::BadSpec, .text = std::move(fault)};
+    if (!ids.insert(spec->id()).second)
+      return CallError{.kind = Kind::BadSpec, .text = "two children have the id \"" + spec->id() + "\""};
+    if (const Child* const child = find(spec->id())) {
+      const bool runs = state_of(*child) == ChildState::Running;
+      return CallError{.kind = runs ? Kind::AlreadyStarted : Kind::AlreadyPresent,
+                       .child = runs ? ref_of(*child) : AnyRef{},
+                       .text = spec->id()};
+    }
+  }
+  if (kLastKey - last_key_ < start.specs.size())
+    return CallError{.kind = Kind::BadSpec, .text = "this supervisor has started 2^30 children"};
+  return std::nullopt;
+}
+
+std::vector<AnyRef> Supervisor::Body::refs_of(const std::vector<std::string>& ids) {
+  std::vector<AnyRef> refs;
+  refs.reserve(ids.size());
+  for (const std::string& id : ids) {
+    const Child* const child = find(id);
+    const bool runs = child != nullptr && state_of(*child) == ChildState::Running;
+    refs.push_back(runs ? ref_of(*child) : AnyRef{});
+  }
+  return refs;
 }
 
 void Supervisor::Body::reply(const RuleEffect& effect) {
@@ -84,7 +116,9 @@ void Supervisor::Body::reply(const RuleEffect& effect) {
     case detail::CallOutcome::Done: return call.answer(child == nullptr ? AnyRef{} : ref_of(*child));
     case detail::CallOutcome::Ignored: return call.answer(AnyRef{});
     case detail::CallOutcome::Failed:
-      return call.answer(Error{CallError{.kind = Kind::StartFailed, .reason = effect.reason}});
+      return call.answer(Error{CallError{.kind = Kind::StartFailed,
+                                         .text = child == nullptr ? std::string{} : child->spec->id(),
+                                         .reason = effect.reason}});
     case detail::CallOutcome::Running: return call.answer(Error{CallError{.kind = Kind::Running}});
     case detail::CallOutcome::Restarting: return call.answer(Error{CallError{.kind = Kind::Restarting}});
   }
@@ -92,45 +126,45 @@ void Supervisor::Body::reply(const RuleEffect& effect) {
 
 AnyRef Supervisor::Body::ref_of(const Child& child) const { return detail::RefAccess::make<AnyRef>(child.cell); }
 
-namespace {
-
-/// The promise as the untyped queue of calls keeps it. Dropped with the supervisor, it answers Closing.
-template <class T>
-class PendingAnswer {
- public:
-  explicit PendingAnswer(ReplyPromise<Result<T, CallError>> promise) : promise_{std::move(promise)} {}
-  PendingAnswer(PendingAnswer&& other) noexcept
-      : promise_{std::move(other.promise_)}, open_{std::exchange(other.open_, false)} {}
-  ~PendingAnswer() {
-    if (open_) promise_.set(Error{CallError{.kind = CallError::Kind::Closing}});
-  }
-  void operator()(Result<AnyRef, CallError> outcome) {
-    open_ = false;
-    if constexpr (std::is_void_v<T>) {
-      outcome ? promise_.set() : promise_.set(Error{outcome.error()});
-    } else {
-      promise_.set(std::move(outcome));
-    }
-  }
-
- private:
-  ReplyPromise<Result<T, CallError>> promise_;
-  bool open_ = true;
-};
-
-}  // namespace
-
 template <class T>
 Later<Result<T, CallError>> Supervisor::queue(SupervisorCall call) {
   auto [promise, later] = reply_later<Result<T, CallError>>();
-  call.answer = PendingAnswer<T>{std::move(promise)};
+  call.answer = [answer = detail::PendingAnswer<T>{std::move(promise)}](Result<AnyRef, CallError> outcome) mutable {
+    if (!outcome) return answer.set(Error{outcome.error()});
+    if constexpr (std::is_void_v<T>) {
+      answer.set();
+    } else {
+      answer.set(std::move(outcome).value());
+    }
+  };
   body_->call(std::move(call));
   return std::move(later);
 }
 
 Later<Result<AnyRef, CallError>> Supervisor::handle(StartChild call) {
   return queue<AnyRef>(
-      {.kind = RuleEvent::Kind::StartChild, .spec = std::make_shared<const ChildSpec>(std::move(call.spec))});
+      {.kind = RuleEvent::Kind::StartChild, .specs = {std::make_shared<const ChildSpec>(std::move(call.spec))}});
+}
+Later<Result<std::vector<AnyRef>, CallError>> Supervisor::handle(StartChildren call) {
+  auto [promise, later] = reply_later<Result<std::vector<AnyRef>, CallError>>();
+  detail::PendingAnswer<std::vector<AnyRef>> answer{std::move(promise)};
+  SupervisorCall start{.kind = RuleEvent::Kind::StartChildren};
+  std::vector<std::string> ids;
+  for (ChildSpec& spec : call.specs) {
+    ids.push_back(spec.id());
+    start.specs.push_back(std::make_shared<const ChildSpec>(std::move(spec)));
+  }
+  if (ids.empty()) {
+    answer.set(std::vector<AnyRef>{});
+  } else {
+    start.answer = [body = body_, all = std::move(ids),
+                    promised = std::move(answer)](const Result<AnyRef, CallError>& outcome) mutable {
+      if (!outcome) return promised.set(Error{outcome.error()});
+      promised.set(body->refs_of(all));
+    };
+    body_->call(std::move(start));
+  }
+  return std::move(later);
 }
 Later<Result<void, CallError>> Supervisor::handle(TerminateChild call) {
   return queue<void>({.kind = RuleEvent::Kind::TerminateChild, .id = std::move(call.id)});
@@ -175,26 +209,12 @@ Result<ChildSpec, CallError> Supervisor::handle(const GetChildSpec& call) {
 // ---- from a thread ----
 
 namespace detail {
-namespace {
-
-CallError::Kind kind_of(AskError error) noexcept {
-  if (error == AskError::Timeout) return CallError::Kind::NoAnswer;
-  return error == AskError::Rejected ? CallError::Kind::Blocking : CallError::Kind::Closing;
-}
-
-/// The answer of an answer.
-template <class T, class M>
-Result<T, CallError> ask_flat(const ActorRef<Supervisor>& ref, M&& call, Duration within) {
-  if (this_thread.cell != nullptr) return Error{CallError{.kind = CallError::Kind::Blocking}};
-  auto answer = ref.ask(std::forward<M>(call), within).get();
-  if (!answer) return Error{CallError{.kind = kind_of(answer.error())}};
-  return std::move(answer).value();
-}
-
-}  // namespace
-
 Result<AnyRef, CallError> call_supervisor(const ActorRef<Supervisor>& ref, StartChild call, Duration within) {
   return ask_flat<AnyRef>(ref, std::move(call), within);
+}
+Result<std::vector<AnyRef>, CallError> call_supervisor(const ActorRef<Supervisor>& ref, StartChildren call,
+                                                       Duration within) {
+  return ask_flat<std::vector<AnyRef>>(ref, std::move(call), within);
 }
 Result<void, CallError> call_supervisor(const ActorRef<Supervisor>& ref, TerminateChild call, Duration within) {
   return ask_flat<void>(ref, std::move(call), within);

@@ -103,6 +103,13 @@ void Cell::set_name(std::string_view name, bool registered) {
   extras().registered = registered;
 }
 
+void Cell::set_record(void* record) { extras().record = record; }
+
+void* Cell::record() const noexcept {
+  const CellExtras* const more = extras_if_any();
+  return more == nullptr ? nullptr : more->record;
+}
+
 void Cell::continue_from(Cell& killed) {
   id_ = killed.id_;
   incarnation_.store(killed.incarnation(), kRelaxed);

@@ -50,6 +50,7 @@ class CellExtras : public PoolAllocated {
   Link* pinned = nullptr;               // what a handler that was left behind has in hand
 
   Atomic<Cell*> successor{nullptr};  // counted
+  void* record = nullptr;            // the manager's: not the owner's turn but its
 };
 
 }  // namespace coppice::detail

@@ -126,6 +126,67 @@ TEST_CASE("a spec is refused with what is wrong and nothing is started") {
   testing::check_end(scene.system);
 }
 
+TEST_CASE("several children start in their order, all or none") {
+  Scene scene;
+  const auto started = scene.root.start_children(testing::members(scene.family, {"c", "d"}));
+  REQUIRE(started);
+  REQUIRE(started->size() == 2);
+  CHECK((*started)[1] == AnyRef{testing::at(scene.root, "d")});
+  CHECK(scene.family.take() == Lines{"start c", "start d"});
+
+  scene.family.plans["g"] = {Planned::Error};
+  const auto failed = scene.root.start_children(testing::members(scene.family, {"e", "f", "g", "h"}));
+  REQUIRE_FALSE(failed);
+  CHECK(failed.error().kind == Kind::StartFailed);
+  CHECK(failed.error().text == "g");
+  CHECK_THAT(failed.error().reason.to_string(), Catch::Contains("cannot start g"));
+  CHECK(scene.family.take() == Lines{"start e", "start f", "start g!", "stop f", "stop e"});
+  CHECK(states(scene.root) == Lines{"d running", "c running", "b running", "a running"});
+  CHECK_FALSE(scene.root.child<Member>("e"));
+
+  const auto taken = scene.root.start_children(testing::members(scene.family, {"i", "a"}));
+  CHECK(word(taken) == word(Kind::AlreadyStarted));
+  CHECK(taken.error().text == "a");
+  CHECK(word(scene.root.start_children(testing::members(scene.family, {"i", "i"}))) == word(Kind::BadSpec));
+  CHECK(scene.root.start_children({}).value().empty());
+  CHECK(scene.family.take().empty());
+
+  scene.family.plans["j"] = {Planned::Ignore};
+  auto batch = testing::members(scene.family, {"i"});
+  batch.push_back(scene.spec("j", Restart::Temporary));
+  batch.push_back(scene.spec("k"));
+  const auto ignored = scene.root.start_children(batch);
+  REQUIRE(ignored);
+  CHECK((*ignored)[0]);
+  CHECK_FALSE((*ignored)[1]);
+  CHECK((*ignored)[2]);
+  CHECK(states(scene.root) == Lines{"k running", "i running", "d running", "c running", "b running", "a running"});
+  testing::check_end(scene.system);
+}
+
+TEST_CASE("a member of a batch that crashes before the batch fails is gone with it and counts for nothing") {
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    Family family;
+    TestSystem system{{.seed = seed}};
+    const auto root =
+        system.start(SupervisorSpec{{.id = "app", .intensity = {.restarts = 0}}, testing::members(family, {"a"})}).value();
+    struct Rash : Actor<Rash> {
+      void on_start() { self().send(Bang{}); }
+      void handle(Bang) { throw std::runtime_error{"boom"}; }
+    };
+    family.plans["c"] = {Planned::Error};
+    std::vector<ChildSpec> batch;
+    batch.push_back(child<Rash>({.id = "b"}));
+    batch.push_back(testing::member(family, "c"));
+    const auto failed = root.start_children(std::move(batch));
+    CAPTURE(seed);
+    CHECK(word(failed) == word(Kind::StartFailed));
+    CHECK(root.count_children().value().specs == 1);
+    CHECK_FALSE(system.has_stopped(root));
+    testing::check_end(system);
+  }
+}
+
 TEST_CASE("a start that fails leaves no trace and a restart that fails keeps the spec") {
   Scene scene;
   scene.family.plans["c"] = {Planned::Error};

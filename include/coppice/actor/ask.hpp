@@ -244,6 +244,11 @@ class ReplyPromise : private detail::PromiseBase {
       }
     }
   }
+  /// Answers with an error. False as set().
+  bool fail(AskError why) noexcept {
+    const auto ask = std::move(ask_);
+    return ask && ask->fail(why);
+  }
 };
 
 /// What a handler returns that answers later. Made by Actor::reply_later only.

@@ -48,6 +48,8 @@ struct Ticket;
 struct Factory : PoolAllocated {
   virtual ~Factory();                       // not inline: its table of functions is compiled once
   virtual void construct(void* where) = 0;  // may throw: the life's start fails
+  /// For one more place. (Only who keeps something for its place makes another.)
+  [[nodiscard]] virtual IntrusivePtr<Factory> for_place() { return IntrusivePtr<Factory>::share(this); }
   /// The place has ended for good: what it kept from life to life may go.
   virtual void retire() noexcept {}
   /// Calls visit(context, place) for each place that it keeps. For introspection.
@@ -162,6 +164,9 @@ class Cell : public Runnable {
   void set_name(std::string_view name, bool registered);
   void set_mailbox(const MailboxOptions& options);
   void set_supervised() noexcept { supervised_.store(true, kRelaxed); }
+  /// What its manager knows it by: read and changed on the manager's turn only.
+  void set_record(void* record);
+  [[nodiscard]] void* record() const noexcept;
   void own_scheduler() noexcept { owns_scheduler_ = true; }
   /// Goes on where a killed cell of the same place left off: its id, its count of lives.
   void continue_from(Cell& killed);

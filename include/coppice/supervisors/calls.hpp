@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "coppice/actor/actor_ref.hpp"
 #include "coppice/base/result.hpp"
@@ -20,7 +21,9 @@ struct CallError {
     AlreadyStarted,  ///< a child with that id runs: `child` names it
     AlreadyPresent,  ///< a child with that id is kept, and does not run
     BadSpec,         ///< `text` says what is wrong; nothing was started
-    StartFailed,     ///< `reason` says why; of start_child the spec is forgotten, of restart_child it is kept
+    StartFailed,     ///< `reason` says why; of start_child the spec is forgotten, of restart_child it is kept; of
+                     ///< start_children `text` is the id, and none of them runs
+    TooMany,         ///< a dynamic supervisor has as many children as it may; nothing was started
     Closing,         ///< the supervisor ends, or has ended
     NoAnswer,        ///< it did not answer in time, and may still do what it was asked
     Blocking,        ///< a blocking call on an actor's turn: ask there
@@ -53,6 +56,10 @@ struct ChildCounts {
 /// @{
 struct StartChild {
   ChildSpec spec;
+};
+/// All or none: when one cannot start, those before it are stopped again, last to first.
+struct StartChildren {
+  std::vector<ChildSpec> specs;
 };
 struct TerminateChild {
   std::string id;

@@ -20,6 +20,7 @@ namespace coppice {
 
 class Supervisor;
 class SupervisorSpec;
+class DynamicSupervisorSpec;
 
 /// How long a child may take to end when its supervisor stops it. Source: OTP's shutdown values.
 class Shutdown {
@@ -41,7 +42,7 @@ class Shutdown {
 };
 
 struct ChildOptions {
-  std::string id;  ///< unique within the supervisor, not empty, without '/'
+  std::string id = {};  ///< without '/'; unique within the supervisor and not empty, but for a dynamic one's
   Restart restart = Restart::Permanent;
   Shutdown shutdown = std::chrono::seconds{5};
   Duration start_within = std::chrono::seconds{30};  ///< then the start has failed
@@ -55,13 +56,17 @@ class ChildSpec {
   [[nodiscard]] const std::string& id() const noexcept { return options_.id; }
   [[nodiscard]] const ChildOptions& options() const noexcept { return options_; }
   [[nodiscard]] std::string_view type() const noexcept { return ops_->type->name; }
-  [[nodiscard]] bool is_supervisor() const noexcept { return tree_ != nullptr; }
+  /// The same under another id.
+  [[nodiscard]] ChildSpec with_id(std::string id) const;
+  [[nodiscard]] bool is_supervisor() const noexcept { return ops_->child_event != nullptr; }
+  /// Null for a plain child, and for a dynamic supervisor: nobody knows its children beforehand.
   [[nodiscard]] const SupervisorSpec* tree() const noexcept { return tree_.get(); }
   friend bool operator==(const ChildSpec& a, const ChildSpec& b);
 
   // For the factory functions below.
   ChildSpec(ChildOptions options, const detail::ActorOps& ops, detail::IntrusivePtr<detail::Factory> factory);
   ChildSpec(const SupervisorSpec& tree);  // a tree is a child of another
+  ChildSpec(const DynamicSupervisorSpec& spec);
   ChildSpec(const ChildSpec&);
   ChildSpec(ChildSpec&&) noexcept;
   ChildSpec& operator=(const ChildSpec&);
@@ -69,6 +74,8 @@ class ChildSpec {
   ~ChildSpec();
 
   [[nodiscard]] const detail::ActorOps& ops() const noexcept { return *ops_; }
+  /// What makes its lives; shared by all copies. Null: made by default.
+  [[nodiscard]] detail::Factory* shared_factory() const noexcept { return factory_.get(); }
   /// One for each place: a supervisor's keeps its children's places.
   [[nodiscard]] detail::IntrusivePtr<detail::Factory> factory() const;
 
@@ -103,6 +110,9 @@ class SupervisorSpec {
   [[nodiscard]] const SupervisorOptions& options() const noexcept { return options_; }
   [[nodiscard]] const std::vector<ChildSpec>& children() const noexcept { return children_; }
   [[nodiscard]] const std::string& id() const noexcept { return options_.id; }
+  /// What whoever made it found wrong with it: it will not start, and say so.
+  void find_fault_with(std::string text) { fault_ = std::move(text); }
+  [[nodiscard]] const std::string& fault() const noexcept { return fault_; }
   /// An indented tree, a line each.
   [[nodiscard]] std::string to_string() const;
   friend bool operator==(const SupervisorSpec& a, const SupervisorSpec& b);
@@ -110,6 +120,7 @@ class SupervisorSpec {
  private:
   SupervisorOptions options_;
   std::vector<ChildSpec> children_;
+  std::string fault_;
 };
 
 /// A child of class A; each life is constructed from the arguments as const references.

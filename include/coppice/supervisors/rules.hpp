@@ -30,7 +30,8 @@ struct RuleEvent {
     RetryDue,     // a delay that the rules asked for is over
     Stop,         // the supervisor is told to end
     // Calls, one at a time and only while is_idle(). Each is answered by one Reply, unless the supervisor ends first.
-    StartChild,  // a child that add() has just put at the end
+    StartChild,     // a child that add() has just put at the end
+    StartChildren,  // the same for several, `child` the first of them: all or none
     TerminateChild,
     RestartChild,
     DeleteChild,
@@ -66,7 +67,7 @@ struct RuleEffect {
     LimitReached,  // a report: one restart too many
     Escalated,     // a report: a child asked for it
     AutoShutdown,  // a report: a significant child has ended, and the supervisor ends with it
-    Reply,         // to the call under way: `outcome`, and with Failed the reason
+    Reply,         // to the call under way: `outcome`, and with Failed the reason and whose
     Down,          // everything has been stopped: the supervisor ends with `reason`
   };
   Kind kind;
@@ -153,6 +154,8 @@ class SupervisorRules {
   void reply(ChildKey key, CallOutcome outcome) {
     emit({.kind = RuleEffect::Kind::Reply, .child = key, .outcome = outcome});
   }
+  void fail_call(Child& child, const ExitReason& reason);
+  void finish_call();
   void ended_for_good(Child& child);
   [[nodiscard]] bool is_last_significant() const noexcept;
   void handle_exit(Child& child, const RuleEvent& event);
@@ -192,6 +195,7 @@ class SupervisorRules {
     ChildKey child = 0;
     CallOutcome outcome = CallOutcome::Done;
     ExitReason reason;
+    ChildKey failed = 0;  // the child that could not start
   } call_;  // in mode Calling
   Duration pending_delay_{};
   std::vector<RuleEffect> effects_;

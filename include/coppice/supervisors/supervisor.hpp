@@ -61,6 +61,7 @@ class Supervisor final : public Actor<Supervisor> {
 
   // ---- what it can be asked; see calls.hpp ----
   Later<Result<AnyRef, CallError>> handle(StartChild call);
+  Later<Result<std::vector<AnyRef>, CallError>> handle(StartChildren call);
   Later<Result<void, CallError>> handle(TerminateChild call);
   Later<Result<AnyRef, CallError>> handle(RestartChild call);
   Later<Result<void, CallError>> handle(DeleteChild call);
@@ -79,6 +80,8 @@ class Supervisor final : public Actor<Supervisor> {
 namespace detail {
 
 Result<AnyRef, CallError> call_supervisor(const ActorRef<Supervisor>& ref, StartChild call, Duration within);
+Result<std::vector<AnyRef>, CallError> call_supervisor(const ActorRef<Supervisor>& ref, StartChildren call,
+                                                       Duration within);
 Result<void, CallError> call_supervisor(const ActorRef<Supervisor>& ref, TerminateChild call, Duration within);
 Result<AnyRef, CallError> call_supervisor(const ActorRef<Supervisor>& ref, RestartChild call, Duration within);
 Result<void, CallError> call_supervisor(const ActorRef<Supervisor>& ref, DeleteChild call, Duration within);
@@ -103,6 +106,11 @@ struct RefExtension<Supervisor, Ref> {
   // From a thread, blocking; an actor asks. See calls.hpp.
   [[nodiscard]] Result<AnyRef, CallError> start_child(ChildSpec spec, Duration within = kForever) const {
     return call_supervisor(self(), StartChild{std::move(spec)}, within);
+  }
+  /// In their order, all or none: when one cannot start, those before it are stopped again, last to first.
+  [[nodiscard]] Result<std::vector<AnyRef>, CallError> start_children(std::vector<ChildSpec> specs,
+                                                                      Duration within = kForever) const {
+    return call_supervisor(self(), StartChildren{std::move(specs)}, within);
   }
   Result<void, CallError> terminate_child(std::string_view id, Duration within = kForever) const {
     return call_supervisor(self(), TerminateChild{std::string{id}}, within);

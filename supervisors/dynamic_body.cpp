@@ -1,0 +1,485 @@
+#include "dynamic_body.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "place_closed.hpp"
+#include "spec_faults.hpp"
+
+namespace coppice::detail {
+namespace {
+
+// What a poke of ours is about.
+constexpr std::uint32_t kRetryCode = 1;  // of the child that it names
+constexpr std::uint32_t kLimitsCode = 2;
+constexpr std::uint32_t kStartsCode = 3;
+
+/// So many children are begun in a row; then others get their turn.
+constexpr int kStartsInARow = 256;
+
+/// One delay; comes back to the supervisor in its system lane.
+struct PokeTimer final : Timer {
+  PokeTimer(Cell& s, Cell* c, std::uint32_t what) noexcept
+      : Timer{&PokeTimer::fire, [](Timer& t) noexcept { delete static_cast<PokeTimer*>(&t); }},
+        supervisor{IntrusivePtr<Cell>::share(&s)},
+        child{IntrusivePtr<Cell>::share(c)},
+        code{what} {}
+  static void fire(Timer& timer) noexcept {
+    auto& self = static_cast<PokeTimer&>(timer);
+    CellSignal* const poke = make_signal(CellSignal::Kind::Poke);
+    poke->incarnation = self.code;
+    poke->other = self.child;
+    self.supervisor->signal(poke);
+  }
+  IntrusivePtr<Cell> supervisor;
+  IntrusivePtr<Cell> child;  // null: all of them
+  std::uint32_t code;
+};
+
+}  // namespace
+
+DynamicBody::DynamicBody(Cell& cell, DynamicFactory& places)
+    : cell_{cell}, places_{places}, rules_{places.options->intensity, places.options->backoff} {}
+
+/// All children are gone by then, unless the supervisor itself failed.
+DynamicBody::~DynamicBody() {
+  if (limits_timer_) cell_.scheduler().disarm(*limits_timer_);
+  while (Cell* const place = places_.newest()) {
+    std::unique_ptr<DynamicChild> child{find(place)};
+    if (child->retry) cell_.scheduler().disarm(*child->retry);
+    place->set_record(nullptr);
+    place->signal(make_signal(CellSignal::Kind::Bury));
+    places_.drop(*place);
+  }
+}
+
+DynamicChild* DynamicBody::find(const Cell* cell) const noexcept {
+  if (cell == nullptr) return nullptr;
+  while (const Cell* const next = cell->successor()) cell = next;  // a killed place goes on in a fresh cell
+  return cell->parent() == &cell_ ? static_cast<DynamicChild*>(cell->record()) : nullptr;
+}
+
+// ---- what arrives ----
+
+void DynamicBody::child_event(const ChildEvent& event) {
+  if (event.kind == ChildEvent::Kind::Poke) {
+    switch (event.incarnation) {
+      case kClosedCode: on_closed(event.child); break;
+      case kLimitsCode: on_limits_due(); break;
+      case kStartsCode:
+        goes_on_ = false;
+        begin_some_starts();
+        break;
+      default:
+        if (DynamicChild* const child = find(event.child)) apply(*child, {.kind = DynamicEvent::Kind::RetryDue});
+        break;
+    }
+    return settle();
+  }
+  // By the cell itself: what an earlier one has to say, of a place that was killed, is no news.
+  DynamicChild* const child = find(event.child);
+  if (child == nullptr || child->cell.get() != event.child) return;
+  DynamicEvent what{.kind = DynamicEvent::Kind::Exited, .reason = event.reason, .verdict = event.verdict};
+  switch (event.kind) {
+    case ChildEvent::Kind::Started:
+      what.kind = DynamicEvent::Kind::Started;
+      report(event.incarnation > 1 ? EventKind::ChildRestarted : EventKind::ChildStarted, *child->cell, {});
+      break;
+    case ChildEvent::Kind::StartFailed:
+      what.kind = DynamicEvent::Kind::StartFailed;
+      report(EventKind::ChildStartFailed, *child->cell, event.reason.text());
+      break;
+    case ChildEvent::Kind::StartIgnored:
+      what.kind = DynamicEvent::Kind::Ignored;
+      report(EventKind::ChildStopped, *child->cell, "ignored: it did not want to start");
+      break;
+    default:
+      report(event.reason.is_normal() ? EventKind::ChildStopped : EventKind::ChildFailed, *child->cell,
+             event.reason.text());
+      break;
+  }
+  // Its start is over, or it is: but not the time to stop of one that was told to while it started.
+  const bool goes_on_stopping = child->rules.state == DynamicChildRules::State::Stopping &&
+                                event.kind == ChildEvent::Kind::Started;
+  if (!goes_on_stopping) drop_limit(*child);
+  apply(*child, what);
+  settle();
+}
+
+void DynamicBody::begin_stop(const ExitReason& reason) {
+  if (reason.kind() == ExitReason::Kind::Killed && !std::exchange(is_killed_, true)) {
+    for (const Cell* place = places_.newest(); place != nullptr; place = place->older_sibling()) {
+      DynamicChild& child = *find(place);
+      using State = DynamicChildRules::State;  // no time any more
+      if (child.rules.state == State::Starting || child.rules.state == State::Stopping) kill(child);
+    }
+  }
+  if (!rules_.is_ending()) end(reason);
+  settle();
+}
+
+// ---- starts ----
+
+void DynamicBody::start(IntrusivePtr<StartRequest> request) {
+  using Kind = CallError::Kind;
+  if (rules_.is_ending()) {
+    request->error = CallError{.kind = Kind::Closing};
+  } else if (std::string fault = fault_in_request(*request); !fault.empty()) {
+    request->error = CallError{.kind = Kind::BadSpec, .text = std::move(fault)};
+  } else if (const std::uint64_t left = options().children_max - std::min(count_, options().children_max);
+             request->specs.size() > left) {
+    request->error = CallError{.kind = Kind::TooMany};
+  }
+  if (request->error || request->specs.empty()) return finish_request(*request);
+  request->refs.reserve(request->specs.size());
+  starts_.push_back(std::move(request));
+  if (!goes_on_) begin_some_starts();
+}
+
+std::string DynamicBody::fault_in_request(const StartRequest& request) const {
+  for (const ChildSpec& spec : request.specs) {
+    if (std::string fault = fault_of_child(spec, AutoShutdown::Never, false); !fault.empty()) return fault;
+  }
+  return {};
+}
+
+void DynamicBody::begin_some_starts() {
+  for (int begun = 0; begun < kStartsInARow; ++begun) {
+    while (!starts_.empty() && (starts_.front()->is_begun() || starts_.front()->error)) starts_.pop_front();
+    if (starts_.empty()) return;
+    begin_start(starts_.front());
+  }
+  goes_on_ = true;
+  poke(kStartsCode);
+}
+
+void DynamicBody::begin_start(const IntrusivePtr<StartRequest>& request) {
+  const std::size_t index = request->refs.size();
+  ChildSpec& spec = request->specs[index];
+  request->refs.emplace_back();
+  if (!has_room()) return start_failed(*request, {.kind = CallError::Kind::TooMany});  // a start in between took it
+  auto place = make_place(spec);
+  if (!place) {
+    return start_failed(*request, {.kind = CallError::Kind::StartFailed,
+                                   .text = spec.id(),
+                                   .reason = ExitReason::error("the system is full or shutting down")});
+  }
+  auto* const child = new DynamicChild{spec.options().shutdown, spec.options().start_within};
+  child->rules.restart = spec.options().restart;
+  child->cell = place;
+  child->request = request;
+  child->place_in_request = index;
+  place->set_record(child);
+  places_.add(*place);
+  ++count_;
+  ++request->waits_for;
+  request->refs[index] = RefAccess::make<AnyRef>(place);
+  set_limit(*child, child->start_within);
+  place->scheduler().submit_back(*place);
+}
+
+IntrusivePtr<Cell> DynamicBody::make_place(const ChildSpec& spec) {
+  // A supervisor hears what it is asked, however much that is.
+  return make_place(spec.ops(), spec.factory().get(), spec.id(),
+                    spec.is_supervisor() ? MailboxOptions{Unbounded{}}
+                                         : spec.options().mailbox.or_else(cell_.runtime()->mailbox_default));
+}
+
+/// Null: the system takes no more actors.
+IntrusivePtr<Cell> DynamicBody::make_place(const ActorOps& ops, Factory* factory, std::string_view name,
+                                           const MailboxOptions& mailbox) {
+  Runtime& runtime = *cell_.runtime();
+  if (!runtime.admit()) return {};
+  auto place = IntrusivePtr<Cell>::adopt(Cell::make(runtime, *runtime.default_scheduler, ops, factory, &cell_));
+  place->set_supervised();
+  if (!name.empty()) place->set_name(name, false);
+  place->set_mailbox(mailbox);
+  return place;
+}
+
+/// For one that was killed: its refs go on to the new cell.
+IntrusivePtr<Cell> DynamicBody::make_place_again(Cell& killed) {
+  const Bound* const bound = killed.bound();
+  auto place = make_place(killed.ops(), killed.factory(), killed.name(),
+                          bound == nullptr ? MailboxOptions{Unbounded{}}
+                                           : MailboxOptions{Bounded{bound->capacity, bound->overflow}});
+  if (place) place->continue_from(killed);
+  return place;
+}
+
+/// One of a request's children could not be had: those that could go again.
+void DynamicBody::start_failed(StartRequest& request, CallError error) {
+  if (request.error) return;
+  request.error = std::move(error);
+  ++request.waits_for;  // not answered while this goes on
+  const auto keep = IntrusivePtr<StartRequest>::share(&request);
+  for (std::size_t i = request.refs.size(); i-- > 0;) {
+    DynamicChild* const child = find(&RefAccess::cell(request.refs[i]));
+    if (child == nullptr) continue;
+    if (!child->request) {  // it runs already
+      child->request = keep;
+      ++request.waits_for;
+    }
+    apply(*child, {.kind = DynamicEvent::Kind::Terminate});
+  }
+  if (--request.waits_for == 0) finish_request(request);
+}
+
+void DynamicBody::answer_start(DynamicChild& child, const DynamicVerdict& verdict) {
+  if (!child.request) return;
+  StartRequest& request = *child.request;
+  switch (verdict.answer) {
+    case DynamicVerdict::Answer::None: return;
+    case DynamicVerdict::Answer::Runs:
+      if (!request.error) let_go(child);  // else it is being stopped again, and waited for
+      return;
+    case DynamicVerdict::Answer::Ignored: request.refs[child.place_in_request] = AnyRef{}; return;
+    case DynamicVerdict::Answer::Failed:
+      return start_failed(request, {.kind = CallError::Kind::StartFailed,
+                                    .text = request.specs[child.place_in_request].id(),
+                                    .reason = verdict.reason});
+  }
+}
+
+/// The request need not wait for this child any more.
+void DynamicBody::let_go(DynamicChild& child) {
+  const auto request = std::exchange(child.request, {});
+  if (request && --request->waits_for == 0 && (request->is_begun() || request->error)) finish_request(*request);
+}
+
+void DynamicBody::finish_request(StartRequest& request) { request.answer(request.error ? &*request.error : nullptr); }
+
+// ---- the shell around the rules ----
+
+void DynamicBody::apply(DynamicChild& child, const DynamicEvent& event) {
+  const std::uint64_t random = options().backoff.is_on() ? cell_.runtime()->random() : 0;
+  const DynamicVerdict verdict = rules_.step(child.rules, event, now(), random);
+  if (verdict.report != DynamicVerdict::Report::None) {
+    const bool limit = verdict.report == DynamicVerdict::Report::LimitReached;
+    report(limit ? EventKind::RestartLimitExceeded : EventKind::Escalated, *child.cell, event.reason.to_string());
+  }
+  if (verdict.retains) child.cell->signal(make_signal(CellSignal::Kind::Retain));
+  answer_start(child, verdict);
+  switch (verdict.act) {
+    case DynamicVerdict::Act::None: break;
+    case DynamicVerdict::Act::Start: start_again(child); break;
+    case DynamicVerdict::Act::Stop: stop(child); break;
+    case DynamicVerdict::Act::Wait: wait(child, verdict.delay); break;
+    case DynamicVerdict::Act::Forget: forget(child); break;
+  }
+  if (verdict.ends) end(verdict.reason);
+}
+
+void DynamicBody::start_again(DynamicChild& child) {
+  child.retry = {};
+  set_limit(child, child.start_within);
+  if (!child.cell->has_ended()) {
+    child.cell->signal(make_signal(CellSignal::Kind::Restart));
+    return;
+  }
+  auto place = make_place_again(*child.cell);
+  if (!place) {
+    drop_limit(child);
+    return apply(child, {.kind = DynamicEvent::Kind::StartFailed,
+                         .reason = ExitReason::error("the system is full or shutting down")});
+  }
+  place->set_record(&child);
+  child.cell->set_record(nullptr);
+  places_.drop(*child.cell);
+  places_.add(*place);
+  child.cell = place;
+  place->scheduler().submit_back(*place);
+}
+
+void DynamicBody::stop(DynamicChild& child) {
+  if (child.shutdown.is_brutal() || is_killed_) return kill(child);
+  CellSignal* const stop = make_signal(CellSignal::Kind::Stop);
+  stop->reason = ExitReason::shutdown();
+  child.cell->signal(stop);
+  if (child.shutdown.is_infinite()) return;  // and if it is still starting, that limit stays
+  drop_limit(child);
+  set_limit(child, child.shutdown.within());
+}
+
+void DynamicBody::wait(DynamicChild& child, Duration delay) {
+  child.retry = IntrusivePtr<Timer>::adopt(new PokeTimer{cell_, child.cell.get(), kRetryCode});
+  // Without a delay it is a message to ourselves, behind what waits there: OTP's try_again_restart.
+  if (delay <= Duration::zero()) return PokeTimer::fire(*child.retry);
+  const auto text = std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(delay).count()) + " ms";
+  report(EventKind::BackoffScheduled, *child.cell, text);
+  cell_.scheduler().arm(*child.retry, saturating_add(now(), delay));
+}
+
+/// It is nobody's child from here on. Whoever waits for that hears of it when its place is closed.
+void DynamicBody::forget(DynamicChild& child) {
+  std::unique_ptr<DynamicChild> gone{&child};
+  if (child.retry) cell_.scheduler().disarm(*child.retry);
+  drop_limit(child);
+  --count_;
+  const auto place = std::move(child.cell);
+  place->set_record(nullptr);
+  place->signal(make_signal(CellSignal::Kind::Bury));
+  places_.drop(*place);
+  if (place->is_closed()) return say_goodbye(child);
+  if (child.request || !child.terminators.empty()) {
+    leaving_.emplace(place.get(), std::move(gone));
+    return watch_close(*place);
+  }
+  if (closing_.size() == closing_watched_) {
+    std::erase_if(closing_, [](const IntrusivePtr<Cell>& cell) { return cell->has_ended(); });
+    closing_watched_ = std::max<std::size_t>(64, 2 * closing_.size());
+  }
+  closing_.push_back(place);
+}
+
+void DynamicBody::say_goodbye(DynamicChild& child) {
+  for (PendingAnswer<void>& terminated : child.terminators) terminated.set();
+  let_go(child);
+}
+
+void DynamicBody::watch_close(Cell& place) {
+  ++notices_;
+  attach(place, IntrusivePtr<PlaceItem>::adopt(new ClosedNotice{cell_, place}));
+}
+
+void DynamicBody::kill(DynamicChild& child) {
+  drop_limit(child);
+  // Until its end arrives; it may stand between two handlers when we look, so look again.
+  if (!try_kill(*child.cell)) set_limit(child, std::chrono::milliseconds{1});
+}
+
+void DynamicBody::terminate(const AnyRef& ref, PendingAnswer<void> answer) {
+  DynamicChild* const child = find(&RefAccess::cell(ref));
+  if (child == nullptr) return answer.set(Error{CallError{.kind = CallError::Kind::NotFound}});
+  child->terminators.push_back(std::move(answer));
+  apply(*child, {.kind = DynamicEvent::Kind::Terminate});
+}
+
+// ---- limits in time ----
+
+void DynamicBody::set_limit(DynamicChild& child, Duration within) {
+  if (within == kForever) return;
+  child.limit = saturating_add(now(), within);
+  if (child.limited_at == DynamicChild::kNotLimited) {
+    child.limited_at = limited_.size();
+    limited_.push_back(&child);
+  }
+  if (child.limit < limits_due_) arm_limits(child.limit);
+}
+
+void DynamicBody::drop_limit(DynamicChild& child) noexcept {
+  child.limit = TimePoint::max();
+  const std::size_t at = std::exchange(child.limited_at, DynamicChild::kNotLimited);
+  if (at == DynamicChild::kNotLimited) return;
+  DynamicChild* const last = limited_.back();
+  limited_.pop_back();
+  if (last == &child) return;
+  limited_[at] = last;
+  last->limited_at = at;
+}
+
+/// One timer for all: most limits are dropped long before they are due, and then it costs nothing to have had them.
+void DynamicBody::arm_limits(TimePoint due) {
+  if (limits_timer_) cell_.scheduler().disarm(*limits_timer_);
+  limits_timer_ = IntrusivePtr<Timer>::adopt(new PokeTimer{cell_, nullptr, kLimitsCode});
+  limits_due_ = due;
+  cell_.scheduler().arm(*limits_timer_, due);
+}
+
+void DynamicBody::on_limits_due() {
+  const TimePoint time = now();
+  if (time < limits_due_) return;  // of a timer that was replaced meanwhile
+  limits_timer_ = {};
+  limits_due_ = TimePoint::max();
+  std::vector<DynamicChild*> late;
+  TimePoint next = TimePoint::max();
+  for (DynamicChild* const child : limited_) {
+    if (child->limit <= time) {
+      late.push_back(child);
+    } else {
+      next = std::min(next, child->limit);
+    }
+  }
+  if (next != TimePoint::max()) arm_limits(next);
+  for (DynamicChild* const child : late) kill(*child);
+}
+
+// ---- the end ----
+
+/// Tells all children at once.
+void DynamicBody::end(const ExitReason& reason) {
+  rules_.end();
+  end_reason_ = reason;
+  for (auto& request : std::exchange(starts_, {})) {
+    if (!request->is_begun()) start_failed(*request, {.kind = CallError::Kind::Closing});
+  }
+  for (Cell* place = places_.newest(); place != nullptr;) {
+    Cell* const older = place->older_sibling();  // this one may be forgotten
+    apply(*find(place), {.kind = DynamicEvent::Kind::Terminate});
+    place = older;
+  }
+}
+
+/// The supervisor is gone after its children, never before.
+void DynamicBody::settle() {
+  if (!rules_.is_ending() || count_ > 0 || notices_ > 0 || has_ended_) return;
+  for (const auto& place : std::exchange(closing_, {})) {
+    if (!place->has_ended()) watch_close(*place);
+  }
+  if (notices_ > 0) return;
+  has_ended_ = true;
+  cell_.finish_stop(end_reason_);
+}
+
+void DynamicBody::on_closed(const Cell* place) {
+  --notices_;
+  if (const auto left = leaving_.extract(place)) say_goodbye(*left.mapped());
+}
+
+void DynamicBody::poke(std::uint32_t code) {
+  CellSignal* const poke = make_signal(CellSignal::Kind::Poke);
+  poke->incarnation = code;
+  cell_.signal(poke);
+}
+
+// ---- what can be seen ----
+
+std::vector<ChildInfo> DynamicBody::which_children() const {
+  std::vector<ChildInfo> infos;
+  infos.reserve(count_);
+  for (const Cell* place = places_.newest(); place != nullptr; place = place->older_sibling()) {
+    const DynamicChild& child = *find(place);
+    const bool waits = child.rules.state == DynamicChildRules::State::Waiting;
+    infos.push_back({.id = place->name(),
+                     .actor = RefAccess::make<AnyRef>(child.cell),
+                     .state = waits ? ChildState::Restarting : ChildState::Running,
+                     .is_supervisor = place->ops().child_event != nullptr});
+  }
+  return infos;
+}
+
+ChildCounts DynamicBody::count_children() const {
+  ChildCounts counts;
+  for (const Cell* place = places_.newest(); place != nullptr; place = place->older_sibling()) {
+    ++counts.specs;
+    ++(place->ops().child_event != nullptr ? counts.supervisors : counts.workers);
+    if (find(place)->rules.state != DynamicChildRules::State::Waiting) ++counts.active;
+  }
+  return counts;
+}
+
+void DynamicBody::report(EventKind kind, const Cell& child, std::string_view text) {
+  EventSink* const events = cell_.runtime()->events;
+  if (events == nullptr) return;
+  const std::string path = cell_.path();
+  const std::string name = child.name().empty() ? "#" + std::to_string(child.id()) : child.name();
+  events->record(Event{.kind = kind,
+                       .actor = child.id(),
+                       .incarnation = child.incarnation(),
+                       .path = path,
+                       .subject = name,
+                       .text = text,
+                       .time = now()});
+}
+
+}  // namespace coppice::detail
