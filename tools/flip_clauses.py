@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Shows that every clause of the rules of supervision is held by a test: flips each one alone and looks who notices.
 
-Each mutant is one textual change of supervisors/rules.cpp, restart_limit.cpp or backoff.cpp, compiled into a scratch
+Each mutant is one textual change of supervisors/rules.cpp or of one of its neighbours, compiled into a scratch
 folder and linked in front of the library of an existing build; nothing else is built again and the tree stays as it is.
 On each run the replay of OTP's recordings (the program `conformance`) and the tests of the supervisors. Prints a table;
 exits 1 when nobody notices a mutant that is not listed as equivalent with its reason.
@@ -24,7 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
-RULES, LIMIT, BACKOFF = (f"supervisors/{name}.cpp" for name in ("rules", "restart_limit", "backoff"))
+RULES, DYNAMIC, ATTEMPTS, LIMIT, BACKOFF = FILES = tuple(
+    f"supervisors/{name}.cpp" for name in ("rules", "dynamic_rules", "start_attempts", "restart_limit", "backoff"))
 LIMIT_SECONDS = 60  # for each program; a mutant may never come to rest
 
 
@@ -80,17 +81,29 @@ CLAUSES = [
     in_rules("start failed: the retry waits its delay", "wait_for_retry(child, false, delay_for(child));",
              "wait_for_retry(child, false, Duration::zero());"),
     in_rules("start failed: it is tried again", "    wait_for_retry(child, false, delay_for(child));\n", ""),
-    in_rules("start failed: a call hears of it", "    call_.outcome = CallOutcome::Failed;\n", ""),
-    in_rules("start failed: a call hears why", "    call_.reason = reason;\n", ""),
-    in_rules("start failed: the place of a called start is closed", "    close(child);\n    if (call_.kind", "    if (call_.kind"),
-    in_rules("start failed: a new child's spec is forgotten", "if (call_.kind == RuleEvent::Kind::StartChild) remove(child.key);", ""),
-    in_rules("start failed: a restarted child's spec is kept", "if (call_.kind == RuleEvent::Kind::StartChild) remove(child.key);",
-             "remove(child.key);"),
+    in_rules("start failed: a call hears of it", "  call_.outcome = CallOutcome::Failed;\n", ""),
+    in_rules("start failed: a call hears why", "  call_.reason = reason;\n", ""),
+    in_rules("start failed: a call hears who", "  call_.failed = child.key;\n", ""),
+    in_rules("start failed: the place of a called start is closed", "  close(child);\n  if (call_.kind != RuleEvent::Kind::StartChildren) return;",
+             "  if (call_.kind != RuleEvent::Kind::StartChildren) return;"),
+    in_rules("batch failed: one child alone takes nobody along", "  close(child);\n  if (call_.kind != RuleEvent::Kind::StartChildren) return;\n", "  close(child);\n"),
+    in_rules("batch failed: later children are not attempted", "StartChildren) return;\n  plan_.clear();\n", "StartChildren) return;\n"),
+    in_rules("batch failed: those before it are stopped", "    plan_.push_back({PlanStep::Kind::Stop, children_[i].key});\n}", "    continue;\n}"),
+    in_rules("batch failed: only those of the batch are stopped", "i-- > 0 && children_[i].key >= call_.child;)", "i-- > 0;)"),
+    in_rules("start failed: a new child's spec is forgotten", "if (call.kind == RuleEvent::Kind::StartChild) remove(call.child);", ""),
+    in_rules("start failed: a restarted child's spec is kept", "if (call.kind == RuleEvent::Kind::StartChild) remove(call.child);",
+             "remove(call.child);"),
+    in_rules("batch failed: all of it is forgotten", "  if (call.kind != RuleEvent::Kind::StartChildren) return;\n  while",
+             "  return;\n  while"),
+    in_rules("batch failed: nobody else is forgotten", "while (!children_.empty() && children_.back().key >= call.child) {",
+             "while (!children_.empty()) {"),
+    in_rules("batch: all that succeeded are kept", "  if (!failed) return;\n", ""),
 
     # ---- a start that was ignored ----
     in_rules("ignored: only who starts can ignore", "on_ignored(Child& child) {\n  if (child.state != State::Starting) return;",
              "on_ignored(Child& child) {"),
-    in_rules("ignored: a call hears of it", "if (mode_ == Mode::Calling) call_.outcome = CallOutcome::Ignored;", ""),
+    in_rules("ignored: a call hears of it", "if (mode_ == Mode::Calling && call_.kind != RuleEvent::Kind::StartChildren) call_.outcome = CallOutcome::Ignored;", ""),
+    in_rules("ignored: a batch goes on", "mode_ == Mode::Calling && call_.kind != RuleEvent::Kind::StartChildren", "mode_ == Mode::Calling"),
     in_rules("ignored: the place is closed", "call_.outcome = CallOutcome::Ignored;\n  close(child);", "call_.outcome = CallOutcome::Ignored;"),
     in_rules("ignored: a temporary child is forgotten",
              "close(child);\n  if (child.restart == Restart::Temporary) remove(child.key);\n  advance();", "close(child);\n  advance();"),
@@ -208,13 +221,12 @@ CLAUSES = [
     in_rules("limit: an attempt counts", "if (!limit_.add(now_)) {", "if (false) {"),
     in_rules("limit: it is reported",
              "    emit({.kind = RuleEffect::Kind::LimitReached, .child = child.key, .reason = reason});\n", ""),
-    in_rules("limit: the last one's place is closed", "    child.state = State::Undefined;\n    close(child);\n    return end(ExitReason::shutdown(\n",
-             "    child.state = State::Undefined;\n    return end(ExitReason::shutdown(\n"),
+    in_rules("limit: the last one's place is closed", "    close(child);\n    return end(limit_reached(", "    return end(limit_reached("),
     in_rules("limit: the last one is down",
-             "    child.state = State::Undefined;\n    close(child);\n    return end(ExitReason::shutdown(\n",
-             "    close(child);\n    return end(ExitReason::shutdown(\n"),
-    in_rules("limit: the reason is shutdown", "return end(ExitReason::shutdown(\n", "return end(ExitReason::error(\n"),
-    in_rules("limit: the reason names what was one too many", '" ms",\n        reason));', '" ms"));'),
+             "    child.state = State::Undefined;\n    close(child);\n    return end(limit_reached(",
+             "    close(child);\n    return end(limit_reached("),
+    Clause("limit: the reason is shutdown", ATTEMPTS, "return ExitReason::shutdown(\n", "return ExitReason::error(\n"),
+    Clause("limit: the reason names what was one too many", ATTEMPTS, '" ms", cause);', '" ms");'),
     in_rules("restart: the one that restarts is down", "  child.state = State::Undefined;\n  emit({.kind = RuleEffect::Kind::Retain",
              "  emit({.kind = RuleEffect::Kind::Retain"),
     in_rules("restart: its place waits for the next life", "  emit({.kind = RuleEffect::Kind::Retain, .child = child.key});\n  begin_group(",
@@ -251,14 +263,13 @@ CLAUSES = [
              "plan_.clear();\n  for (const Child& child : children_) plan_.push_back({PlanStep::Kind::Stop, child.key});"),
 
     # ---- the delay ----
-    in_rules("delay: off is none", "if (!backoff_.is_on()) return Duration::zero();",
-             "if (!backoff_.is_on()) return Duration{1};"),
-    in_rules("delay: who never ran does not begin anew", "if (child.running_since != TimePoint{} &&", "if ("),
-    in_rules("delay: who ran long begins anew", "    child.attempts = 0;\n", ""),
-    in_rules("delay: long is from reset_after on", ">= backoff_.exponential().reset_after)", "> backoff_.exponential().reset_after)"),
-    in_rules("delay: a run is looked at once", "  child.running_since = TimePoint{};\n", ""),
-    in_rules("delay: each attempt waits longer", "if (child.attempts != ~std::uint32_t{0}) ++child.attempts;", ""),
-    in_rules("delay: drawn at random", "return backoff_.delay(attempt, random_);", "return backoff_.delay(attempt, 0);"),
+    Clause("delay: off is none", ATTEMPTS, "if (!backoff.is_on()) return Duration::zero();", "if (!backoff.is_on()) return Duration{1};"),
+    Clause("delay: who never ran does not begin anew", ATTEMPTS, "if (since != TimePoint{} &&", "if ("),
+    Clause("delay: who ran long begins anew", ATTEMPTS, " attempts = 0;\n", ";\n"),
+    Clause("delay: long is from reset_after on", ATTEMPTS, ">= backoff.exponential().reset_after)", "> backoff.exponential().reset_after)"),
+    Clause("delay: a run is looked at once", ATTEMPTS, "std::exchange(running_since, TimePoint{});", "running_since;"),
+    Clause("delay: each attempt waits longer", ATTEMPTS, "if (attempts != ~std::uint32_t{0}) ++attempts;", ""),
+    Clause("delay: drawn at random", ATTEMPTS, "return backoff.delay(attempt, random);", "return backoff.delay(attempt, 0);"),
     in_rules("wait: it waits", "  child.state = State::Waiting;\n", ""),
     in_rules("wait: whether it was counted", "  child.counted = counted;\n", ""),
     in_rules("wait: armed with its delay", "  emit({.kind = RuleEffect::Kind::Arm, .child = child.key, .delay = delay});\n",
@@ -311,8 +322,11 @@ CLAUSES = [
     in_rules("done: a rolled back start closes all places", "    case Mode::RollingBack:\n      close_all();\n", "    case Mode::RollingBack:\n"),
     in_rules("done: a rolled back start is the end", "end_reason_});\n      mode_ = Mode::Ended;\n      return;\n    case Mode::Calling:",
              "end_reason_});\n      break;\n    case Mode::Calling:"),
-    in_rules("done: a call's reason is said", ".reason = std::exchange(call_.reason, {})});", ".reason = {}});"),
-    in_rules("done: a call's outcome is said", "            .outcome = call_.outcome,\n", ""),
+    in_rules("done: a call's reason is said", "        .reason = call.reason});", "        .reason = {}});"),
+    in_rules("done: a call's outcome is said", "        .outcome = call.outcome,\n", ""),
+    in_rules("done: a call that failed says who", ".child = failed ? call.failed : call.child,", ".child = call.child,"),
+    in_rules("done: a call is over with its answer", "const Call call = std::exchange(call_, {});", "const Call call = call_;",
+             "the next call overwrites all of it"),
     in_rules("done: the end closes all places", "    case Mode::Ending:\n      close_all();\n", "    case Mode::Ending:\n"),
     in_rules("done: the end says why", "emit({.kind = RuleEffect::Kind::Down, .reason = end_reason_});", "emit({.kind = RuleEffect::Kind::Down});"),
     in_rules("done: the end is final", "end_reason_});\n      mode_ = Mode::Ended;\n      return;\n    default: break;",
@@ -339,6 +353,57 @@ CLAUSES = [
     in_rules("add: significant is kept", ".restart = restart, .significant = significant});", ".restart = restart, .significant = false});"),
     in_rules("remove: what it had to say is forgotten", "  consume_deferred(key);\n  children_.erase", "  children_.erase"),
     in_rules("remove: it is said", "  emit({.kind = RuleEffect::Kind::Remove, .child = key});\n", ""),
+
+    # ---- a dynamic supervisor ----
+    *(Clause(f"dynamic: {name}", DYNAMIC, old, new, *equivalent) for name, old, new, *equivalent in (
+        ("whoever asked hears that it runs", "if (child.is_new) verdict.answer = Answer::Runs;", ""),
+        ("whoever asked hears it once", "      child.is_new = false;\n", ""),
+        ("since when it runs", "      child.running_since = now;\n", ""),
+        ("who was told to stop while it started does not run", "if (child.state == State::Starting) child.state = State::Running;",
+         "child.state = State::Running;"),
+        ("it runs", "if (child.state == State::Starting) child.state = State::Running;", ""),
+        ("whoever asked hears that it was ignored", "child.is_new ? Answer::Ignored : Answer::None, .act = Act::Forget};",
+         "Answer::None, .act = Act::Forget};"),
+        ("an ignored start is forgotten", "Answer::Ignored : Answer::None, .act = Act::Forget};", "Answer::Ignored : Answer::None};"),
+        ("a cancelled retry is none", "      if (child.state != State::Waiting) return {};\n", ""),
+        ("a failed attempt counts", "      if (!child.counted) return restart(child, child.failure, Duration::zero());\n", ""),
+        ("what was counted is not counted again", "if (!child.counted) return restart(child, child.failure, Duration::zero());",
+         "return restart(child, child.failure, Duration::zero());"),
+        ("the first start is tried once", "  if (child.is_new) {\n", "  if (false) {\n"),
+        ("whoever asked hears that it failed", "{.answer = Answer::Failed, .act = Act::Forget, .reason = reason};",
+         "{.act = Act::Forget, .reason = reason};"),
+        ("nobody is tried again at the end", "if (is_ending_ || child.state == State::Stopping) return {.act = Act::Forget};",
+         "if (child.state == State::Stopping) return {.act = Act::Forget};"),
+        ("who was told to stop is not tried again", "if (is_ending_ || child.state == State::Stopping) return {.act = Act::Forget};",
+         "if (is_ending_) return {.act = Act::Forget};"),
+        ("a failed attempt was not counted yet", "  child.counted = false;\n", ""),
+        ("a failed attempt waits its delay", ".delay = delay_for(child)};", ".delay = {}};"),
+        ("killed while it started is a start that failed",
+         "if (child.state == State::Starting) return on_start_failed(child, event.reason);", ""),
+        ("nobody is restarted at the end", "  if (is_ending_ || child.state == State::Stopping) {\n", "  if (child.state == State::Stopping) {\n"),
+        ("who was told to stop is not restarted", "  if (is_ending_ || child.state == State::Stopping) {\n", "  if (is_ending_) {\n"),
+        ("escalate ends the supervisor", "if (event.verdict == OnError::Escalate) {", "if (false) {"),
+        ("escalate is abnormal", 'ExitReason::error("a child escalated"', 'ExitReason::shutdown("a child escalated"'),
+        ("temporary is never restarted", "child.restart == Restart::Temporary || event.verdict", "event.verdict"),
+        ("the verdict stop goes first", "event.verdict == OnError::Stop ||\n", "\n"),
+        ("transient is not restarted after a normal end", "(child.restart == Restart::Transient && event.reason.is_normal());", "false;"),
+        ("transient is restarted after an abnormal end", "child.restart == Restart::Transient && event.reason.is_normal()",
+         "child.restart == Restart::Transient"),
+        ("permanent is restarted after a normal end", "child.restart == Restart::Transient && event.reason.is_normal()",
+         "event.reason.is_normal()"),
+        ("the verdict restart goes first", "if (is_done && event.verdict != OnError::Restart)", "if (is_done)"),
+        ("the first attempt waits its delay", "return restart(child, event.reason, delay_for(child));", "return restart(child, event.reason, {});"),
+        ("who waits is forgotten when told", "case State::Waiting: return {.act = Act::Forget};", "case State::Waiting: break;"),
+        ("nobody is stopped twice", "case State::Stopping: return {};", "case State::Stopping: break;"),
+        ("who is told to stop is stopping", "  child.state = State::Stopping;\n  return {.act = Act::Stop};", "  return {.act = Act::Stop};"),
+        ("an attempt counts", "if (!limit_.add(now_)) {", "if (false) {"),
+        ("one too many is the end", "    is_ending_ = true;\n    return {.report = DynamicVerdict::Report::LimitReached,",
+         "    return {.report = DynamicVerdict::Report::LimitReached,"),
+        ("one too many is reported", "{.report = DynamicVerdict::Report::LimitReached,", "{.report = DynamicVerdict::Report::None,"),
+        ("a delayed attempt was counted", "    child.counted = true;\n", ""),
+        ("its place waits for the delayed life", "return {.retains = true, .act = Act::Wait,", "return {.act = Act::Wait,"),
+        ("its place waits for the next life", "return {.retains = true, .act = Act::Start};", "return {.act = Act::Start};"),
+    )),
 
     # ---- the window ----
     Clause("window: a restart exactly as old still counts", LIMIT, "> intensity_.within) ++oldest_;", ">= intensity_.within) ++oldest_;"),
@@ -395,7 +460,7 @@ class Workshop:
         commands = json.loads((build / "compile_commands.json").read_text(encoding="utf-8"))
         self.compiles = {}
         for each in commands:
-            for file in (RULES, LIMIT, BACKOFF):
+            for file in FILES:
                 if each["file"] == str(TOP / file):
                     self.compiles[file] = shlex.split(each["command"])
         self.links = {target: self.link_command(target) for target in ("conformance", "test_supervisors")}

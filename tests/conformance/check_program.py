@@ -47,7 +47,7 @@ def changed(index: int, change) -> bytes:
     return "\n".join(json.dumps(scenario) for scenario in scenarios).encode() + b"\n"
 
 
-expect("the recordings", run(recordings), 0, f"{total} scenarios", " 0 divergences")
+expect("the recordings", run(recordings), 0, f"{total} scenarios, {total} played", " 0 divergences, 0 skipped")
 plain = file("plain few.jsonl", b"\n".join(few) + b"\n")
 expect("a plain file", run(plain), 0, "20 scenarios, 20 played", " 0 divergences, 0 skipped")
 expect("a file by another name that is packed", run(file("few'; echo", gzip.compress(b"\n".join(few)))), 0, "20 played")

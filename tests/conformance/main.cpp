@@ -29,6 +29,7 @@ int replay_file(const char* path) {
   std::printf("%s: %zu scenarios, %d played, %d steps, %d divergences, %d skipped\n", path, recordings.scenarios.size(),
               tally.scenarios, tally.steps, tally.divergences, skipped);
   for (const auto& [why, count] : tally.skipped) std::printf("  skipped: %d, %s\n", count, why.c_str());
+  for (const auto& [what, count] : tally.mapped) std::printf("  %d times %s\n", count, what.c_str());
   for (const auto& [field, count] : recordings.unknown)
     std::printf("  not compared, since the format has no such field: %s, %d times\n", field.c_str(), count);
   if (tally.divergences == 0) return 0;

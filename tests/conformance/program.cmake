@@ -11,3 +11,8 @@ add_test(NAME "conformance/program plays the recordings and refuses what is none
     "${CMAKE_CURRENT_LIST_DIR}/otp27_supervisor.jsonl.gz")
 set_tests_properties("conformance/program plays the recordings and refuses what is none"
   PROPERTIES LABELS conformance TIMEOUT 120)
+
+# The script that flips each clause of the rules still finds them all.
+add_test(NAME "conformance/each clause that can be flipped stands in the rules"
+  COMMAND Python3::Interpreter "${PROJECT_SOURCE_DIR}/tools/flip_clauses.py" --check)
+set_tests_properties("conformance/each clause that can be flipped stands in the rules" PROPERTIES LABELS conformance)

@@ -49,7 +49,7 @@ struct RecordedScenario {
   std::vector<RecordedStep> steps;
   std::string text;  // as it stands in the file
 
-  /// What of it nobody has told an order: its instances stop side by side.
+  /// Of a DynamicSupervisor. The order of its instances, and of their stops at the end, is not defined.
   [[nodiscard]] bool is_dynamic() const { return strategy == "simple_one_for_one"; }
 };
 

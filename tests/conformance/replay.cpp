@@ -85,6 +85,8 @@ bool play_steps(Tally& tally, const RecordedScenario& scenario, Player& player) 
       player.plan(step.ids.front(), step.outcomes);
       continue;
     }
+    if (scenario.is_dynamic() && (step.op == "restart" || step.op == "delete"))
+      ++tally.mapped[step.op + "_child of simple_one_for_one: refused by OTP, no such call of a DynamicSupervisor"];
     const Seen seen = step.op == "stop"    ? player.stop()
                       : step.op == "crash" ? player.crash(step.ids, step.reason)
                                            : player.call(step);
@@ -96,6 +98,7 @@ bool play_steps(Tally& tally, const RecordedScenario& scenario, Player& player) 
 void add(Tally& to, const Tally& more, std::uint64_t seed) {
   to.scenarios += more.scenarios;
   to.steps += more.steps;
+  for (const auto& [what, count] : more.mapped) to.mapped[what] += count;
   if (to.divergences == 0 && more.divergences > 0) to.first = "seed " + std::to_string(seed) + ", " + more.first;
   to.divergences += more.divergences;
 }

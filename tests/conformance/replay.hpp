@@ -46,6 +46,7 @@ struct Tally {
   int divergences = 0;
   std::string first = {};                   // the first divergence in full
   std::map<std::string, int> skipped = {};  // scenarios that nobody plays, by the reason
+  std::map<std::string, int> mapped = {};   // steps that have another form here, by name
 };
 
 /// Plays it until its end or the first divergence.

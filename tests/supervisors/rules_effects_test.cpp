@@ -394,14 +394,44 @@ TEST_CASE("a call that starts a child answers what came of it") {
   CHECK_FALSE(rules.rules.is_idle());
   CHECK(rules(Event::Started, 4) == Lines{"reply 4 done"});
   CHECK(start(Restart::Permanent) == Lines{"start 5"});
-  CHECK(rules(Event::StartFailed, 5, kBoom) == Lines{"close 5", "remove 5", "reply 5 failed: error: boom"});
+  CHECK(rules(Event::StartFailed, 5, kBoom) == Lines{"close 5", "reply 5 failed: error: boom", "remove 5"});
   CHECK(start(Restart::Transient) == Lines{"start 6"});
   CHECK(rules(Event::Ignored, 6) == Lines{"close 6", "reply 6 ignored"});
   CHECK(start(Restart::Temporary) == Lines{"start 7"});
   CHECK(rules(Event::Ignored, 7) == Lines{"close 7", "remove 7", "reply 7 ignored"});
   CHECK(start(Restart::Temporary) == Lines{"start 8"});
-  CHECK(rules(Event::Exited, 8, ExitReason::killed()) == Lines{"close 8", "remove 8", "reply 8 failed: killed"});
+  CHECK(rules(Event::Exited, 8, ExitReason::killed()) == Lines{"close 8", "reply 8 failed: killed", "remove 8"});
   CHECK(rules.rules.is_idle());
+}
+
+TEST_CASE("a call that starts several children starts them in order or leaves none") {
+  Rules rules = three(OneForOne{});
+  const auto add = [&](Restart restart) {
+    rules.add(restart);
+    return rules.last;
+  };
+  const ChildKey first = add(Restart::Permanent);
+  add(Restart::Transient);
+  CHECK(rules(Event::StartChildren, first) == Lines{"start 4"});
+  CHECK(rules(Event::Started, 4) == Lines{"start 5"});
+  CHECK(rules(Event::Ignored, 5) == Lines{"close 5", "reply 4 done"});  // an ignored start is no failure
+
+  const ChildKey second = add(Restart::Permanent);
+  add(Restart::Temporary);
+  add(Restart::Permanent);
+  add(Restart::Permanent);
+  CHECK(rules(Event::StartChildren, second) == Lines{"start 6"});
+  CHECK(rules(Event::Started, 6) == Lines{"start 7"});
+  CHECK(rules(Event::Started, 7) == Lines{"start 8"});
+  CHECK(rules(Event::StartFailed, 8, kBoom) == Lines{"close 8", "stop 7"});  // last to first; 9 is not attempted
+  CHECK(rules(Event::Exited, 7, ExitReason::shutdown()) == Lines{"close 7", "remove 7", "stop 6"});
+  CHECK(rules(Event::Exited, 6, ExitReason::shutdown()) ==
+        Lines{"close 6", "reply 8 failed: error: boom", "remove 9", "remove 8", "remove 6"});
+  CHECK(rules.rules.state_of(4) == ChildState::Running);
+  CHECK(rules.rules.is_idle());
+  add(Restart::Permanent);
+  CHECK(rules(Event::StartChild, rules.last) == Lines{"start 10"});
+  CHECK(rules(Event::Ignored, 10) == Lines{"close 10", "reply 10 ignored"});
 }
 
 TEST_CASE("a call that restarts a child answers what came of it and keeps the spec") {
