@@ -26,6 +26,7 @@ RecordedScenario scenario_of(const Story& story) {
   scenario.strategy = kStrategies[static_cast<int>(story.settings.strategy)];
   scenario.intensity = story.settings.restarts;
   scenario.auto_shutdown = story.settings.auto_shutdown;
+  scenario.children.reserve(story.children.size());
   for (const auto& spec : story.children) scenario.children.push_back({spec.id, spec.restart, spec.significant});
   return scenario;
 }

@@ -21,6 +21,7 @@ inline OtpModel::Settings settings_of(const RecordedScenario& scenario) {
 }
 inline std::vector<OtpModel::Spec> model_children(const RecordedScenario& scenario) {
   std::vector<OtpModel::Spec> children;
+  children.reserve(scenario.children.size());
   for (const auto& child : scenario.children) children.push_back({child.id, child.restart, child.significant});
   return children;
 }

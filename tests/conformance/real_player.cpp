@@ -11,7 +11,7 @@ namespace {
 
 /// Hears how the supervisor ended.
 struct Watcher : Actor<Watcher> {
-  Watcher(AnyRef root, std::string* e) : exit{e} { watch(root); }
+  Watcher(const AnyRef& root, std::string* e) : exit{e} { watch(root); }
   void handle(const Down& down) { *exit = Family::word(down.reason); }
   std::string* exit;
 };
@@ -123,6 +123,7 @@ class StaticPlayer final : public RealPlayer {
                               .intensity = {.restarts = scenario_.intensity, .within = kRecordedPeriod},
                               .auto_shutdown = scenario_.auto_shutdown};
     std::vector<ChildSpec> children;
+    children.reserve(scenario_.children.size());
     for (const RecordedChild& each : scenario_.children) children.push_back(spec_of(each));
     auto made = system_.start(SupervisorSpec{std::move(options), std::move(children)});
     if (!made) return {.trace = family_.take(), .alive = false, .exit = "failed: " + made.error().child};

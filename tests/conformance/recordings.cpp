@@ -78,7 +78,7 @@ std::string text_of_file(const std::string& path) {
 }
 
 /// `word`, if the format has it there.
-const std::string& known(const char* what, const std::string& word, std::initializer_list<std::string_view> words) {
+std::string known(const char* what, const std::string& word, std::initializer_list<std::string_view> words) {
   if (std::find(words.begin(), words.end(), word) == words.end()) unknown(what, word);
   return word;
 }

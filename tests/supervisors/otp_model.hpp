@@ -38,6 +38,7 @@ class OtpModel {
   };
 
   OtpModel(const Settings& settings, const std::vector<Spec>& children) : settings_{settings} {
+    children_.reserve(children.size());
     for (const Spec& spec : children) children_.push_back(Child{spec});
   }
 
@@ -158,6 +159,7 @@ class OtpModel {
   }
   static std::string refusal(const Child& child) { return child.state == State::Up ? "running" : "restarting"; }
 
+  // NOLINTBEGIN(performance-unnecessary-value-param): see above
   void settle() {
     while (alive && !queue_.empty()) {
       const Item item = queue_.front();
@@ -268,6 +270,7 @@ class OtpModel {
   void forget(std::string id) {
     std::erase_if(children_, [&](const Child& child) { return child.spec.id == id; });
   }
+  // NOLINTEND(performance-unnecessary-value-param)
 
   Settings settings_;
   long now_ = 0;

@@ -202,6 +202,7 @@ TEST_CASE("simple_one_for_one_extra: each child is restarted with the arguments 
   };
   Pool pool{{.id = "pool", .intensity = testing::kPlenty}};
   std::vector<ActorRef<Numbered>> children;
+  children.reserve(10);
   for (int i = 0; i < 10; ++i) children.push_back(pool.root.start_child<Numbered>({}, i).value());
   for (const auto& child : children) child.send(Bang{});
   pool.system.run_until_idle();
@@ -252,6 +253,7 @@ TEST_CASE("simple_one_for_one_scale_many_temporary_children: ten times the child
   const auto took = [](int count) {
     Pool pool;
     std::vector<ActorRef<Member>> children;
+    children.reserve(static_cast<std::size_t>(count));
     const auto began = std::chrono::steady_clock::now();
     for (int i = 0; i < count; ++i) children.push_back(pool.start("c", Restart::Temporary));
     for (const auto& child : children) CHECK(word(pool.root.terminate_child(child)) == "ok");

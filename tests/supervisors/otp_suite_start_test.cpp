@@ -385,8 +385,7 @@ TEST_CASE("count_restarting_children: who waits for a start attempt is no active
 /// Keeps what it was started with.
 struct Keeper : Actor<Keeper> {
   explicit Keeper(std::shared_ptr<int> k) : kept{std::move(k)} {}
-  void handle(Bang) { throw std::runtime_error{"boom"}; }
-  void handle(End end) { stop(end.reason); }
+  void handle(const End& end) { stop(end.reason); }
   std::shared_ptr<int> kept;
 };
 

@@ -151,6 +151,7 @@ class Pair {
  private:
   static std::vector<RuleChild> children_of(const Story& story) {
     std::vector<RuleChild> children;
+    children.reserve(story.children.size());
     for (const auto& spec : story.children) children.push_back({spec.id, spec.restart, spec.significant});
     return children;
   }
