@@ -551,16 +551,19 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="flip-") as scratch:
         workshop = Workshop(options.build.resolve(), Path(scratch), shlex.split(options.through))
         plain = Path(scratch) / "plain"
-        workshop.run(workshop.make(plain, None))
-        if any(workshop.killers(plain)):
-            print("the tests fail without any change", file=sys.stderr)
-            return 2
+        commands = workshop.make(plain, None)
         print("| clause | replay | tests |\n|---|---|---|", flush=True)
         began = time.monotonic()
         for first in range(0, len(chosen), options.batch):
             batch = chosen[first:first + options.batch]
             folders = [Path(scratch) / str(first + i) for i in range(len(batch))]
-            workshop.run([command for folder, clause in zip(folders, batch) for command in workshop.make(folder, clause)])
+            for folder, clause in zip(folders, batch):
+                commands += workshop.make(folder, clause)
+            workshop.run(commands)
+            commands = []
+            if first == 0 and any(workshop.killers(plain)):
+                print("the tests fail without any change", file=sys.stderr)
+                return 2
             for folder, clause in zip(folders, batch):
                 survivors += not judge(clause, *workshop.killers(folder))
                 shutil.rmtree(folder)
