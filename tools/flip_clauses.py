@@ -474,10 +474,11 @@ class Workshop:
         raise SystemExit(f"{self.build} does not say how {target} is linked")
 
     def run(self, commands: list[list[str]]) -> None:
-        script = " && ".join(shlex.join(command) for command in commands)
-        done = subprocess.run([*self.through, "sh", "-c", script], cwd=self.build, capture_output=True, text=True, check=False)
+        script = self.scratch / "commands.sh"  # as a file: they would be too long for an argument
+        script.write_text("set -e\n" + "\n".join(map(shlex.join, commands)) + "\n", encoding="utf-8")
+        done = subprocess.run([*self.through, "sh", str(script)], cwd=self.build, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise SystemExit(f"{script}\n{done.stdout}{done.stderr}")
+            raise SystemExit(f"a mutant cannot be built:\n{done.stdout}{done.stderr}")
 
     def make(self, folder: Path, clause: Clause | None) -> list[list[str]]:
         """The commands that make the programs in `folder` with this clause flipped; with none, as they are."""
