@@ -39,7 +39,6 @@ void SupervisorRules::on_started(Child& child, TimePoint now) {
   if (child.state != State::Starting) return;
   child.state = State::Running;
   child.running_since = now;
-  if (awaited_ != child.key) return;
   awaited_.reset();
   advance();
 }
@@ -47,8 +46,7 @@ void SupervisorRules::on_started(Child& child, TimePoint now) {
 void SupervisorRules::on_start_failed(Child& child, const ExitReason& reason) {
   if (child.state != State::Starting) return;
   child.state = State::Undefined;
-  const bool was_awaited = awaited_ == child.key;
-  if (was_awaited) awaited_.reset();
+  awaited_.reset();
   if (mode_ == Mode::Starting) {
     // No retry at the beginning: everything back, last to first.
     mode_ = Mode::RollingBack;
@@ -65,19 +63,18 @@ void SupervisorRules::on_start_failed(Child& child, const ExitReason& reason) {
   } else if (mode_ == Mode::Calling) {
     fail_call(child, reason);
   }
-  if (was_awaited) advance();
+  advance();
 }
 
 /// As if it had started and ended at once, but nothing counts it: a temporary child's spec goes, the others' is kept.
 void SupervisorRules::on_ignored(Child& child) {
   if (child.state != State::Starting) return;
   child.state = State::Undefined;
-  const bool was_awaited = awaited_ == child.key;
-  if (was_awaited) awaited_.reset();
+  awaited_.reset();
   if (mode_ == Mode::Calling && call_.kind != RuleEvent::Kind::StartChildren) call_.outcome = CallOutcome::Ignored;
   close(child);
   if (child.restart == Restart::Temporary) remove(child.key);
-  if (was_awaited) advance();
+  advance();
 }
 
 void SupervisorRules::on_exited(Child& child, const RuleEvent& event) {
@@ -107,11 +104,7 @@ void SupervisorRules::on_retry_due(Child& child, const RuleEvent& event) {
     deferred_.push_back(event);
     return;
   }
-  if (child.counted) {
-    begin_group(child.key, Duration::zero());  // whoever came up meanwhile, by a call, is started anew as well
-  } else {
-    restart(child, child.failure, true);
-  }
+  retry(child);
   advance();
 }
 
@@ -219,6 +212,13 @@ void SupervisorRules::restart(Child& child, const ExitReason& reason, bool delay
   begin_group(child.key, delay_served ? Duration::zero() : delay_for(child));
 }
 
+/// Its delay is over. It waits no longer, also when another member of its group fails before its turn comes.
+void SupervisorRules::retry(Child& child) {
+  if (!child.counted) return restart(child, child.failure, true);
+  child.state = State::Undefined;
+  begin_group(child.key, Duration::zero());  // whoever came up meanwhile, by a call, is started anew as well
+}
+
 /// What the strategy says, made sound: a user's may be wrong.
 AffectedRange SupervisorRules::affected_by(ChildKey failed) const noexcept {
   const std::size_t index = index_of(failed);
@@ -233,7 +233,6 @@ void SupervisorRules::begin_group(ChildKey failed, Duration delay) {
     if (children_[i].key != failed) plan_.push_back({PlanStep::Kind::Stop, children_[i].key});
   }
   if (delay > Duration::zero()) {
-    find(failed)->counted = true;
     pending_delay_ = delay;
     plan_.push_back({PlanStep::Kind::Delay, failed});
   } else {
@@ -245,10 +244,8 @@ void SupervisorRules::start_group(ChildKey failed) {
   mode_ = Mode::Restarting;
   const AffectedRange range = affected_by(failed);
   for (std::size_t i = range.first; i < range.last; ++i) {
-    // A member may have come up by itself meanwhile (a temporary of an earlier group never does).
-    if (children_[i].state == State::Undefined || children_[i].key == failed) {
-      plan_.push_back({PlanStep::Kind::Start, children_[i].key});
-    }
+    // A user's strategy may answer otherwise than before the stops: who runs is left alone.
+    if (children_[i].state == State::Undefined) plan_.push_back({PlanStep::Kind::Start, children_[i].key});
   }
 }
 
@@ -305,7 +302,6 @@ void SupervisorRules::take_step(const PlanStep& step) {
   const bool keep = group && !forgets;
   switch (child->state) {
     case State::Running:
-    case State::Starting:
       child->state = State::Stopping;
       awaited_ = child->key;
       emit({.kind = RuleEffect::Kind::Stop, .child = child->key, .keep = keep});
@@ -326,7 +322,8 @@ void SupervisorRules::take_step(const PlanStep& step) {
       if (mode_ == Mode::Calling) close(*child);
       break;
     case State::Undefined:
-    case State::Stopping: break;
+    case State::Starting:
+    case State::Stopping: break;  // a step is taken only when nobody is awaited
   }
   if (forgets) remove(child->key);
 }
@@ -358,11 +355,7 @@ void SupervisorRules::finish_plan() {
     child->state = State::Undefined;
     handle_exit(*child, event);
   } else if (event.kind == RuleEvent::Kind::RetryDue && child->state == State::Waiting) {
-    if (child->counted) {
-      begin_group(child->key, Duration::zero());
-    } else {
-      restart(*child, child->failure, true);
-    }
+    retry(*child);
   }
 }
 
@@ -383,6 +376,10 @@ void SupervisorRules::close_all() {
     }
     close(child);
   }
+}
+
+bool SupervisorRules::is_idle() const noexcept {
+  return mode_ == Mode::Running && !awaited_ && plan_.empty() && deferred_.empty();
 }
 
 std::size_t SupervisorRules::index_of(ChildKey key) const noexcept {

@@ -118,6 +118,29 @@ TEST_CASE("a start that fails is tried again after longer and longer delays unti
   testing::check_end(system);
 }
 
+TEST_CASE("who waited for its group is down when another member fails before its turn") {
+  Family family;
+  TestSystem system;
+  const auto root = system.start(
+      supervisor({.id = "app", .strategy = OneForAll{}, .intensity = testing::kPlenty, .backoff = Exponential{}},
+                 testing::members(family, {"a", "b"})));
+  REQUIRE(root);
+  testing::at(*root, "b").send(Bang{});
+  system.run_until_idle();
+  family.plans["a"] = {false};
+  system.advance(100ms);  // the group is due, and ends with a
+  const auto state_of = [&](std::size_t newest) { return root->which_children().value().at(newest).state; };
+  CHECK(state_of(1) == ChildState::Restarting);
+  CHECK(state_of(0) == ChildState::Down);  // no attempt of b is due: a's brings it back
+  REQUIRE(root->terminate_child("a"));
+  family.take().clear();
+  REQUIRE(root->restart_child("b"));  // and nothing keeps it from being started by a call
+  CHECK(family.take() == Lines{"start b"});
+  system.advance(1h);
+  CHECK(family.take().empty());
+  testing::check_end(system);
+}
+
 TEST_CASE("a child that ran long enough waits the first delay again") {  // F55
   Family family;
   TestSystem system;

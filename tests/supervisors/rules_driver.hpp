@@ -80,15 +80,21 @@ class RulesDriver {
   std::string restart_child(const std::string& id) { return call_known(Event::Kind::RestartChild, id); }
   std::string delete_child(const std::string& id) { return call_known(Event::Kind::DeleteChild, id); }
 
+  /// A call that waits, behind those before it, until the rules are idle; its answer is not looked at.
+  void call_soon(Event::Kind kind, const RuleChild& child) { calls_.emplace_back(kind, child); }
+
   // ---- time and turns ----
   /// The rules hear of one thing; false when there is nothing to hear.
   bool pump() {
-    if (queue_.empty()) return false;
+    if (queue_.empty() && !serve_call()) return false;
+    if (queue_.empty()) return true;
     const Event event = queue_.front();
     queue_.pop_front();
     if (event.kind == Event::Kind::RetryDue && armed_.erase(event.child) == 0) return true;  // disarmed meanwhile
     if (is_step_answer(event)) awaited_ = false;
     for (const Effect& effect : rules_.step(event, now, random++)) perform(effect);
+    while (serve_call()) {
+    }
     return true;
   }
   void settle() {
@@ -134,13 +140,21 @@ class RulesDriver {
       lines.push_back(id_of(*it) + (alive_.contains(*it) ? " up" : " undefined"));
     return lines;
   }
+  /// The same as the rules say it, who waits for a start attempt apart: "b restarting".
+  [[nodiscard]] Lines states() const {
+    static constexpr const char* kWords[] = {" undefined", " up", " restarting"};
+    Lines lines;
+    for (auto it = order_.rbegin(); it != order_.rend(); ++it)
+      lines.push_back(id_of(*it) + kWords[static_cast<int>(rules_.state_of(*it))]);
+    return lines;
+  }
   [[nodiscard]] std::vector<std::string> alive() const {
     std::vector<std::string> ids;
     for (const Key key : alive_) ids.push_back(id_of(key));
     return ids;
   }
   [[nodiscard]] std::size_t armed() const { return armed_.size(); }
-  [[nodiscard]] bool is_resting() const { return queue_.empty(); }
+  [[nodiscard]] bool is_resting() const { return queue_.empty() && calls_.empty(); }
 
   bool up = false;
   bool down = false;
@@ -190,6 +204,18 @@ class RulesDriver {
     // A start says what it answered; the others say only that it is done.
     const bool starts = kind == Event::Kind::StartChild || kind == Event::Kind::RestartChild;
     return replied_ == "ok" && starts ? "ok_pid" : replied_;
+  }
+  /// What a supervisor does when it is idle. False: there is nothing to do, or not now.
+  bool serve_call() {
+    if (calls_.empty() || down || aborted || !rules_.is_idle()) return false;
+    const auto [kind, child] = calls_.front();
+    calls_.pop_front();
+    const bool starts = kind == Event::Kind::StartChild;
+    if (starts == knows(child.id)) return true;  // refused before the rules hear of it
+    const Key key = starts ? add(child) : key_of(child.id);
+    replied_.clear();
+    for (const Effect& effect : rules_.step(Event{.kind = kind, .child = key}, now, random++)) perform(effect);
+    return true;
   }
   void note_reply(coppice::detail::CallOutcome outcome) {
     using Came = coppice::detail::CallOutcome;
@@ -325,6 +351,7 @@ class RulesDriver {
   std::set<Key> alive_;
   std::map<Key, TimePoint> armed_;
   std::deque<Event> queue_;
+  std::deque<std::pair<Event::Kind, RuleChild>> calls_;
   bool awaited_ = false;
   Key awaited_key_ = 0;
   std::string replied_;

@@ -1,11 +1,7 @@
-#include <random>
 #include <string>
 
 #include "catch.hpp"
-#include "coppice/supervisors/one_for_all.hpp"
-#include "coppice/supervisors/one_for_one.hpp"
-#include "coppice/supervisors/rest_for_one.hpp"
-#include "supervisors/otp_model.hpp"
+#include "supervisors/random_commands.hpp"
 #include "supervisors/rules_driver.hpp"
 #include "support/scale.hpp"
 
@@ -13,97 +9,70 @@ namespace coppice {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::Command;
+using testing::Dice;
 using testing::Lines;
 using testing::OtpModel;
+using testing::reason_of;
 using testing::RulesDriver;
+using testing::Story;
+using testing::strategy_of;
 
-struct Dice {
-  std::mt19937_64 engine;
-  std::size_t below(std::size_t n) { return static_cast<std::size_t>(engine() % n); }
-  bool one_in(std::size_t n) { return below(n) == 0; }
-};
+TEST_CASE("random commands end as OTP's supervisor ends them") {  // P8 (b)
+  for (std::uint64_t seed = 1; seed <= testing::scaled(20'000); ++seed) {
+    const Story story = testing::random_story(seed);
+    if (!testing::fault_of(story)) continue;
+    const Story small = testing::shrunk(story);
+    INFO("seed " << seed << ", shrunk from " << story.commands.size() << " commands: " << testing::text_of(small)
+                 << *testing::fault_of(small));
+    FAIL();
+  }
+}
 
-AnyStrategy strategy_of(OtpModel::Strategy which) {
-  if (which == OtpModel::Strategy::OneForOne) return OneForOne{};
-  if (which == OtpModel::Strategy::OneForAll) return OneForAll{};
-  return RestForOne{};
+TEST_CASE("a sequence of commands that fails is shrunk to the least one that does") {
+  // A bug that is known: who is dead already when its group is stopped keeps its exit, which then counts.
+  const auto with_bug = [](Story story) {
+    story.settings.consumes_the_dead = false;
+    return story;
+  };
+  int found = 0;
+  for (std::uint64_t seed = 1; found < 20; ++seed) {
+    REQUIRE(seed < 10'000);
+    const Story story = with_bug(testing::random_story(seed));
+    if (!testing::fault_of(story)) continue;
+    ++found;
+    const Story small = testing::shrunk(story);
+    INFO("seed " << seed << ": " << testing::text_of(story) << "shrunk to: " << testing::text_of(small));
+    REQUIRE(testing::fault_of(small));
+    Story right = small;
+    right.settings.consumes_the_dead = true;
+    CHECK_FALSE(testing::fault_of(right));  // it fails for that reason
+    CHECK(small.children.size() <= 3);
+    CHECK(small.commands.size() <= 2);
+    for (std::size_t i = 0; i < small.commands.size(); ++i) {  // nothing can be left out
+      Story less = small;
+      less.commands.erase(less.commands.begin() + static_cast<std::ptrdiff_t>(i));
+      CHECK_FALSE(testing::fault_of(less));
+    }
+  }
+}
+
+TEST_CASE("a story prints as the commands that play it again") {
+  const Story story{.settings = {.strategy = OtpModel::Strategy::RestForOne,
+                                 .restarts = 2,
+                                 .within = 5'000'000'000,
+                                 .auto_shutdown = AutoShutdown::AnySignificant},
+                    .children = {{"a"}, {"b", Restart::Transient, true}},
+                    .commands = {{.kind = Command::Kind::Plan, .ids = {"a"}, .outcomes = {testing::Planned::Ignore}},
+                                 {.kind = Command::Kind::Crash, .ids = {"a", "b"}, .reason = "error"},
+                                 {.kind = Command::Kind::Start, .spec = {"c", Restart::Temporary}},
+                                 {.kind = Command::Kind::Advance, .by = 250ms}}};
+  CHECK(testing::text_of(story) ==
+        "rest_for_one, 2 restarts in 5000ms, auto_shutdown any_significant, delay 0ms; children: a=permanent "
+        "b=transient significant\n  plan a ignore\n  crash a b error\n  start c=temporary\n  advance 250ms\n");
 }
 
 const char* const kReasons[] = {"normal", "shutdown", "shutdown_term", "error", "killed", "error"};
-ExitReason reason_of(const std::string& word) {
-  if (word == "normal") return ExitReason::normal();
-  if (word == "shutdown") return ExitReason::shutdown();
-  if (word == "shutdown_term") return ExitReason::shutdown("term");
-  if (word == "killed") return ExitReason::killed();
-  return ExitReason::error("boom");
-}
-
-TEST_CASE("random commands end as OTP's supervisor ends them") {  // P8 (b)
-  for (std::size_t seed = 1; seed <= testing::scaled(10'000); ++seed) {
-    Dice dice{std::mt19937_64{seed}};
-    const auto which = static_cast<OtpModel::Strategy>(dice.below(3));
-    const Intensity intensity{.restarts = static_cast<std::uint32_t>(dice.below(5)),
-                              .within = std::chrono::seconds{1 + dice.below(4)}};
-    std::vector<std::pair<std::string, Restart>> specs;
-    std::vector<testing::RuleChild> children;
-    for (std::size_t i = 0, n = 1 + dice.below(6); i < n; ++i) {
-      const auto restart = static_cast<Restart>(dice.below(3));
-      specs.emplace_back(std::string(1, static_cast<char>('a' + i)), restart);
-      children.push_back({specs.back().first, restart});
-    }
-    OtpModel model{which, intensity.restarts, intensity.within / 1ns, specs};
-    RulesDriver rules{strategy_of(which), intensity, children};
-    std::string story = "seed " + std::to_string(seed) + ' ' + std::string{strategy_of(which).name()} + ' ' +
-                        std::to_string(intensity.restarts) + " in " + std::to_string(intensity.within / 1s) + "s:";
-    for (const auto& [id, restart] : specs) story += ' ' + id + '=' + to_string(restart);
-    const auto plan = [&](std::size_t odds) {
-      if (!dice.one_in(odds)) return;
-      const std::string& id = specs[dice.below(specs.size())].first;
-      std::vector<bool> outcomes;
-      for (std::size_t i = 0, n = 1 + dice.below(4); i < n; ++i) outcomes.push_back(dice.one_in(3));
-      story += "; plan " + id;
-      for (const bool ok : outcomes) story += ok ? " ok" : " error";
-      model.plan(id, outcomes);
-      rules.plan(id, {outcomes.begin(), outcomes.end()});
-    };
-    plan(10);
-    model.start();
-    rules.start();
-
-    for (std::size_t step = 0; step < 12 && model.alive; ++step) {
-      plan(3);
-      const Duration pause = dice.one_in(2) ? 0ns : Duration{500ms * dice.below(6)};
-      rules.advance(pause);
-      if (dice.one_in(15)) {
-        story += "; stop";
-        model.stop();
-        rules.stop();
-        continue;
-      }
-      std::vector<std::string> ids;
-      for (const auto& [id, restart] : specs) {
-        if (model.is_up(id) && dice.one_in(ids.empty() ? 2 : 4))
-          ids.insert(ids.begin() + static_cast<std::ptrdiff_t>(dice.below(ids.size() + 1)), id);
-      }
-      if (ids.empty()) continue;
-      const std::string reason = kReasons[dice.below(6)];
-      story += "; +" + std::to_string(pause / 1ms) + "ms crash";
-      for (const auto& id : ids) story += ' ' + id;
-      story += ' ' + reason;
-      model.crash(ids, reason, (rules.now.time_since_epoch()) / 1ns);
-      for (const auto& id : ids) rules.die(id, reason_of(reason));
-      rules.settle();
-      if (rules.down == model.alive || rules.violations() != Lines{}) break;
-    }
-    INFO(story);
-    REQUIRE(rules.violations() == Lines{});
-    REQUIRE(rules.take_full() == model.trace);
-    REQUIRE((rules.down || rules.aborted) == !model.alive);
-    REQUIRE(rules.aborted_by == model.failed_to_start);
-    if (!model.alive && model.failed_to_start.empty()) REQUIRE(RulesDriver::word(rules.reason) == model.exit_reason);
-    if (model.alive) REQUIRE(rules.which() == model.which());
-  }
-}
 
 /// What must hold whatever happens when; the driver watches the rest (one step awaited, nothing after the end, nobody
 /// twice).
@@ -116,13 +85,19 @@ TEST_CASE("whatever happens at whatever moment the supervisor keeps its contract
     const Intensity intensity{.restarts = static_cast<std::uint32_t>(dice.below(8)), .within = 2s};
     std::vector<testing::RuleChild> children;
     const std::size_t count = 1 + dice.below(6);
-    for (std::size_t i = 0; i < count; ++i)
-      children.push_back({std::string(1, static_cast<char>('a' + i)), static_cast<Restart>(dice.below(3))});
-    RulesDriver rules{strategy_of(static_cast<OtpModel::Strategy>(dice.below(3))), intensity, children, backoff};
+    const auto auto_shutdown = static_cast<AutoShutdown>(dice.below(3));
+    const auto any_child = [&](std::size_t i) {
+      const auto restart = static_cast<Restart>(dice.below(3));
+      return testing::RuleChild{std::string(1, static_cast<char>('a' + i)), restart,
+                                restart != Restart::Permanent && dice.one_in(3)};
+    };
+    for (std::size_t i = 0; i < count; ++i) children.push_back(any_child(i));
+    RulesDriver rules{strategy_of(static_cast<OtpModel::Strategy>(dice.below(3))), intensity, children, backoff,
+                      auto_shutdown};
     rules.begin();
     bool told = false;
     for (int step = 0; step < 200 && !rules.down && !rules.aborted; ++step) {
-      switch (dice.below(told ? 4 : 12)) {
+      switch (dice.below(told ? 4 : 14)) {
         case 0:
         case 1:
         case 2: rules.pump(); break;
@@ -146,6 +121,14 @@ TEST_CASE("whatever happens at whatever moment the supervisor keeps its contract
             told = true;
           }
           break;
+        case 9:
+        case 10: {
+          using Event = RulesDriver::Event::Kind;
+          constexpr Event kCalls[] = {Event::StartChild, Event::TerminateChild, Event::RestartChild,
+                                      Event::DeleteChild};
+          rules.call_soon(kCalls[dice.below(4)], any_child(dice.below(count + 2)));
+          break;
+        }
         default: rules.pump(); break;
       }
     }

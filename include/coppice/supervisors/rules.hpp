@@ -109,9 +109,7 @@ class SupervisorRules {
   [[nodiscard]] std::vector<RuleEffect> step(const RuleEvent& event, TimePoint now, std::uint64_t random);
 
   /// Nothing is under way, and nothing waits to be dealt with: a call may come.
-  [[nodiscard]] bool is_idle() const noexcept {
-    return mode_ == Mode::Running && !awaited_ && plan_.empty() && deferred_.empty();
-  }
+  [[nodiscard]] bool is_idle() const noexcept;
   [[nodiscard]] ChildState state_of(ChildKey key) const noexcept;
 
  private:
@@ -162,6 +160,7 @@ class SupervisorRules {
   [[nodiscard]] bool is_last_significant() const noexcept;
   void handle_exit(Child& child, const RuleEvent& event);
   void restart(Child& child, const ExitReason& reason, bool delay_served);
+  void retry(Child& child);
   [[nodiscard]] AffectedRange affected_by(ChildKey failed) const noexcept;
   void begin_group(ChildKey failed, Duration delay);
   void start_group(ChildKey failed);
@@ -187,7 +186,7 @@ class SupervisorRules {
   AutoShutdown auto_shutdown_;
   std::vector<Child> children_;  // in start order, hence by ascending key
   std::deque<PlanStep> plan_;
-  std::optional<ChildKey> awaited_;  // the step under way waits for this child
+  std::optional<ChildKey> awaited_;  // the step under way waits for this child, the only one that starts or stops
   std::deque<RuleEvent> deferred_;
   ExitReason end_reason_;
   ChildKey failed_ = 0;  // whose start went wrong at the beginning
