@@ -224,10 +224,10 @@ IntrusivePtr<Cell> DynamicBody::make_place(const ActorOps& ops, Factory* factory
 /// For one that was killed: its refs go on to the new cell.
 IntrusivePtr<Cell> DynamicBody::make_place_again(Cell& killed, ExitReason& why_not) {
   const Bound* const bound = killed.bound();
-  auto place = make_place(killed.ops(), killed.factory(),
-                          bound == nullptr ? MailboxOptions{Unbounded{}}
-                                           : MailboxOptions{Bounded{bound->capacity, bound->overflow}},
-                          killed.name(), killed.own_name(), why_not);
+  auto place = make_place(
+      killed.ops(), killed.factory(),
+      bound == nullptr ? MailboxOptions{Unbounded{}} : MailboxOptions{Bounded{bound->capacity, bound->overflow}},
+      killed.name(), killed.own_name(), why_not);
   if (place) place->continue_from(killed);
   return place;
 }

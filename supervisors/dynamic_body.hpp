@@ -36,7 +36,7 @@ struct DynamicChild : PoolAllocated {
   IntrusivePtr<Timer> retry;
   std::unique_ptr<HealthMonitor> health;  // null: not checked
   IntrusivePtr<Timer> check;
-  ExitReason unwell;  // why its health checks end it; normal: they do not
+  ExitReason unwell;                   // why its health checks end it; normal: they do not
   TimePoint limit = TimePoint::max();  // then it is killed: it has not started, or not stopped, in time
   std::size_t limited_at = kNotLimited;
   IntrusivePtr<StartRequest> request;

@@ -37,9 +37,9 @@ struct SupervisedChild {
   IntrusivePtr<Timer> due[5];
   bool stopping = false;
   bool starting = false;
-  bool gave_up = false;  // a supervisor that ended by itself, one restart too many
-  TimePoint since{};     // when it was told to stop, or to start
-  ExitReason end = {};   // of a supervisor that gave up
+  bool gave_up = false;                        // a supervisor that ended by itself, one restart too many
+  TimePoint since{};                           // when it was told to stop, or to start
+  ExitReason end = {};                         // of a supervisor that gave up
   std::unique_ptr<HealthMonitor> health = {};  // null: not checked
   ExitReason unwell = {};                      // why its health checks end it; normal: they do not
 };

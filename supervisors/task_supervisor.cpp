@@ -36,10 +36,11 @@ TaskSupervisorSpec::operator ChildSpec() const {
   // A task is never restarted, so the limit is never reached.
   auto options = std::make_shared<const DynamicSupervisorOptions>(
       DynamicSupervisorOptions{.id = o.id, .children_max = o.tasks_max});
-  return ChildSpec{ChildOptions{.id = o.id, .restart = o.restart, .shutdown = o.shutdown, .significant = o.significant,
-                                .name = o.name},
-                   detail::kActorOps<TaskSupervisor>,
-                   IntrusivePtr<detail::Factory>::adopt(new TaskFactory{std::move(options), o.task_shutdown})};
+  return ChildSpec{
+      ChildOptions{
+          .id = o.id, .restart = o.restart, .shutdown = o.shutdown, .significant = o.significant, .name = o.name},
+      detail::kActorOps<TaskSupervisor>,
+      IntrusivePtr<detail::Factory>::adopt(new TaskFactory{std::move(options), o.task_shutdown})};
 }
 
 TaskSupervisor::TaskSupervisor(detail::DynamicFactory& places)

@@ -47,9 +47,9 @@ enum class EventKind : unsigned char {
   ChildShutdownError,  // it was told to stop, and ended with another reason than that
   ChildGaveUp,         // a supervisor below gave up, and by its restart type it is not started again
   ChildLeftBehind,     // its handler did not return in time; see SupervisorReport::handling and waited
-  ChildHealthy,    // its health checks find it well again
-  ChildDegraded,   // … find that it works, but worse than it should
-  ChildUnhealthy,  // one of them has failed
+  ChildHealthy,        // its health checks find it well again
+  ChildDegraded,       // … find that it works, but worse than it should
+  ChildUnhealthy,      // one of them has failed
   // system
   SystemStarted,
   ShutdownBegun,

@@ -21,7 +21,7 @@ struct DynamicSupervisorOptions {
   bool significant = false;                        ///< as a child of another supervisor, as are the next two
   Restart restart = Restart::Permanent;
   Shutdown shutdown = Shutdown::infinity();
-  std::string name = {};                           ///< unique among live actors, as ChildOptions::name
+  std::string name = {};  ///< unique among live actors, as ChildOptions::name
 };
 
 /// A dynamic supervisor as a value: started by System::start, or a child in a tree.

@@ -20,7 +20,7 @@ struct PartitionSupervisorOptions {
   Backoff backoff = {};
   Restart restart = Restart::Permanent;  ///< as a child of another supervisor, as is the next
   Shutdown shutdown = Shutdown::infinity();
-  std::string name = {};                           ///< unique among live actors, as ChildOptions::name
+  std::string name = {};  ///< unique among live actors, as ChildOptions::name
 };
 
 /// A supervisor of several children alike, each of which has its part of the keys: what one actor does for all, shared

@@ -17,7 +17,7 @@ struct TaskSupervisorOptions {
   bool significant = false;                          ///< as a child of another supervisor, as are the next two
   Restart restart = Restart::Permanent;
   Shutdown shutdown = Shutdown::infinity();
-  std::string name = {};                           ///< unique among live actors, as ChildOptions::name
+  std::string name = {};  ///< unique among live actors, as ChildOptions::name
 };
 
 /// A task supervisor as a value: started by System::start, or a child in a tree.
