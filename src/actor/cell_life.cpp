@@ -51,7 +51,12 @@ bool CellLife::attend() noexcept {
     delete signal;
   }
   if (over_) {
-    while (CellSignal* const signal = next_signal()) answer_at_end(c, signal, c.extras().reason);
+    // Those that were taken before the end hear of it. Who comes later finds nobody: settle_visit().
+    CellExtras& x = c.extras();
+    while (CellSignal* const signal = x.taken_signals) {
+      x.taken_signals = static_cast<CellSignal*>(signal->next_signal);
+      answer_at_end(c, signal, x.reason);
+    }
   }
   return settle_visit();
 }
