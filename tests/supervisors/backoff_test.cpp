@@ -90,6 +90,18 @@ TEST_CASE("jitter stays within its bounds and reaches near both") {  // P8: with
   }
 }
 
+TEST_CASE("numbers out of their bounds count as the bound") {
+  const Backoff shrinking{Exponential{.first = 1s, .factor = 0.5}};
+  CHECK(shrinking.delay(0, 0) == 1s);
+  CHECK(shrinking.delay(5, 0) == 1s);
+  const Backoff wild{Exponential{.first = 1s, .jitter = 5.0}};
+  CHECK(wild.delay(0, 0) == 500ms);
+  CHECK(wild.delay(0, ~std::uint64_t{0}) <= 1500ms);
+  const Backoff reversed{Exponential{.first = 1s, .jitter = -0.5}};
+  CHECK(reversed.delay(0, 0) == 1s);
+  CHECK(reversed.delay(0, ~std::uint64_t{0}) == 1s);
+}
+
 TEST_CASE("the fast phase comes first and the delays begin after it") {  // F55
   const Backoff backoff{Exponential{.fast = 3}};
   CHECK(backoff.delay(0, 0) == 0ns);

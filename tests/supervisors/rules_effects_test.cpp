@@ -73,6 +73,20 @@ Rules three(AnyStrategy strategy, Backoff backoff = {}) {
   return rules;
 }
 
+TEST_CASE("a supervisor is idle between its start and its end and at no other time") {
+  Rules rules{OneForOne{}};
+  rules.add();
+  CHECK_FALSE(rules.rules.is_idle());
+  rules(Event::Begin);
+  CHECK_FALSE(rules.rules.is_idle());
+  rules(Event::Started, 1);
+  CHECK(rules.rules.is_idle());
+  rules(Event::Stop);
+  CHECK_FALSE(rules.rules.is_idle());
+  rules(Event::Exited, 1, ExitReason::shutdown());
+  CHECK_FALSE(rules.rules.is_idle());
+}
+
 TEST_CASE("each child starts when the one before it has") {
   Rules rules{OneForOne{}};
   rules.add().add().add();
