@@ -44,8 +44,8 @@ void report_child(const Cell& supervisor, EventKind kind, const ReportedChild& c
         .waited = told.waited,
     };
     if (runtime.events != nullptr) {
-      const bool has_reason = kind != EventKind::ChildStarted && kind != EventKind::ChildRestarted &&
-                              kind != EventKind::AutoShutdown && told.text.empty();
+      const bool has_reason = told.reason != nullptr && told.text.empty() && kind != EventKind::ChildStarted &&
+                              kind != EventKind::ChildRestarted && kind != EventKind::AutoShutdown;
       const std::string text = has_reason ? report.reason.to_string() : std::string{told.text};
       runtime.events->record(Event{.kind = kind,
                                    .actor = report.actor,
