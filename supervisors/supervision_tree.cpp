@@ -9,6 +9,14 @@
 #include "coppice/actor/supervisor_report.hpp"
 
 namespace coppice {
+
+// Here, so that users compile none of them.
+SupervisionTree::SupervisionTree(std::vector<Node> nodes) noexcept : nodes_{std::move(nodes)} {}
+SupervisionTree::SupervisionTree(const SupervisionTree&) = default;
+SupervisionTree::SupervisionTree(SupervisionTree&&) noexcept = default;
+SupervisionTree& SupervisionTree::operator=(const SupervisionTree&) = default;
+SupervisionTree& SupervisionTree::operator=(SupervisionTree&&) noexcept = default;
+SupervisionTree::~SupervisionTree() = default;
 namespace {
 
 using Node = SupervisionTree::Node;

@@ -212,9 +212,9 @@ namespace detail {
 Result<AnyRef, CallError> call_supervisor(const ActorRef<Supervisor>& ref, StartChild call, Duration within) {
   return ask_flat<AnyRef>(ref, std::move(call), within);
 }
-Result<std::vector<AnyRef>, CallError> call_supervisor(const ActorRef<Supervisor>& ref, StartChildren call,
-                                                       Duration within) {
-  return ask_flat<std::vector<AnyRef>>(ref, std::move(call), within);
+Result<std::vector<AnyRef>, CallError> start_children_of(const ActorRef<Supervisor>& ref, std::vector<ChildSpec>& specs,
+                                                         Duration within) {
+  return ask_flat<std::vector<AnyRef>>(ref, StartChildren{std::move(specs)}, within);
 }
 Result<void, CallError> call_supervisor(const ActorRef<Supervisor>& ref, TerminateChild call, Duration within) {
   return ask_flat<void>(ref, std::move(call), within);

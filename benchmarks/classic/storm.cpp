@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "../support/harness.hpp"
+#include "coppice/supervisors/dynamic_supervisor.hpp"
 
 namespace coppice::bench {
 namespace {

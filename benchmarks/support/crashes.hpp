@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "coppice/coppice.hpp"
+#include "coppice/supervisors/dynamic_supervisor.hpp"
 #include "coppice/supervisors/supervisor.hpp"
 #include "harness.hpp"
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "conformance/replay.hpp"
+#include "coppice/supervisors/dynamic_supervisor.hpp"
 #include "coppice/testing/test_system.hpp"
 #include "supervisors/family.hpp"
 

@@ -6,6 +6,9 @@
 #include <utility>
 
 #include <coppice/coppice.hpp>
+#include <coppice/supervisors/dynamic_supervisor.hpp>
+#include <coppice/supervisors/partition_supervisor.hpp>
+#include <coppice/supervisors/task_supervisor.hpp>
 #include <coppice/testing/test_system.hpp>
 
 #include "catch.hpp"

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "coppice/supervisors/dynamic_supervisor.hpp"
 #include "coppice/supervisors/rules.hpp"
 #include "coppice/testing/test_system.hpp"
 #include "supervisors/family.hpp"

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "coppice/supervisors/dynamic_supervisor.hpp"
 #include "coppice/testing/test_system.hpp"
 #include "supervisors/dot_reader.hpp"
 #include "supervisors/family.hpp"

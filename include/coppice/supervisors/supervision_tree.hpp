@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "coppice/actor/exit_reason.hpp"
@@ -37,11 +36,16 @@ class SupervisionTree {
     std::size_t level = 0;   ///< 0: the root
   };
 
-  explicit SupervisionTree(std::vector<Node> nodes) noexcept : nodes_{std::move(nodes)} {}
+  explicit SupervisionTree(std::vector<Node> nodes) noexcept;
+  SupervisionTree(const SupervisionTree&);
+  SupervisionTree(SupervisionTree&&) noexcept;
+  SupervisionTree& operator=(const SupervisionTree&);
+  SupervisionTree& operator=(SupervisionTree&&) noexcept;
+  ~SupervisionTree();
 
   /// Each one before its children, children in the order in which they were first started.
   [[nodiscard]] const std::vector<Node>& nodes() const noexcept { return nodes_; }
-  [[nodiscard]] const Node& root() const noexcept { return nodes_.front(); }
+  [[nodiscard]] const Node& root() const noexcept { return nodes_[0]; }
   /// The node with that path, or null.
   [[nodiscard]] const Node* find(std::string_view path) const noexcept;
 

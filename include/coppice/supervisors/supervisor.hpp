@@ -84,8 +84,9 @@ class Supervisor final : public Actor<Supervisor> {
 namespace detail {
 
 Result<AnyRef, CallError> call_supervisor(const ActorRef<Supervisor>& ref, StartChild call, Duration within);
-Result<std::vector<AnyRef>, CallError> call_supervisor(const ActorRef<Supervisor>& ref, StartChildren call,
-                                                       Duration within);
+/// Takes what is in `specs`.
+Result<std::vector<AnyRef>, CallError> start_children_of(const ActorRef<Supervisor>& ref, std::vector<ChildSpec>& specs,
+                                                         Duration within);
 Result<void, CallError> call_supervisor(const ActorRef<Supervisor>& ref, TerminateChild call, Duration within);
 Result<AnyRef, CallError> call_supervisor(const ActorRef<Supervisor>& ref, RestartChild call, Duration within);
 Result<void, CallError> call_supervisor(const ActorRef<Supervisor>& ref, DeleteChild call, Duration within);
@@ -117,7 +118,7 @@ struct RefExtension<Supervisor, Ref> {
   /// In their order, all or none: when one cannot start, those before it are stopped again, last to first.
   [[nodiscard]] Result<std::vector<AnyRef>, CallError> start_children(std::vector<ChildSpec> specs,
                                                                       Duration within = kForever) const {
-    return call_supervisor(self(), StartChildren{std::move(specs)}, within);
+    return start_children_of(self(), specs, within);
   }
   Result<void, CallError> terminate_child(std::string_view id, Duration within = kForever) const {
     return call_supervisor(self(), TerminateChild{std::string{id}}, within);
