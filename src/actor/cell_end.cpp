@@ -112,7 +112,7 @@ void CellLife::end_life() noexcept {
     if (zombie_) return;
   }
   withdraw_items();
-  fire_links(reason);
+  if (!x.links.empty()) fire_links(reason);
   if (c.state_alive_) {
     c.state_alive_ = false;
     if (const auto thrown = hook([this] { c.ops_->destroy(c.state()); })) {
@@ -120,9 +120,9 @@ void CellLife::end_life() noexcept {
     }
     if (zombie_) return;
     withdraw_items();  // what the destructor made
-    fire_links(reason);
+    if (!x.links.empty()) fire_links(reason);
   }
-  give_up_holdings(c, HoldFor::Life);  // now: whoever has the name next finds no other alive
+  if (x.holdings.may_have_any()) give_up_holdings(c, HoldFor::Life);  // now: whoever has the name next finds no other alive
   x.exit_ops = nullptr;
   // A constructor or hook may have left children behind when it threw: they are gone by now (stop_next_child).
   x.ending = false;

@@ -22,7 +22,9 @@ struct HoldingList {
   [[nodiscard]] Holding* take(HoldFor until) noexcept;
   /// The one behind it, of what take() answered. Without the lock: nobody else sees them any more.
   [[nodiscard]] static Holding* after(Holding& taken) noexcept;
-  Holding* newest = nullptr;
+  /// Without the lock; right for what the owner itself has put in.
+  [[nodiscard]] bool may_have_any() const noexcept { return newest.load(kRelaxed) != nullptr; }
+  Atomic<Holding*> newest{nullptr};  // changed under the lock
 };
 /// Gives up what the actor holds until then.
 void give_up_holdings(Cell& cell, HoldFor until) noexcept;

@@ -25,6 +25,7 @@ void refuse_link(Cell& ended, const CellSignal& link, const ExitReason& reason) 
   CellSignal* const exit = make_signal(CellSignal::Kind::LinkExit);
   exit->reason = reason;
   exit->other = IntrusivePtr<Cell>::share(&ended);
+  exit->link_mine = 0;
   exit->link_theirs = link.link_mine;
   link.other->signal(exit);
 }

@@ -13,23 +13,24 @@ void HoldingList::push(Holding& holding, HoldFor until) noexcept {
   holding.until_ = until;
   holding.is_held_ = true;
   holding.newer_ = nullptr;
-  holding.older_ = newest;
-  if (newest != nullptr) newest->newer_ = &holding;
-  newest = &holding;
+  Holding* const older = newest.load(kRelaxed);
+  holding.older_ = older;
+  if (older != nullptr) older->newer_ = &holding;
+  newest.store(&holding, kRelaxed);
 }
 
 bool HoldingList::remove(Holding& holding) noexcept {
   if (!std::exchange(holding.is_held_, false)) return false;
   if (holding.older_ != nullptr) holding.older_->newer_ = holding.newer_;
   if (holding.newer_ != nullptr) holding.newer_->older_ = holding.older_;
-  if (newest == &holding) newest = holding.older_;
+  if (newest.load(kRelaxed) == &holding) newest.store(holding.older_, kRelaxed);
   holding.older_ = holding.newer_ = nullptr;
   return true;
 }
 
 Holding* HoldingList::take(HoldFor until) noexcept {
   Holding* taken = nullptr;  // oldest first
-  for (Holding* each = newest; each != nullptr;) {
+  for (Holding* each = newest.load(kRelaxed); each != nullptr;) {
     Holding* const older = each->older_;
     if (until == HoldFor::Place || each->until_ == HoldFor::Life) {
       static_cast<void>(remove(*each));

@@ -20,6 +20,7 @@ inline void pause_cpu() noexcept {
 constexpr unsigned kLookAroundEvery = 61;
 constexpr unsigned kTimersEvery = 16;
 constexpr unsigned kOutsideEvery = 8;
+constexpr unsigned kLooksInVain = 16;  // so many, before a worker takes it that nobody comes from outside any more
 constexpr Duration kOverdue = std::chrono::milliseconds{1};        // from then on others fire a worker's timers
 constexpr Duration kLookAfterBusy = std::chrono::milliseconds{5};  // an idle worker's sleep while another is busy
 constexpr std::size_t kInjectorBatch = 16;                         // what an idle worker takes at once
@@ -35,6 +36,7 @@ struct alignas(kCacheLine) WorkPool::Worker : WorkerSlot {
   WorkPool& pool;
   unsigned index;
   unsigned tick = 0;
+  unsigned looks_in_vain = 0;  // for who comes from outside
   unsigned slot_runs = 0;
   bool is_searching = false;
   Duration spin{};
@@ -182,7 +184,13 @@ Runnable* WorkPool::from_injector(Worker& me) noexcept {
 /// A busy worker's share for those who are not here: whoever comes from outside must not wait until all is done that
 /// the actors here wake each other for.
 Runnable* WorkPool::from_outside(Worker& me) noexcept {
-  if (Runnable* const runnable = from_injector(me)) return runnable;
+  if (Runnable* const runnable = from_injector(me)) {
+    me.looks_in_vain = 0;
+    return runnable;
+  }
+  // Kept for a while: whoever sends much from outside would have to set it again and again, across the cores.
+  if (++me.looks_in_vain < kLooksInVain) return nullptr;
+  me.looks_in_vain = 0;
   // The mark first, the look second: whoever submits meanwhile leaves a mark too many, never one too few.
   outside_waits_.store(false, kSeqCst);
   Runnable* const runnable = from_injector(me);

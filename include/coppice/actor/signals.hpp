@@ -97,9 +97,11 @@ struct CellSignal : Signal, PoolAllocated {
   OnError verdict = OnError::Supervise;
   bool left_behind = false;  // as ChildEvent's, and so is handling
   std::uint32_t incarnation = 0;
-  std::uint64_t link_mine = 0;  // the link's numbers, as the sender knew them; see LinkEnd
+  union {
+    const TypeInfo* handling = nullptr;  // of Stop and ChildEvent, as ChildEvent's
+    std::uint64_t link_mine;             // of a link's signals: its numbers, as the sender knew them; see LinkEnd
+  };
   std::uint64_t link_theirs = 0;
-  const TypeInfo* handling = nullptr;
   ExitReason reason;
   IntrusivePtr<Cell> other;
   IntrusivePtr<WatchNode> watch;
