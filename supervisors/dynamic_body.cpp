@@ -198,12 +198,13 @@ IntrusivePtr<Cell> DynamicBody::make_place(const ChildSpec& spec, ExitReason& wh
   return make_place(spec.ops(), spec.factory().get(),
                     spec.is_supervisor() ? MailboxOptions{Unbounded{}}
                                          : spec.options().mailbox.or_else(cell_.runtime()->mailbox_default),
-                    spec.id(), spec.options().name, why_not);
+                    spec.id(), spec.options().name, why_not, nullptr);
 }
 
 /// Null: `why_not` says why.
 IntrusivePtr<Cell> DynamicBody::make_place(const ActorOps& ops, Factory* factory, const MailboxOptions& mailbox,
-                                           std::string_view id, std::string_view name, ExitReason& why_not) {
+                                           std::string_view id, std::string_view name, ExitReason& why_not,
+                                           Cell* killed) {
   Runtime& runtime = *cell_.runtime();
   if (!runtime.admit()) {
     why_not = ExitReason::error("the system is full or shutting down");
@@ -213,23 +214,24 @@ IntrusivePtr<Cell> DynamicBody::make_place(const ActorOps& ops, Factory* factory
   place->set_supervised();
   if (!id.empty()) place->set_name(id);
   place->set_mailbox(mailbox);
-  if (name.empty()) return place;
+  if (killed != nullptr) place->continue_from(*killed);
   place->set_own_name(name);
-  if (place->claim_own_name(why_not)) return place;
-  place->never_starts();
-  runtime.unadmit();
-  return {};
+  // From here on it may be found.
+  if (!place->claim_own_name(why_not)) {
+    place->never_starts();
+    runtime.unadmit();
+    return {};
+  }
+  if (killed != nullptr) killed->set_successor(*place);
+  return place;
 }
 
 /// For one that was killed: its refs go on to the new cell.
 IntrusivePtr<Cell> DynamicBody::make_place_again(Cell& killed, ExitReason& why_not) {
   const Bound* const bound = killed.bound();
-  auto place = make_place(
-      killed.ops(), killed.factory(),
-      bound == nullptr ? MailboxOptions{Unbounded{}} : MailboxOptions{Bounded{bound->capacity, bound->overflow}},
-      killed.name(), killed.own_name(), why_not);
-  if (place) place->continue_from(killed);
-  return place;
+  const MailboxOptions mailbox =
+      bound == nullptr ? MailboxOptions{Unbounded{}} : MailboxOptions{Bounded{bound->capacity, bound->overflow}};
+  return make_place(killed.ops(), killed.factory(), mailbox, killed.name(), killed.own_name(), why_not, &killed);
 }
 
 /// One of a request's children could not be had: those that could go again.
@@ -360,9 +362,10 @@ void DynamicBody::forget(DynamicChild& child) {
   --count_;
   const auto place = std::move(child.cell);
   place->set_record(nullptr);
+  const bool is_closed = place->is_closed();  // before the Bury: a place that is closing is not closed yet
   place->signal(make_signal(CellSignal::Kind::Bury));
   places_.drop(*place);
-  if (place->is_closed()) return say_goodbye(child);
+  if (is_closed) return say_goodbye(child);
   if (child.request || !child.terminators.empty()) {
     leaving_.emplace(place.get(), std::move(gone));
     return watch_close(*place);
@@ -461,8 +464,10 @@ void DynamicBody::arm_limits(TimePoint due) {
 }
 
 void DynamicBody::on_limits_due() {
+  // Replaced, while its poke was on the way.
+  if (!limits_timer_ || !static_cast<PokeTimer&>(*limits_timer_).fired.load(kAcquire)) return;
+  this_thread.now_known = false;  // it may have come due during this very turn
   const TimePoint time = now();
-  if (time < limits_due_) return;  // of a timer that was replaced meanwhile
   limits_timer_ = {};
   limits_due_ = TimePoint::max();
   std::vector<DynamicChild*> late;

@@ -89,7 +89,8 @@ class DynamicBody {
   void answer_start(DynamicChild& child, const DynamicVerdict& verdict);
   [[nodiscard]] IntrusivePtr<Cell> make_place(const ChildSpec& spec, ExitReason& why_not);
   [[nodiscard]] IntrusivePtr<Cell> make_place(const ActorOps& ops, Factory* factory, const MailboxOptions& mailbox,
-                                              std::string_view id, std::string_view name, ExitReason& why_not);
+                                              std::string_view id, std::string_view name, ExitReason& why_not,
+                                              Cell* killed);
   [[nodiscard]] IntrusivePtr<Cell> make_place_again(Cell& killed, ExitReason& why_not);
   void start_again(DynamicChild& child);
   void stop(DynamicChild& child);

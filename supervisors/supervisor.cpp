@@ -95,7 +95,10 @@ void Supervisor::Body::begin_stop(const ExitReason& reason) {
 /// What a child, or a timer of ours, has to say.
 void Supervisor::Body::child_event(const ChildEvent& event) {
   if (event.kind == ChildEvent::Kind::Poke) {
-    if (event.incarnation == detail::kClosedCode) return on_closed();
+    if (event.incarnation == detail::kClosedCode) {
+      on_closed();
+      return serve_calls();
+    }
     if (Child* const child = find(event.incarnation / 8)) on_due(static_cast<Due>(event.incarnation % 8), *child);
     serve_calls();
     return;
@@ -196,6 +199,7 @@ void Supervisor::Body::start_child(Child& child) {
   if (!runtime.admit()) {
     disarm(child, Due::StartLimit);
     child.starting = false;
+    failed_start_ = options.id;
     const ExitReason full = ExitReason::error("the system is full or shutting down");
     detail::Told told{.reason = &full};
     return apply_and_report({.kind = RuleEvent::Kind::StartFailed, .child = child.key, .reason = full},
@@ -206,19 +210,24 @@ void Supervisor::Body::start_child(Child& child) {
       Cell::make(runtime, *runtime.default_scheduler, child.spec->ops(), factory.get(), &cell_));
   made->set_supervised();
   made->set_name(options.id);
-  made->set_own_name(options.name);
-  if (ExitReason why_not; !made->claim_own_name(why_not)) {
-    made->never_starts();
-    runtime.unadmit();
-    disarm(child, Due::StartLimit);
-    child.starting = false;
-    return apply({.kind = RuleEvent::Kind::StartFailed, .child = child.key, .reason = why_not});
-  }
   // A supervisor hears what it is asked, however much that is.
   made->set_mailbox(child.spec->is_supervisor() ? MailboxOptions{Unbounded{}}
                                                 : options.mailbox.or_else(runtime.mailbox_default));
   // A place that was killed, or whose supervisor was: its refs go on to the new cell.
   if (child.cell) made->continue_from(*child.cell);
+  made->set_own_name(options.name);
+  // From here on it may be found.
+  if (ExitReason why_not; !made->claim_own_name(why_not)) {
+    made->never_starts();
+    runtime.unadmit();
+    disarm(child, Due::StartLimit);
+    child.starting = false;
+    failed_start_ = options.id;
+    detail::Told told{.reason = &why_not};
+    return apply_and_report({.kind = RuleEvent::Kind::StartFailed, .child = child.key, .reason = why_not},
+                            EventKind::ChildStartFailed, child, told);
+  }
+  if (child.cell) child.cell->set_successor(*made);
   if (child.cell) keys_of_cells_.erase(child.cell.get());
   child.cell = made;
   keys_of_cells_[made.get()] = child.key;
@@ -255,6 +264,7 @@ void Supervisor::Body::close_child(Child& child) {
 
 void Supervisor::Body::on_closed() {
   if (closing_ > 0) --closing_;
+  if (closing_ == 0 && outcome_due_) answer_call(*std::exchange(outcome_due_, std::nullopt));
   finish();
 }
 

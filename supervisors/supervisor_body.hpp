@@ -99,6 +99,7 @@ struct Supervisor::Body {
   [[nodiscard]] std::optional<CallError> refusal_of(const detail::SupervisorCall& start);
   [[nodiscard]] std::vector<AnyRef> refs_of(const std::vector<std::string>& ids);
   void reply(const RuleEffect& effect);
+  void answer_call(Result<AnyRef, CallError> outcome);
   [[nodiscard]] ChildState state_of(const Child& child) const noexcept { return rules_.state_of(child.key); }
   [[nodiscard]] AnyRef ref_of(const Child& child) const;
 
@@ -118,8 +119,10 @@ struct Supervisor::Body {
   detail::ChildKey last_key_ = 0;
   std::deque<detail::SupervisorCall> calls_;
   std::optional<detail::SupervisorCall> current_call_;
-  std::size_t closing_ = 0;  // places that were told to close and have not yet
-  std::optional<End> end_;   // decided; waits for them
+  std::string failed_start_;                              // the id of the child whose start failed last
+  std::size_t closing_ = 0;                               // places that were told to close and have not yet
+  std::optional<Result<AnyRef, CallError>> outcome_due_;  // of the call under way; waits for them
+  std::optional<End> end_;                                // decided; waits for them
   bool killing_ = false;
   bool is_up_ = false;   // all children have started once
   bool ending_ = false;  // told to stop, or gave up

@@ -110,18 +110,25 @@ std::vector<AnyRef> Supervisor::Body::refs_of(const std::vector<std::string>& id
 
 void Supervisor::Body::reply(const RuleEffect& effect) {
   using Kind = CallError::Kind;
-  SupervisorCall call = *std::exchange(current_call_, std::nullopt);
   const Child* const child = find(effect.child);
   switch (effect.outcome) {
-    case detail::CallOutcome::Done: return call.answer(child == nullptr ? AnyRef{} : ref_of(*child));
-    case detail::CallOutcome::Ignored: return call.answer(AnyRef{});
+    case detail::CallOutcome::Done: return answer_call(child == nullptr ? AnyRef{} : ref_of(*child));
+    case detail::CallOutcome::Ignored: return answer_call(AnyRef{});
     case detail::CallOutcome::Failed:
-      return call.answer(Error{CallError{.kind = Kind::StartFailed,
-                                         .text = child == nullptr ? std::string{} : child->spec->id(),
-                                         .reason = effect.reason}});
-    case detail::CallOutcome::Running: return call.answer(Error{CallError{.kind = Kind::Running}});
-    case detail::CallOutcome::Restarting: return call.answer(Error{CallError{.kind = Kind::Restarting}});
+      return answer_call(Error{CallError{.kind = Kind::StartFailed, .text = failed_start_, .reason = effect.reason}});
+    case detail::CallOutcome::Running: return answer_call(Error{CallError{.kind = Kind::Running}});
+    case detail::CallOutcome::Restarting: return answer_call(Error{CallError{.kind = Kind::Restarting}});
   }
+}
+
+/// Whoever hears that a child is gone finds its place closed and its name free.
+void Supervisor::Body::answer_call(Result<AnyRef, CallError> outcome) {
+  if (closing_ > 0) {
+    outcome_due_.emplace(std::move(outcome));
+    return;
+  }
+  SupervisorCall call = *std::exchange(current_call_, std::nullopt);
+  call.answer(std::move(outcome));
 }
 
 AnyRef Supervisor::Body::ref_of(const Child& child) const { return detail::RefAccess::make<AnyRef>(child.cell); }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cell_extras.hpp"
+#include "coppice/actor/holding.hpp"
 #include "coppice/actor/signals.hpp"
 
 namespace coppice {
@@ -328,7 +329,7 @@ void Ticket::complete(bool success, const ExitReason& why) noexcept {
   ok = success;
   reason = why;
   progress.store(kDone, kSeqCst);  // partner: fire_late() arms, then looks
-  if (late) runtime->default_scheduler->disarm(*this);
+  if (late && runtime->default_scheduler != nullptr) runtime->default_scheduler->disarm(*this);  // null: of no system
   runtime->wake(progress);
 }
 
@@ -342,7 +343,7 @@ void Ticket::kill_at(TimePoint when) noexcept {
 
 void Ticket::fire_late(Timer& timer) noexcept {
   auto& self = static_cast<Ticket&>(timer);
-  if (self.progress.load(kSeqCst) == kDone || try_kill(*self.late)) return;
+  if (self.progress.load(kSeqCst) == kDone || try_kill(live_cell(*self.late))) return;
   // It stands between two handlers, or is ending: once more in a moment.
   Scheduler& scheduler = *self.runtime->default_scheduler;
   scheduler.arm(self, saturating_add(self.runtime->clock->now(), std::chrono::milliseconds{1}));

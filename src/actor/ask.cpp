@@ -1,6 +1,7 @@
 #include "coppice/actor/ask.hpp"
 
 #include "coppice/actor/actor_ref.hpp"
+#include "coppice/actor/signals.hpp"
 
 namespace coppice {
 
@@ -297,6 +298,21 @@ PromiseBase& PromiseBase::operator=(PromiseBase&& other) noexcept {
     ask_ = std::move(other.ask_);
   }
   return *this;
+}
+
+namespace {
+
+/// Ends an ask with the place that was to answer it.
+struct AskEnd final : PlaceItem {
+  explicit AskEnd(const IntrusivePtr<AskCore>& a) noexcept : ask{a} {}
+  void place_ended() noexcept override { ask->fail(AskError::Closed); }
+  IntrusivePtr<AskCore> ask;
+};
+
+}  // namespace
+
+void close_with(Cell& place, const IntrusivePtr<AskCore>& ask) {
+  if (ask) attach(place, IntrusivePtr<PlaceItem>::adopt(new AskEnd{ask}));
 }
 
 PromiseBase::~PromiseBase() {

@@ -140,7 +140,6 @@ void Cell::continue_from(Cell& killed) {
   const CellExtras* const before = killed.extras_if_any();
   extras().reason = before == nullptr ? ExitReason::killed() : before->reason;
   extras().last_error = killed.last_error();
-  killed.set_successor(*this);
 }
 
 void Cell::set_start_ticket(IntrusivePtr<Ticket> ticket) { extras().start_ticket = std::move(ticket); }

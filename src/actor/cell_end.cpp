@@ -122,7 +122,8 @@ void CellLife::end_life() noexcept {
     withdraw_items();  // what the destructor made
     if (!x.links.empty()) fire_links(reason);
   }
-  if (x.holdings.may_have_any()) give_up_holdings(c, HoldFor::Life);  // now: whoever has the name next finds no other alive
+  if (x.holdings.may_have_any())
+    give_up_holdings(c, HoldFor::Life);  // now: whoever has the name next finds no other alive
   x.exit_ops = nullptr;
   // A constructor or hook may have left children behind when it threw: they are gone by now (stop_next_child).
   x.ending = false;
@@ -222,6 +223,7 @@ void CellLife::close_place(const ExitReason& reason) noexcept {
   drain_to_dead_letters(x.pinned);
   give_up_holdings(c, HoldFor::Place);
   for (const auto& item : std::exchange(x.place_items, {})) item->place_ended();
+  if (c.is_supervised()) fire_links(reason);  // those that were made while it waited for its next life
   send_downs(reason);
   if (c.phase() == Phase::Failed) set_phase(Phase::Stopped);
   c.place_over_.store(!c.is_supervised(), kRelease);

@@ -44,6 +44,7 @@ struct CellLife {
 
   [[nodiscard]] CellSignal* next_signal() noexcept;
   void handle(CellSignal& signal) noexcept;
+  [[nodiscard]] bool is_between_lives() const noexcept;
   void on_stop_signal(CellSignal& signal) noexcept;
   void on_kill(const ExitReason& why) noexcept;
   void on_restart_signal() noexcept;

@@ -60,7 +60,11 @@ void CellLife::handle(CellSignal& signal) noexcept {
   using Kind = CellSignal::Kind;
   switch (signal.kind) {
     case Kind::Stop: return on_stop_signal(signal);
-    case Kind::Kill: return on_kill(signal.reason);
+    case Kind::Kill:
+      if (signal.ticket && (is_over() || is_between_lives()))
+        return signal.ticket->complete(false, ExitReason::no_proc());
+      if (signal.ticket) c.extras().end_tickets.push_back(std::move(signal.ticket));
+      return on_kill(signal.reason);
     case Kind::Restart: return on_restart_signal();
     case Kind::Retain: return on_retain();
     case Kind::Close: return on_close();
@@ -81,6 +85,11 @@ void CellLife::handle(CellSignal& signal) noexcept {
     case Kind::Detach: std::erase(c.extras().place_items, signal.item); return;
     case Kind::Measure: return signal.sink->depth_is(signal.incarnation, c.mailbox().depth(kDepthMost));
   }
+}
+
+bool CellLife::is_between_lives() const noexcept {
+  const CellExtras* const x = c.extras_if_any();
+  return (x == nullptr || !x->ending) && (c.phase() == Phase::Failed || c.phase() == Phase::Stopped);
 }
 
 void CellLife::on_stop_signal(CellSignal& signal) noexcept {
@@ -378,7 +387,14 @@ void send_exit(Cell& self, Cell& to, const ExitReason& reason) noexcept {
   if (reason.kind() == ExitReason::Kind::Killed) {
     // (Oneself is not taken over: this handler is about to return.)
     if (is_same_place(self, to)) return self.signal(make_signal(CellSignal::Kind::Kill));
-    return static_cast<void>(try_kill(live_cell(to)));
+    Cell& target = live_cell(to);
+    Runtime& runtime = *target.runtime();
+    const auto ticket = IntrusivePtr<Ticket>::adopt(new Ticket{runtime});
+    ticket->late = IntrusivePtr<Cell>::share(&target);
+    // It may stand between two handlers when we look, and in one that hangs a moment later: so look again.
+    if (!try_kill(target, ExitReason::killed(), ticket))
+      ticket->kill_at(saturating_add(runtime.clock->now(), std::chrono::milliseconds{1}));
+    return;
   }
   CellSignal* const exit = make_signal(CellSignal::Kind::Exit);
   exit->reason = reason;
@@ -392,10 +408,14 @@ void CellLife::answer_for_ended(Cell& cell, CellSignal* signal) noexcept {
     delete signal;
     return;
   }
+  if (signal->kind == Kind::Kill && signal->ticket) {  // of the life that is over
+    signal->ticket->complete(false, ExitReason::no_proc());
+    delete signal;
+    return;
+  }
   // A killed place goes on in a fresh cell: that one answers.
   if (Cell* const next = cell.successor()) {
-    if (signal->kind != Kind::ChildEvent && signal->kind != Kind::Unwatch && signal->kind != Kind::Bury)
-      return next->signal(signal);
+    if (signal->kind != Kind::ChildEvent && signal->kind != Kind::Bury) return next->signal(signal);
   }
   switch (signal->kind) {
     case Kind::Watch: send_down_at_once(cell, *signal->watch, 0, ExitReason::no_proc()); break;
@@ -472,9 +492,10 @@ void CellLife::look_for_depth(Cell& cell, DepthSink& sink, std::uint32_t which) 
 
 // ---- kill ----
 
-bool try_kill(Cell& cell, const ExitReason& why) noexcept {
+bool try_kill(Cell& cell, const ExitReason& why, IntrusivePtr<Ticket> ticket) noexcept {
   CellSignal* const kill = make_signal(CellSignal::Kind::Kill);
   kill->reason = why;
+  kill->ticket = std::move(ticket);
   cell.signal(kill);
   return CellLife::take_over(cell, why);
 }

@@ -79,6 +79,8 @@ void give_up_holdings(Cell& cell, HoldFor until) noexcept {
 }
 
 Cell& live_cell(Cell& cell) noexcept {
+  if (this_thread.cell == &cell)
+    return cell;  // of a handler that was left behind: what it makes is not the next life's
   Cell* live = &cell;
   while (Cell* const next = live->successor()) live = next;
   return *live;

@@ -1,6 +1,7 @@
 #include "coppice/system/system.hpp"
 
 #include "base/platform.hpp"
+#include "coppice/actor/holding.hpp"
 #include "coppice/system/actor_system.hpp"
 #include "coppice/system/pinned_thread.hpp"
 #include "system_core.hpp"
@@ -70,7 +71,7 @@ TimePoint System::now() const noexcept { return core_->clock->now(); }
 unsigned System::workers() const noexcept { return core_->pool() == nullptr ? 0 : core_->pool()->workers(); }
 
 StopFuture System::stop(const AnyRef& actor, const StopOptions& options) {
-  detail::Cell& cell = detail::RefAccess::cell(actor);
+  detail::Cell& cell = detail::live_cell(detail::RefAccess::cell(actor));
   auto ticket = detail::IntrusivePtr<detail::Ticket>::adopt(new detail::Ticket{runtime()});
   detail::CellSignal* const signal = detail::make_signal(detail::CellSignal::Kind::Stop);
   signal->reason = options.reason;
@@ -91,7 +92,7 @@ Result<ExitReason, StopError> StopFuture::get() {
   if (!is_ready() && detail::this_thread.cell != nullptr) return Error{StopError::Blocking};
   while (!is_ready()) {
     if (ticket_->runtime->wait(ticket_->progress, detail::Ticket::kOpen, deadline_)) continue;
-    if (detail::try_kill(*cell_)) continue;
+    if (detail::try_kill(detail::live_cell(*cell_))) continue;
     // Between two handlers, or ending: once more in a moment.
     deadline_ = detail::saturating_add(ticket_->runtime->clock->now(), std::chrono::milliseconds{1});
   }

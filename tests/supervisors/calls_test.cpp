@@ -151,6 +151,12 @@ TEST_CASE("several children start in their order, all or none") {
   CHECK(scene.root.start_children({}).value().empty());
   CHECK(scene.family.take().empty());
 
+  scene.family.plans["t"] = {Planned::Error};
+  const auto temporary = scene.root.start_children({scene.spec("s"), scene.spec("t", Restart::Temporary)});
+  REQUIRE_FALSE(temporary);
+  CHECK(temporary.error().text == "t");
+  CHECK(scene.family.take() == Lines{"start s", "start t!", "stop s"});
+
   scene.family.plans["j"] = {Planned::Ignore};
   auto batch = testing::members(scene.family, {"i"});
   batch.push_back(scene.spec("j", Restart::Temporary));

@@ -183,6 +183,9 @@ class UnsentAsk {
   Question* question_;
 };
 
+/// Fails the ask, if there is one, when the place ends.
+void close_with(Cell& place, const IntrusivePtr<AskCore>& ask);
+
 /// The asker's end of a later reply, without the type.
 class PromiseBase {
  public:
@@ -244,6 +247,8 @@ class ReplyPromise : private detail::PromiseBase {
       }
     }
   }
+  /// Answers Closed when the place ends, however that comes about; a killed one's state may live on for a while.
+  void close_with(detail::Cell& place) const { detail::close_with(place, ask_); }
   /// Answers with an error. False as set().
   bool fail(AskError why) noexcept {
     const auto ask = std::move(ask_);

@@ -183,7 +183,8 @@ class Cell : public Runnable {
   void set_record(void* record);
   [[nodiscard]] void* record() const noexcept;
   void own_scheduler() noexcept { owns_scheduler_ = true; }
-  /// Goes on where a killed cell of the same place left off: its id, its count of lives.
+  /// Goes on where a killed cell of the same place left off: its id, its count of lives. Before anybody can find it;
+  /// the killed one's set_successor() comes last.
   void continue_from(Cell& killed);
   void set_start_ticket(IntrusivePtr<Ticket> ticket);
   /// There will be no first activation after all. What others sent meanwhile is answered; the place's own count goes.
@@ -218,6 +219,7 @@ class Cell : public Runnable {
   friend struct CellLife;
   friend struct SiblingList;
   enum class Next : unsigned char { GoOn, Later, Over };
+  static constexpr unsigned kVisitsMax = 8;  // to the signals, in one activation
   enum class Claim : unsigned char { Free, Owner, Killer, Taken };
 
   Cell(Runtime& runtime, Scheduler& scheduler, const ActorOps& ops, Factory* factory, Cell* parent) noexcept;
@@ -362,9 +364,14 @@ void Cell::run_with(Runnable& runnable) noexcept {
   unsigned left = runtime.batch.load(kRelaxed);
   bool attention = cell.attention_;
   bool first = true;
+  unsigned visits = 0;
   for (;;) {
     if (attention || cell.mailbox().has_signals()) [[unlikely]] {
       attention = false;
+      if (++visits > kVisitsMax) {  // signals that trickle in are no reason to stay
+        cell.yield_back();
+        return;
+      }
       if (const Next next = cell.attend(); next != Next::GoOn) {
         if (next == Next::Later) cell.yield_back();
         return;

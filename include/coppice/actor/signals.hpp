@@ -115,6 +115,8 @@ struct CellSignal : Signal, PoolAllocated {
 /// Kills a cell: asks it to end without on_stop, and if its handler stands in the way takes the place from it. True:
 /// taken over, the parent's ChildEvent is on its way. False: it will end by itself, or try again in a millisecond.
 /// Called by the parent, or the system. `why`: what its end says; an error's text goes on with what it was handling.
-[[nodiscard]] bool try_kill(Cell& cell, const ExitReason& why = ExitReason::killed()) noexcept;
+/// `ticket`: completed when the life that is meant has ended.
+[[nodiscard]] bool try_kill(Cell& cell, const ExitReason& why = ExitReason::killed(),
+                            IntrusivePtr<Ticket> ticket = {}) noexcept;
 
 }  // namespace coppice::detail

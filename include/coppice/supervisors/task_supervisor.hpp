@@ -61,6 +61,7 @@ class TaskActor final : public Actor<TaskActor<F, R>> {
   struct Run {};
   explicit TaskActor(TaskParts<F, R>&& parts)
       : function_(std::move(parts.function)), promise_{std::move(parts.promise)} {
+    promise_.close_with(this->cell());
     this->self().send(Run{});  // a task that has started runs as a message, so that its supervisor goes on meanwhile
   }
   ~TaskActor() { promise_.fail(AskError::Closed); }

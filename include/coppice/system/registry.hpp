@@ -149,13 +149,28 @@ class Registry<Key, Value>::Table final : public detail::RegistryBase {
       return Error{
           NameError{NameError::Kind::Taken, detail::RefAccess::make<AnyRef>(known->second.begin()->second->holder)}};
     }
-    if (is_closed_ || !detail::hold(*item, detail::held_until(*cell)))
-      return Error{NameError{NameError::Kind::Ended, {}}};
+    if (is_closed_) return Error{NameError{NameError::Kind::Ended, {}}};
+    // Copying the key may throw, and so may the rest: what is in is taken out again.
     item->id = {cell->id(), ++last_number_};
-    item->is_in = true;
-    by_actor_.emplace(item->id, item);
-    by_key_[key].emplace(item->id, item);
-    return {};
+    const auto entries = known != by_key_.end() ? known : by_key_.try_emplace(key).first;
+    const auto take_out = [&] {
+      entries->second.erase(item->id);
+      if (entries->second.empty()) by_key_.erase(entries);
+    };
+    try {
+      entries->second.emplace(item->id, item);
+      by_actor_.emplace(item->id, item);
+    } catch (...) {
+      take_out();
+      throw;
+    }
+    if (detail::hold(*item, detail::held_until(*cell))) {
+      item->is_in = true;
+      return {};
+    }
+    take_out();
+    by_actor_.erase(item->id);
+    return Error{NameError{NameError::Kind::Ended, {}}};
   }
 
   std::size_t remove_of(const Key& key, const AnyRef& actor) {
