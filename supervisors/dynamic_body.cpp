@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "child_place.hpp"
 #include "place_closed.hpp"
-#include "spec_faults.hpp"
 
 namespace coppice::detail {
 namespace {
@@ -12,13 +12,23 @@ namespace {
 // What a poke of ours is about.
 constexpr std::uint32_t kRetryCode = 1;  // of the child that it names
 constexpr std::uint32_t kLimitsCode = 2;
-constexpr std::uint32_t kStartsCode = 3;
+constexpr std::uint32_t kStartsCode = DynamicBody::kStartsCode;
 constexpr std::uint32_t kHealthCode = 4;  // of the child that it names
 
-/// So many children are begun for each signal that the supervisor takes, of which it takes a limited number a turn.
-constexpr int kStartsInARow = 16;
-
-bool is_supervisor(const DynamicChild& child) noexcept { return child.cell->ops().child_event != nullptr; }
+/// For one that was killed. Its specification is not kept: the place says it all.
+IntrusivePtr<Cell> make_place_again(Cell& supervisor, Cell& killed, ExitReason& why_not) {
+  const Bound* const bound = killed.bound();
+  const std::string id = killed.name();
+  const std::string name = killed.own_name();
+  return make_place(supervisor,
+                    {.ops = killed.ops(),
+                     .factory = killed.factory(),
+                     .mailbox = bound == nullptr ? MailboxOptions{Unbounded{}}
+                                                 : MailboxOptions{Bounded{bound->capacity, bound->overflow}},
+                     .id = id,
+                     .name = name},
+                    &killed, why_not);
+}
 
 /// What the rules have decided about a child that has ended.
 void tell_next(const DynamicVerdict& verdict, Told& told) noexcept {
@@ -93,9 +103,10 @@ void DynamicBody::child_event(const ChildEvent& event) {
       case kHealthCode:
         if (DynamicChild* const child = find(event.child)) check_health(*child);
         break;
-      default:
+      case kRetryCode:
         if (DynamicChild* const child = find(event.child)) apply(*child, {.kind = DynamicEvent::Kind::RetryDue});
         break;
+      default: break;
     }
     return settle();
   }
@@ -133,149 +144,6 @@ void DynamicBody::begin_stop(const ExitReason& reason) {
   settle();
 }
 
-// ---- starts ----
-
-void DynamicBody::start(IntrusivePtr<StartRequest> request) {
-  using Kind = CallError::Kind;
-  if (rules_.is_ending()) {
-    request->error = CallError{.kind = Kind::Closing};
-  } else if (std::string fault = fault_in_request(*request); !fault.empty()) {
-    request->error = CallError{.kind = Kind::BadSpec, .text = std::move(fault)};
-  } else if (const std::uint64_t left = options().children_max - std::min(count_, options().children_max);
-             request->specs.size() > left) {
-    request->error = CallError{.kind = Kind::TooMany};
-  }
-  if (request->error || request->specs.empty()) return finish_request(*request);
-  request->refs.reserve(request->specs.size());
-  starts_.push_back(std::move(request));
-  if (!goes_on_) begin_some_starts();
-}
-
-std::string DynamicBody::fault_in_request(const StartRequest& request) const {
-  for (const ChildSpec& spec : request.specs) {
-    if (std::string fault = fault_of_child(spec, AutoShutdown::Never, false); !fault.empty()) return fault;
-  }
-  return {};
-}
-
-void DynamicBody::begin_some_starts() {
-  for (int begun = 0; begun < kStartsInARow; ++begun) {
-    while (!starts_.empty() && (starts_.front()->is_begun() || starts_.front()->error)) starts_.pop_front();
-    if (starts_.empty()) return;
-    begin_start(starts_.front());
-  }
-  goes_on_ = true;
-  poke(kStartsCode);
-}
-
-void DynamicBody::begin_start(const IntrusivePtr<StartRequest>& request) {
-  const std::size_t index = request->refs.size();
-  ChildSpec& spec = request->specs[index];
-  request->refs.emplace_back();
-  if (!has_room()) return start_failed(*request, {.kind = CallError::Kind::TooMany});  // a start in between took it
-  ExitReason why_not;
-  auto place = make_place(spec, why_not);
-  if (!place)
-    return start_failed(*request, {.kind = CallError::Kind::StartFailed, .text = spec.id(), .reason = why_not});
-  auto* const child = new DynamicChild{spec.options().shutdown, spec.options().start_within};
-  child->rules.restart = spec.options().restart;
-  child->cell = place;
-  child->request = request;
-  child->place_in_request = index;
-  if (const HealthCheck& check = spec.options().health; check.interval != kForever)
-    child->health = std::make_unique<HealthMonitor>(check);
-  place->set_record(child);
-  places_.add(*place);
-  ++count_;
-  ++request->waits_for;
-  request->refs[index] = RefAccess::make<AnyRef>(place);
-  set_limit(*child, child->start_within);
-  place->scheduler().submit_back(*place);
-}
-
-IntrusivePtr<Cell> DynamicBody::make_place(const ChildSpec& spec, ExitReason& why_not) {
-  // A supervisor hears what it is asked, however much that is.
-  return make_place(spec.ops(), spec.factory().get(),
-                    spec.is_supervisor() ? MailboxOptions{Unbounded{}}
-                                         : spec.options().mailbox.or_else(cell_.runtime()->mailbox_default),
-                    spec.id(), spec.options().name, why_not, nullptr);
-}
-
-/// Null: `why_not` says why.
-IntrusivePtr<Cell> DynamicBody::make_place(const ActorOps& ops, Factory* factory, const MailboxOptions& mailbox,
-                                           std::string_view id, std::string_view name, ExitReason& why_not,
-                                           Cell* killed) {
-  Runtime& runtime = *cell_.runtime();
-  if (!runtime.admit()) {
-    why_not = ExitReason::error("the system is full or shutting down");
-    return {};
-  }
-  auto place = IntrusivePtr<Cell>::adopt(Cell::make(runtime, *runtime.default_scheduler, ops, factory, &cell_));
-  place->set_supervised();
-  if (!id.empty()) place->set_name(id);
-  place->set_mailbox(mailbox);
-  if (killed != nullptr) place->continue_from(*killed);
-  place->set_own_name(name);
-  // From here on it may be found.
-  if (!place->claim_own_name(why_not)) {
-    place->never_starts();
-    runtime.unadmit();
-    return {};
-  }
-  if (killed != nullptr) killed->set_successor(*place);
-  return place;
-}
-
-/// For one that was killed: its refs go on to the new cell.
-IntrusivePtr<Cell> DynamicBody::make_place_again(Cell& killed, ExitReason& why_not) {
-  const Bound* const bound = killed.bound();
-  const MailboxOptions mailbox =
-      bound == nullptr ? MailboxOptions{Unbounded{}} : MailboxOptions{Bounded{bound->capacity, bound->overflow}};
-  return make_place(killed.ops(), killed.factory(), mailbox, killed.name(), killed.own_name(), why_not, &killed);
-}
-
-/// One of a request's children could not be had: those that could go again.
-void DynamicBody::start_failed(StartRequest& request, CallError error) {
-  if (request.error) return;
-  request.error = std::move(error);
-  ++request.waits_for;  // not answered while this goes on
-  const auto keep = IntrusivePtr<StartRequest>::share(&request);
-  for (std::size_t i = request.refs.size(); i-- > 0;) {
-    DynamicChild* const child = find(&RefAccess::cell(request.refs[i]));
-    if (child == nullptr) continue;
-    if (!child->request) {  // it runs already
-      child->request = keep;
-      ++request.waits_for;
-    }
-    apply(*child, {.kind = DynamicEvent::Kind::Terminate});
-  }
-  if (--request.waits_for == 0) finish_request(request);
-}
-
-void DynamicBody::answer_start(DynamicChild& child, const DynamicVerdict& verdict) {
-  if (!child.request) return;
-  StartRequest& request = *child.request;
-  switch (verdict.answer) {
-    case DynamicVerdict::Answer::None: return;
-    case DynamicVerdict::Answer::Runs:
-      if (!request.error) let_go(child);  // else it is being stopped again, and waited for
-      return;
-    case DynamicVerdict::Answer::Ignored: request.refs[child.place_in_request] = AnyRef{}; return;
-    case DynamicVerdict::Answer::Failed:
-      return start_failed(request, {.kind = CallError::Kind::StartFailed,
-                                    .text = request.specs[child.place_in_request].id(),
-                                    .reason = verdict.reason});
-  }
-}
-
-/// The request need not wait for this child any more.
-void DynamicBody::let_go(DynamicChild& child) {
-  const auto request = std::exchange(child.request, {});
-  if (request && --request->waits_for == 0 && (request->is_begun() || request->error)) finish_request(*request);
-}
-
-void DynamicBody::finish_request(StartRequest& request) { request.answer(request.error ? &*request.error : nullptr); }
-
 // ---- the shell around the rules ----
 
 void DynamicBody::apply(DynamicChild& child, const DynamicEvent& event, Happening* happening) {
@@ -290,7 +158,7 @@ void DynamicBody::apply(DynamicChild& child, const DynamicEvent& event, Happenin
     report(limit ? EventKind::RestartLimitExceeded : EventKind::Escalated, child,
            {.reason = &event.reason, .next = SupervisorReport::Next::GivesUp});
   } else if (happening != nullptr && !happening->told.was_told && verdict.act == DynamicVerdict::Act::Forget &&
-             event.kind == DynamicEvent::Kind::Exited && is_supervisor(child) && event.reason.cause() != nullptr) {
+             event.kind == DynamicEvent::Kind::Exited && child.is_supervisor() && event.reason.cause() != nullptr) {
     report(EventKind::ChildGaveUp, child, {.reason = &event.reason});
   }
   if (verdict.retains) child.cell->signal(make_signal(CellSignal::Kind::Retain));
@@ -313,7 +181,7 @@ void DynamicBody::start_again(DynamicChild& child) {
     return;
   }
   ExitReason why_not;
-  auto place = make_place_again(*child.cell, why_not);
+  auto place = make_place_again(cell_, *child.cell, why_not);
   if (!place) {
     drop_limit(child);
     Happening happening{.kind = EventKind::ChildStartFailed, .told = {.reason = &why_not}};
@@ -519,73 +387,6 @@ void DynamicBody::poke(std::uint32_t code) {
   CellSignal* const poke = make_signal(CellSignal::Kind::Poke);
   poke->incarnation = code;
   cell_.signal(poke);
-}
-
-// ---- what can be seen ----
-
-std::vector<ChildInfo> DynamicBody::which_children() const {
-  std::vector<ChildInfo> infos;
-  infos.reserve(count_);
-  for (const Cell* place = places_.newest(); place != nullptr; place = place->older_sibling()) {
-    const DynamicChild& child = *find(place);
-    const bool waits = child.rules.state == DynamicChildRules::State::Waiting;
-    infos.push_back({.id = place->name(),
-                     .actor = RefAccess::make<AnyRef>(child.cell),
-                     .state = waits ? ChildState::Restarting : ChildState::Running,
-                     .is_supervisor = place->ops().child_event != nullptr});
-  }
-  return infos;
-}
-
-ChildCounts DynamicBody::count_children() const {
-  ChildCounts counts;
-  for (const Cell* place = places_.newest(); place != nullptr; place = place->older_sibling()) {
-    ++counts.specs;
-    ++(place->ops().child_event != nullptr ? counts.supervisors : counts.workers);
-    if (find(place)->rules.state != DynamicChildRules::State::Waiting) ++counts.active;
-  }
-  return counts;
-}
-
-void DynamicBody::report(EventKind kind, const DynamicChild& child, const Told& told) noexcept {
-  report_child(cell_, kind,
-               {.cell = child.cell.get(),
-                .id = {},
-                .type = child.cell->ops().type,
-                .restart = child.rules.restart,
-                .shutdown = child.shutdown,
-                .is_supervisor = is_supervisor(child)},
-               told);
-}
-
-/// What happened, by name; a child that was left behind is told of here.
-DynamicBody::Happening DynamicBody::happening_of(const ChildEvent& event, const DynamicChild& child) noexcept {
-  using State = DynamicChildRules::State;
-  Happening happening{
-      .kind = EventKind::ChildStartFailed,
-      .told = {.reason = &event.reason, .handling = event.handling, .was_told = child.rules.state == State::Stopping}};
-  Told& told = happening.told;
-  const bool brutal = child.shutdown.is_brutal() || is_killed_;
-  if (event.left_behind) {  // at its limit, to the timer's precision
-    const Duration limit = told.was_told ? child.shutdown.within() : child.start_within;
-    if (!brutal && limit != kForever) told.waited = limit;
-    report(EventKind::ChildLeftBehind, child, told);
-  }
-  switch (event.kind) {
-    case ChildEvent::Kind::Started:
-      happening.kind = event.incarnation > 1 ? EventKind::ChildRestarted : EventKind::ChildStarted;
-      break;
-    case ChildEvent::Kind::StartFailed: break;
-    case ChildEvent::Kind::StartIgnored:
-      happening.kind = EventKind::ChildStopped;
-      told.text = "ignored: it did not want to start";
-      break;
-    default:
-      if (child.rules.state != State::Starting)  // else it was killed while it started
-        happening.kind = kind_of_end(told.was_told, brutal, child.rules.restart, event.reason);
-      break;
-  }
-  return happening;
 }
 
 }  // namespace coppice::detail

@@ -45,6 +45,7 @@ struct DynamicChild : PoolAllocated {
   static constexpr std::size_t kNotLimited = ~std::size_t{0};
 
   DynamicChild(Shutdown s, Duration w) noexcept : shutdown{s}, start_within{w} {}
+  [[nodiscard]] bool is_supervisor() const noexcept { return cell->ops().child_event != nullptr; }
 };
 
 /// What a dynamic supervisor is made of: the shell around DynamicRules.
@@ -67,12 +68,13 @@ class DynamicBody {
   [[nodiscard]] ChildCounts count_children() const;
   [[nodiscard]] bool has_room() const noexcept { return !rules_.is_ending() && count_ < options().children_max; }
 
+  static constexpr std::uint32_t kStartsCode = 3;  // of a poke: go on with the starts
+
  private:
   [[nodiscard]] const DynamicSupervisorOptions& options() const noexcept { return *places_.options; }
   [[nodiscard]] TimePoint now() const noexcept { return turn_now(*cell_.runtime()); }
   [[nodiscard]] DynamicChild* find(const Cell* cell) const noexcept;
 
-  [[nodiscard]] std::string fault_in_request(const StartRequest& request) const;
   void begin_some_starts();
   void begin_start(const IntrusivePtr<StartRequest>& request);
   void start_failed(StartRequest& request, CallError error);
@@ -87,11 +89,6 @@ class DynamicBody {
   [[nodiscard]] Happening happening_of(const ChildEvent& event, const DynamicChild& child) noexcept;
   void apply(DynamicChild& child, const DynamicEvent& event, Happening* happening = nullptr);
   void answer_start(DynamicChild& child, const DynamicVerdict& verdict);
-  [[nodiscard]] IntrusivePtr<Cell> make_place(const ChildSpec& spec, ExitReason& why_not);
-  [[nodiscard]] IntrusivePtr<Cell> make_place(const ActorOps& ops, Factory* factory, const MailboxOptions& mailbox,
-                                              std::string_view id, std::string_view name, ExitReason& why_not,
-                                              Cell* killed);
-  [[nodiscard]] IntrusivePtr<Cell> make_place_again(Cell& killed, ExitReason& why_not);
   void start_again(DynamicChild& child);
   void stop(DynamicChild& child);
   void tell_to_stop(DynamicChild& child, const ExitReason& reason, bool keep_place);

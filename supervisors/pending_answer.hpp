@@ -11,7 +11,6 @@ namespace coppice::detail {
 template <class T>
 class PendingAnswer {
  public:
-  PendingAnswer() noexcept : promise_{{}}, open_{false} {}
   explicit PendingAnswer(ReplyPromise<Result<T, CallError>> promise) : promise_{std::move(promise)} {}
   PendingAnswer(PendingAnswer&& other) noexcept
       : promise_{std::move(other.promise_)}, open_{std::exchange(other.open_, false)} {}

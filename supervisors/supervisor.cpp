@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "child_place.hpp"
 #include "place_closed.hpp"
 #include "supervisor_body.hpp"
 
@@ -196,38 +197,18 @@ void Supervisor::Body::start_child(Child& child) {
     child.cell->signal(detail::make_signal(CellSignal::Kind::Restart));
     return;
   }
-  if (!runtime.admit()) {
-    disarm(child, Due::StartLimit);
-    child.starting = false;
-    failed_start_ = options.id;
-    const ExitReason full = ExitReason::error("the system is full or shutting down");
-    detail::Told told{.reason = &full};
-    return apply_and_report({.kind = RuleEvent::Kind::StartFailed, .child = child.key, .reason = full},
-                            EventKind::ChildStartFailed, child, told);
-  }
   const auto factory = child.spec->factory();
-  auto made = IntrusivePtr<Cell>::adopt(
-      Cell::make(runtime, *runtime.default_scheduler, child.spec->ops(), factory.get(), &cell_));
-  made->set_supervised();
-  made->set_name(options.id);
-  // A supervisor hears what it is asked, however much that is.
-  made->set_mailbox(child.spec->is_supervisor() ? MailboxOptions{Unbounded{}}
-                                                : options.mailbox.or_else(runtime.mailbox_default));
-  // A place that was killed, or whose supervisor was: its refs go on to the new cell.
-  if (child.cell) made->continue_from(*child.cell);
-  made->set_own_name(options.name);
-  // From here on it may be found.
-  if (ExitReason why_not; !made->claim_own_name(why_not)) {
-    made->never_starts();
-    runtime.unadmit();
+  ExitReason why_not;
+  // Where it was killed, or its supervisor was, its refs go on to the new place.
+  auto made =
+      detail::make_place(cell_, detail::place_of(*child.spec, factory.get(), runtime), child.cell.get(), why_not);
+  if (!made) {
     disarm(child, Due::StartLimit);
     child.starting = false;
-    failed_start_ = options.id;
     detail::Told told{.reason = &why_not};
     return apply_and_report({.kind = RuleEvent::Kind::StartFailed, .child = child.key, .reason = why_not},
                             EventKind::ChildStartFailed, child, told);
   }
-  if (child.cell) child.cell->set_successor(*made);
   if (child.cell) keys_of_cells_.erase(child.cell.get());
   child.cell = made;
   keys_of_cells_[made.get()] = child.key;

@@ -119,7 +119,6 @@ struct Supervisor::Body {
   detail::ChildKey last_key_ = 0;
   std::deque<detail::SupervisorCall> calls_;
   std::optional<detail::SupervisorCall> current_call_;
-  std::string failed_start_;                              // the id of the child whose start failed last
   std::size_t closing_ = 0;                               // places that were told to close and have not yet
   std::optional<Result<AnyRef, CallError>> outcome_due_;  // of the call under way; waits for them
   std::optional<End> end_;                                // decided; waits for them

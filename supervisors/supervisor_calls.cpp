@@ -115,7 +115,8 @@ void Supervisor::Body::reply(const RuleEffect& effect) {
     case detail::CallOutcome::Done: return answer_call(child == nullptr ? AnyRef{} : ref_of(*child));
     case detail::CallOutcome::Ignored: return answer_call(AnyRef{});
     case detail::CallOutcome::Failed:
-      return answer_call(Error{CallError{.kind = Kind::StartFailed, .text = failed_start_, .reason = effect.reason}});
+      return answer_call(
+          Error{CallError{.kind = Kind::StartFailed, .text = child->spec->id(), .reason = effect.reason}});
     case detail::CallOutcome::Running: return answer_call(Error{CallError{.kind = Kind::Running}});
     case detail::CallOutcome::Restarting: return answer_call(Error{CallError{.kind = Kind::Restarting}});
   }

@@ -66,16 +66,13 @@ EventKind Supervisor::Body::note_event(const ChildEvent& event, Child& child, de
   }
   switch (event.kind) {
     case ChildEvent::Kind::Started: return event.incarnation > 1 ? EventKind::ChildRestarted : EventKind::ChildStarted;
-    case ChildEvent::Kind::StartFailed: failed_start_ = child.spec->id(); return EventKind::ChildStartFailed;
+    case ChildEvent::Kind::StartFailed: return EventKind::ChildStartFailed;
     case ChildEvent::Kind::StartIgnored:
       told.text = "ignored: it did not want to start";
       return EventKind::ChildStopped;
     default: break;
   }
-  if (child.starting && !child.stopping) {  // killed while it started
-    failed_start_ = child.spec->id();
-    return EventKind::ChildStartFailed;
-  }
+  if (child.starting && !child.stopping) return EventKind::ChildStartFailed;  // killed while it started
   child.gave_up = is_supervisor(child) && !was_told(child) && event.reason.cause() != nullptr;
   if (child.gave_up) child.end = event.reason;
   const ChildOptions& options = child.spec->options();

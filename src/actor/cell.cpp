@@ -194,8 +194,8 @@ Cell::Next Cell::rest() noexcept {
   }
 }
 
-Cell::Next Cell::attend() noexcept {
-  if (!CellLife{*this}.attend()) return Next::Over;
+Cell::Next Cell::attend(unsigned& signals_left) noexcept {
+  if (!CellLife{*this}.attend(signals_left)) return Next::Over;
   return attention_ ? Next::Later : Next::GoOn;
 }
 

@@ -8,9 +8,6 @@
 namespace coppice::detail {
 namespace {
 
-/// So many signals an activation takes; then others get their turn. A supervisor in a storm is as polite as anybody.
-constexpr int kSignalsInARow = 64;
-
 constexpr TypeInfo kHookType{"a hook"};
 constexpr EnvelopeOps kHookOps{nullptr, nullptr, nullptr, &kHookType, nullptr, 0, false};
 
@@ -32,17 +29,17 @@ bool CellLife::enter() noexcept {
 
 void CellLife::leave() noexcept { c.claim_.store(Cell::Claim::Free, kRelease); }
 
-bool CellLife::attend() noexcept {
+bool CellLife::attend(unsigned& signals_left) noexcept {
   if (!enter()) return zombie_return();
   c.attention_ = false;
   if (c.unborn_) {
     c.unborn_ = false;
     start_life();
   }
-  for (int left = kSignalsInARow; !over_ && !zombie_; --left) {
+  for (; !over_ && !zombie_; --signals_left) {
     CellSignal* const signal = next_signal();
     if (signal == nullptr) break;
-    if (left == 0) {  // others wait too; from here the next activation goes on
+    if (signals_left == 0) {  // others wait too; from here the next activation goes on
       c.extras().taken_signals = signal;
       c.attention_ = true;
       break;

@@ -17,8 +17,8 @@ extern constinit Envelope hook_in_hand;
 struct CellLife {
   explicit CellLife(Cell& cell) noexcept : c{cell} {}
 
-  /// Takes the waiting signals. False: the activation is over and the cell must not be touched.
-  [[nodiscard]] bool attend() noexcept;
+  /// Takes the waiting signals, as many as the activation may. False: the activation is over and the cell must not be touched.
+  [[nodiscard]] bool attend(unsigned& signals_left) noexcept;
   /// All that was accepted before a draining stop is handled. As attend().
   [[nodiscard]] bool drained() noexcept;
   void failed_in_hand(Envelope& envelope, bool was_handled, const std::exception* known) noexcept;
@@ -26,6 +26,8 @@ struct CellLife {
   void finish_stop(const ExitReason& reason) noexcept;
 
   static void answer_for_ended(Cell& cell, CellSignal* signal) noexcept;
+  /// The answer to a link that came too late.
+  static void refuse_link(Cell& ended, const CellSignal& link, const ExitReason& reason) noexcept;
   static void answer_at_end(Cell& cell, CellSignal* signal, const ExitReason& reason) noexcept;
   static bool take_over(Cell& cell, const ExitReason& why) noexcept;
   /// A place whose first activation will not come.

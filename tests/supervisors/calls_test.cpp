@@ -26,13 +26,8 @@ using testing::Lines;
 using testing::Member;
 using testing::Planned;
 using testing::TestSystem;
+using testing::word;
 using Kind = CallError::Kind;
-
-template <class T>
-std::string word(const Result<T, CallError>& result) {
-  return result ? "ok" : to_string(result.error().kind);
-}
-std::string word(Kind kind) { return to_string(kind); }
 
 Lines states(const ActorRef<Supervisor>& root) {
   Lines lines;

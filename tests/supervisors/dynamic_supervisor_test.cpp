@@ -28,13 +28,8 @@ using testing::Lines;
 using testing::Member;
 using testing::Planned;
 using testing::TestSystem;
+using testing::word;
 using Kind = CallError::Kind;
-
-template <class T>
-std::string word(const Result<T, CallError>& result) {
-  return result ? "ok" : to_string(result.error().kind);
-}
-std::string word(Kind kind) { return to_string(kind); }
 
 struct Scene {
   explicit Scene(DynamicSupervisorOptions options = {.id = "pool"}, std::uint64_t seed = 1)

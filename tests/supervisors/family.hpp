@@ -102,6 +102,13 @@ struct Member : Actor<Member> {
 /// Many restarts, for where the limit is not the point.
 inline constexpr Intensity kPlenty{.restarts = 1'000'000, .within = std::chrono::seconds{5}};
 
+/// A call's answer in words.
+template <class T>
+[[nodiscard]] std::string word(const Result<T, CallError>& result) {
+  return result ? "ok" : to_string(result.error().kind);
+}
+[[nodiscard]] inline std::string word(CallError::Kind kind) { return to_string(kind); }
+
 /// The ref of a child that must be there.
 [[nodiscard]] inline ActorRef<Member> at(const ActorRef<Supervisor>& supervisor, std::string_view id) {
   return supervisor.child<Member>(id).value();

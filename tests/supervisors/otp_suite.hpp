@@ -58,11 +58,4 @@ struct Suite {
   ActorRef<Supervisor> root;
 };
 
-/// The word for how a call failed; "ok" for none.
-template <class T>
-[[nodiscard]] std::string word(const Result<T, CallError>& result) {
-  return result ? "ok" : to_string(result.error().kind);
-}
-[[nodiscard]] inline std::string word(CallError::Kind kind) { return to_string(kind); }
-
 }  // namespace coppice::testing

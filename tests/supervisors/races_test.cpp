@@ -82,14 +82,15 @@ TEST_CASE("a dynamic supervisor keeps its time limits although one comes due in 
   ActorSystem system{std::move(options)};
   const auto pool = system.start(dynamic_supervisor({.id = "pool", .intensity = kAny})).value();
   const auto crasher = pool.start_child<Crasher>({}).value();
-  auto started = pool.ask(
-      StartChild{child<SlowStart>({.restart = Restart::Temporary, .start_within = 40ms}, &start)}, testing::kPatience);
+  auto started = pool.ask(StartChild{child<SlowStart>({.restart = Restart::Temporary, .start_within = 40ms}, &start)},
+                          testing::kPatience);
   REQUIRE(start.wait_for_arrivals());
   const TimePoint due = system.now() + 45ms;
   holds = true;
   crasher.send(Boom{});
   REQUIRE(report.wait_for_arrivals());
-  REQUIRE(eventually([&] { return system.now() > due; }));  // the limit comes due while the supervisor's turn is held up
+  REQUIRE(
+      eventually([&] { return system.now() > due; }));  // the limit comes due while the supervisor's turn is held up
   report.open();
   const auto answer = started.get();
   REQUIRE(answer);

@@ -219,7 +219,8 @@ class Cell : public Runnable {
   friend struct CellLife;
   friend struct SiblingList;
   enum class Next : unsigned char { GoOn, Later, Over };
-  static constexpr unsigned kVisitsMax = 8;  // to the signals, in one activation
+  /// So many signals an activation takes; then others get their turn. A supervisor in a storm is as polite as anybody.
+  static constexpr unsigned kSignalsInARow = 64;
   enum class Claim : unsigned char { Free, Owner, Killer, Taken };
 
   Cell(Runtime& runtime, Scheduler& scheduler, const ActorOps& ops, Factory* factory, Cell* parent) noexcept;
@@ -233,8 +234,8 @@ class Cell : public Runnable {
   void step(Runtime& runtime, Link* link) noexcept;
   template <class Monitor>
   void record_handled(const TypeInfo& message) noexcept;
-  [[nodiscard]] Next attend() noexcept;  // signals, and what they set off
-  [[nodiscard]] Next rest() noexcept;    // no message to run: rest, or find out why not
+  [[nodiscard]] Next attend(unsigned& signals_left) noexcept;  // signals, and what they set off
+  [[nodiscard]] Next rest() noexcept;                          // no message to run: rest, or find out why not
   /// Inside a catch block.
   void failed_in_hand(Envelope& envelope, bool was_handled, const std::exception* known) noexcept;
   void stale_in_hand(Envelope& envelope) noexcept;
@@ -364,15 +365,11 @@ void Cell::run_with(Runnable& runnable) noexcept {
   unsigned left = runtime.batch.load(kRelaxed);
   bool attention = cell.attention_;
   bool first = true;
-  unsigned visits = 0;
+  unsigned signals_left = kSignalsInARow;
   for (;;) {
     if (attention || cell.mailbox().has_signals()) [[unlikely]] {
       attention = false;
-      if (++visits > kVisitsMax) {  // signals that trickle in are no reason to stay
-        cell.yield_back();
-        return;
-      }
-      if (const Next next = cell.attend(); next != Next::GoOn) {
+      if (const Next next = cell.attend(signals_left); next != Next::GoOn) {
         if (next == Next::Later) cell.yield_back();
         return;
       }

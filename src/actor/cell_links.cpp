@@ -1,0 +1,197 @@
+#include <algorithm>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "cell_life.hpp"
+#include "coppice/actor/send.hpp"
+
+// Links between actors, and exits that go along them or come without. Source: Erlang's links and exit signals.
+
+namespace coppice::detail {
+
+namespace {
+
+/// All link numbers there are, of all systems: actors of two may be linked.
+std::uint64_t new_link_number() noexcept {
+  static constinit Atomic<std::uint64_t> last{0};
+  return last.fetch_add(1, kRelaxed) + 1;
+}
+
+bool is_same_place(Cell& a, Cell& b) noexcept { return &live_cell(a) == &live_cell(b); }
+
+/// For their owner to let go of after the lock: a count may be a cell's last, and behind that is user code.
+template <class F>
+[[nodiscard]] std::vector<LinkEnd> take_links(std::vector<LinkEnd>& links, F&& unwanted) {
+  std::vector<LinkEnd> taken;
+  std::vector<LinkEnd> kept;
+  for (LinkEnd& link : links) (unwanted(link) ? taken : kept).push_back(std::move(link));
+  links.swap(kept);
+  return taken;
+}
+
+/// The link to `other` that is on, or the end.
+auto find_link(std::vector<LinkEnd>& links, Cell& other) noexcept {
+  return std::find_if(links.begin(), links.end(),
+                      [&](const LinkEnd& link) { return !link.spent && is_same_place(*link.other, other); });
+}
+
+}  // namespace
+
+void CellLife::refuse_link(Cell& ended, const CellSignal& link, const ExitReason& reason) noexcept {
+  CellSignal* const exit = make_signal(CellSignal::Kind::LinkExit);
+  exit->reason = reason;
+  exit->other = IntrusivePtr<Cell>::share(&ended);
+  exit->link_mine = 0;
+  exit->link_theirs = link.link_mine;
+  link.other->signal(exit);
+}
+
+void CellLife::on_link(CellSignal& signal) noexcept {
+  if (is_over()) return refuse_link(c, signal, ExitReason::no_proc());
+  CellExtras& x = c.extras();
+  const std::lock_guard lock{x.outside};
+  if (const auto known = find_link(x.links, *signal.other); known != x.links.end()) {
+    known->theirs = signal.link_mine;
+  } else {
+    x.links.push_back({.other = signal.other, .theirs = signal.link_mine});
+  }
+}
+
+/// What the other one had not heard of when it unlinked stays.
+void CellLife::on_unlink(CellSignal& signal) noexcept {
+  CellExtras& x = c.extras();
+  std::vector<LinkEnd> gone;
+  const std::lock_guard lock{x.outside};
+  for (LinkEnd& link : x.links) {
+    if (link.spent) continue;
+    if (link.theirs == signal.link_mine) link.theirs = 0;
+    if (link.mine == signal.link_theirs) link.mine = 0;
+  }
+  gone = take_links(x.links, [](const LinkEnd& link) { return link.key() == 0; });
+}
+
+void CellLife::on_link_exit(CellSignal& signal) noexcept {
+  CellExtras& x = c.extras();
+  const bool is_trapped = x.exit_ops != nullptr && !x.ending && !is_over();
+  LinkEnd carrier;
+  {
+    const std::lock_guard lock{x.outside};
+    const auto found = std::find_if(x.links.begin(), x.links.end(), [&](const LinkEnd& link) {
+      const bool one_of_ours = link.mine != 0 && link.mine == signal.link_theirs;
+      const bool one_of_theirs = link.theirs != 0 && link.theirs == signal.link_mine;
+      return !link.spent && (one_of_ours || one_of_theirs);
+    });
+    if (found == x.links.end()) return;  // a link that is no longer there does not carry anything
+    carrier = *found;
+    if (is_trapped) {
+      found->spent = true;
+    } else {
+      x.links.erase(found);
+    }
+  }
+  // Both had linked and it ended before it heard of ours, which may come to its next life: that one is not linked.
+  if (carrier.mine != 0 && carrier.mine != signal.link_theirs) {
+    CellSignal* const unlink = make_signal(CellSignal::Kind::Unlink);
+    unlink->other = IntrusivePtr<Cell>::share(&c);
+    unlink->link_mine = carrier.mine;
+    carrier.other->signal(unlink);
+  }
+  if (x.ending || is_over()) return;
+  if (is_trapped) {
+    ExitSignal exit{RefAccess::make<AnyRef>(signal.other), signal.reason};
+    deliver(c, make_envelope<ExitEnvelope>(x.exit_ops, std::move(exit), carrier.key(), c.incarnation()));
+    return;
+  }
+  if (signal.reason.kind() == ExitReason::Kind::Normal || !c.state_alive_) return;
+  begin_end(signal.reason, c.is_supervised());
+}
+
+void CellLife::on_exit(CellSignal& signal) noexcept {
+  CellExtras& x = c.extras();
+  if (x.ending || is_over() || !c.state_alive_) return;
+  if (x.exit_ops != nullptr) {
+    ExitSignal exit{RefAccess::make<AnyRef>(signal.other), signal.reason};
+    deliver(c, make_envelope<ExitEnvelope>(x.exit_ops, std::move(exit), std::uint64_t{0}, c.incarnation()));
+    return;
+  }
+  const bool is_own = signal.other && is_same_place(*signal.other, c);
+  if (signal.reason.kind() == ExitReason::Kind::Normal && !is_own) return;
+  begin_end(signal.reason, c.is_supervised());
+}
+
+// ---- from the actor's side ----
+
+void link_cells(Cell& self, Cell& other) {
+  if (is_same_place(self, other)) return;
+  CellExtras& x = self.extras();
+  const std::uint64_t number = new_link_number();
+  {
+    const std::lock_guard lock{x.outside};
+    if (find_link(x.links, other) != x.links.end()) return;
+    x.links.push_back({.other = IntrusivePtr<Cell>::share(&other), .mine = number});
+  }
+  CellSignal* const link = make_signal(CellSignal::Kind::Link);
+  link->other = IntrusivePtr<Cell>::share(&self);
+  link->link_mine = number;
+  other.signal(link);
+}
+
+void link_from_start(Cell& parent, Cell& child) {
+  const std::uint64_t number = new_link_number();
+  child.extras().links.push_back({.other = IntrusivePtr<Cell>::share(&parent), .theirs = number});
+  CellExtras& x = parent.extras();
+  const std::lock_guard lock{x.outside};
+  x.links.push_back({.other = IntrusivePtr<Cell>::share(&child), .mine = number});
+}
+
+void unlink_cells(Cell& self, Cell& other) noexcept {
+  CellExtras& x = self.extras();
+  std::vector<LinkEnd> gone;
+  {
+    const std::lock_guard lock{x.outside};
+    // Those that are spent as well: what they carried is not handled any more.
+    gone = take_links(x.links, [&](const LinkEnd& each) { return is_same_place(*each.other, other); });
+  }
+  for (const LinkEnd& link : gone) {
+    if (link.spent) continue;
+    CellSignal* const unlink = make_signal(CellSignal::Kind::Unlink);
+    unlink->other = IntrusivePtr<Cell>::share(&self);
+    unlink->link_mine = link.mine;
+    unlink->link_theirs = link.theirs;
+    other.signal(unlink);
+  }
+}
+
+bool ExitEnvelope::spend(Cell& cell) noexcept {
+  if (incarnation != cell.incarnation()) return false;
+  if (link == 0) return true;
+  CellExtras& x = cell.extras();
+  std::vector<LinkEnd> gone;
+  const std::lock_guard lock{x.outside};
+  gone = take_links(x.links, [this](const LinkEnd& each) { return each.spent && each.key() == link; });
+  return !gone.empty();
+}
+
+void trap_exits(Cell& self, const EnvelopeOps* exit_ops) { self.extras().exit_ops = exit_ops; }
+
+void send_exit(Cell& self, Cell& to, const ExitReason& reason) noexcept {
+  if (reason.kind() == ExitReason::Kind::Killed) {
+    // (Oneself is not taken over: this handler is about to return.)
+    if (is_same_place(self, to)) return self.signal(make_signal(CellSignal::Kind::Kill));
+    Cell& target = live_cell(to);
+    Runtime& runtime = *target.runtime();
+    const auto ticket = IntrusivePtr<Ticket>::adopt(new Ticket{runtime});
+    ticket->late = IntrusivePtr<Cell>::share(&target);
+    // It may stand between two handlers when we look, and in one that hangs a moment later: so look again.
+    if (!try_kill(target, ExitReason::killed(), ticket))
+      ticket->kill_at(saturating_add(runtime.clock->now(), std::chrono::milliseconds{1}));
+    return;
+  }
+  CellSignal* const exit = make_signal(CellSignal::Kind::Exit);
+  exit->reason = reason;
+  exit->other = IntrusivePtr<Cell>::share(&self);
+  to.signal(exit);
+}
+
+}  // namespace coppice::detail
