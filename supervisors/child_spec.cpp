@@ -26,8 +26,8 @@ const char* to_string(AutoShutdown auto_shutdown) noexcept {
 }
 
 // Here, so that users compile none of them.
-ChildSpec::ChildSpec(ChildOptions options, const detail::ActorOps& ops, detail::IntrusivePtr<detail::Factory> factory)
-    : options_{std::move(options)}, ops_{&ops}, factory_{std::move(factory)} {}
+ChildSpec::ChildSpec(ChildOptions options, const detail::ActorOps& ops, detail::Factory* factory)
+    : options_{std::move(options)}, ops_{&ops}, factory_{detail::IntrusivePtr<detail::Factory>::adopt(factory)} {}
 ChildSpec::ChildSpec(const ChildSpec&) = default;
 ChildSpec::ChildSpec(ChildSpec&&) noexcept = default;
 ChildSpec& ChildSpec::operator=(const ChildSpec&) = default;

@@ -39,13 +39,15 @@ void DynamicBody::start(IntrusivePtr<StartRequest> request) {
 }
 
 void DynamicBody::begin_some_starts() {
+  goes_on_ = true;
   for (int begun = 0; begun < kStartsInARow; ++begun) {
     while (!starts_.empty() && (starts_.front()->is_begun() || starts_.front()->error)) starts_.pop_front();
-    if (starts_.empty()) return;
+    goes_on_ = !starts_.empty();
+    if (!goes_on_) break;
     begin_start(starts_.front());
   }
-  goes_on_ = true;
-  poke(kStartsCode);
+  cell_.runtime()->default_scheduler->announce();
+  if (goes_on_) poke(kStartsCode);
 }
 
 void DynamicBody::begin_start(const IntrusivePtr<StartRequest>& request) {
@@ -71,7 +73,7 @@ void DynamicBody::begin_start(const IntrusivePtr<StartRequest>& request) {
   ++request->waits_for;
   request->refs[index] = RefAccess::make<AnyRef>(place);
   set_limit(*child, child->start_within);
-  place->scheduler().submit_back(*place);
+  place->scheduler().submit_quietly(*place);  // the whole row is announced at its end
 }
 
 /// One of a request's children could not be had: those that could go again.

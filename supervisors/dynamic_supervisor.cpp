@@ -5,6 +5,7 @@
 #include "dynamic_body.hpp"
 #include "spec_faults.hpp"
 #include "start.hpp"
+#include "tree_walk.hpp"
 
 namespace coppice {
 
@@ -68,25 +69,29 @@ ChildCounts DynamicSupervisor::handle(CountChildren) { return body_->count_child
 
 namespace detail {
 
-Result<AnyRef, CallError> call_supervisor(const ActorRef<DynamicSupervisor>& ref, StartChild call, Duration within) {
-  return ask_flat<AnyRef>(ref, std::move(call), within);
+using DynamicCalls = RefExtension<DynamicSupervisor, ActorRef<DynamicSupervisor>>;
+
+const ActorRef<DynamicSupervisor>& DynamicCalls::self() const noexcept {
+  return static_cast<const ActorRef<DynamicSupervisor>&>(*this);
 }
-Result<std::vector<AnyRef>, CallError> call_supervisor(const ActorRef<DynamicSupervisor>& ref, StartChildren call,
-                                                       Duration within) {
-  return ask_flat<std::vector<AnyRef>>(ref, std::move(call), within);
+Result<AnyRef, CallError> DynamicCalls::start_child(ChildSpec spec, Duration within) const {
+  return ask_flat<AnyRef>(self(), StartChild{std::move(spec)}, within);
 }
-Result<void, CallError> call_supervisor(const ActorRef<DynamicSupervisor>& ref, TerminateDynamicChild call,
-                                        Duration within) {
-  return ask_flat<void>(ref, std::move(call), within);
+Result<std::vector<AnyRef>, CallError> DynamicCalls::start_children(std::vector<ChildSpec> specs,
+                                                                    Duration within) const {
+  return ask_flat<std::vector<AnyRef>>(self(), StartChildren{std::move(specs)}, within);
 }
-Result<std::vector<ChildInfo>, CallError> call_supervisor(const ActorRef<DynamicSupervisor>& ref, WhichChildren call,
-                                                          Duration within) {
-  return ask_flat<std::vector<ChildInfo>>(ref, call, within);
+Result<void, CallError> DynamicCalls::terminate_child(const AnyRef& child, Duration within) const {
+  return ask_flat<void>(self(), TerminateDynamicChild{child}, within);
 }
-Result<ChildCounts, CallError> call_supervisor(const ActorRef<DynamicSupervisor>& ref, CountChildren call,
-                                               Duration within) {
-  return ask_flat<ChildCounts>(ref, call, within);
+Result<std::vector<ChildInfo>, CallError> DynamicCalls::which_children(Duration within) const {
+  return ask_flat<std::vector<ChildInfo>>(self(), WhichChildren{}, within);
 }
+Result<ChildCounts, CallError> DynamicCalls::count_children(Duration within) const {
+  return ask_flat<ChildCounts>(self(), CountChildren{}, within);
+}
+Result<SupervisionTree, CallError> DynamicCalls::tree(Duration within) const { return read_tree(self(), within); }
+bool DynamicCalls::print_tree(std::FILE* to, Duration within) const { return print_tree_of(self(), to, within); }
 
 }  // namespace detail
 

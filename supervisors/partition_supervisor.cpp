@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/platform.hpp"
+#include "supervisor_factory.hpp"
 
 namespace coppice {
 
@@ -28,9 +29,9 @@ namespace detail {
 Result<std::vector<AnyRef>, LookupError> partitions_of(const ActorRef<Supervisor>& supervisor) {
   std::vector<AnyRef> places;
   for (;;) {
-    auto place = look_up_child(RefAccess::cell(supervisor), std::to_string(places.size() + 1));
+    AnyRef place = look_up_child(RefAccess::cell(supervisor), std::to_string(places.size() + 1));
     if (!place) break;
-    places.push_back(std::move(place).value());
+    places.push_back(std::move(place));
   }
   if (places.empty()) return Error{LookupError::Unknown};
   return places;

@@ -5,6 +5,8 @@
 #include "pending_answer.hpp"
 #include "spec_faults.hpp"
 #include "supervisor_body.hpp"
+#include "supervisor_factory.hpp"
+#include "tree_walk.hpp"
 
 // What a supervisor can be asked. Source: OTP's supervisor, handle_call.
 
@@ -217,32 +219,41 @@ Result<ChildSpec, CallError> Supervisor::handle(const GetChildSpec& call) {
 // ---- from a thread ----
 
 namespace detail {
-Result<AnyRef, CallError> call_supervisor(const ActorRef<Supervisor>& ref, StartChild call, Duration within) {
-  return ask_flat<AnyRef>(ref, std::move(call), within);
+
+using SupervisorCalls = RefExtension<Supervisor, ActorRef<Supervisor>>;
+
+const ActorRef<Supervisor>& SupervisorCalls::self() const noexcept {
+  return static_cast<const ActorRef<Supervisor>&>(*this);
 }
-Result<std::vector<AnyRef>, CallError> start_children_of(const ActorRef<Supervisor>& ref, std::vector<ChildSpec>& specs,
-                                                         Duration within) {
-  return ask_flat<std::vector<AnyRef>>(ref, StartChildren{std::move(specs)}, within);
+AnyRef SupervisorCalls::find_child(std::string_view id) const { return look_up_child(RefAccess::cell(self()), id); }
+
+Result<AnyRef, CallError> SupervisorCalls::start_child(ChildSpec spec, Duration within) const {
+  return ask_flat<AnyRef>(self(), StartChild{std::move(spec)}, within);
 }
-Result<void, CallError> call_supervisor(const ActorRef<Supervisor>& ref, TerminateChild call, Duration within) {
-  return ask_flat<void>(ref, std::move(call), within);
+Result<std::vector<AnyRef>, CallError> SupervisorCalls::start_children(std::vector<ChildSpec> specs,
+                                                                       Duration within) const {
+  return ask_flat<std::vector<AnyRef>>(self(), StartChildren{std::move(specs)}, within);
 }
-Result<AnyRef, CallError> call_supervisor(const ActorRef<Supervisor>& ref, RestartChild call, Duration within) {
-  return ask_flat<AnyRef>(ref, std::move(call), within);
+Result<void, CallError> SupervisorCalls::terminate_child(std::string_view id, Duration within) const {
+  return ask_flat<void>(self(), TerminateChild{std::string{id}}, within);
 }
-Result<void, CallError> call_supervisor(const ActorRef<Supervisor>& ref, DeleteChild call, Duration within) {
-  return ask_flat<void>(ref, std::move(call), within);
+Result<AnyRef, CallError> SupervisorCalls::restart_child(std::string_view id, Duration within) const {
+  return ask_flat<AnyRef>(self(), RestartChild{std::string{id}}, within);
 }
-Result<std::vector<ChildInfo>, CallError> call_supervisor(const ActorRef<Supervisor>& ref, WhichChildren call,
-                                                          Duration within) {
-  return ask_flat<std::vector<ChildInfo>>(ref, call, within);
+Result<void, CallError> SupervisorCalls::delete_child(std::string_view id, Duration within) const {
+  return ask_flat<void>(self(), DeleteChild{std::string{id}}, within);
 }
-Result<ChildCounts, CallError> call_supervisor(const ActorRef<Supervisor>& ref, CountChildren call, Duration within) {
-  return ask_flat<ChildCounts>(ref, call, within);
+Result<std::vector<ChildInfo>, CallError> SupervisorCalls::which_children(Duration within) const {
+  return ask_flat<std::vector<ChildInfo>>(self(), WhichChildren{}, within);
 }
-Result<ChildSpec, CallError> call_supervisor(const ActorRef<Supervisor>& ref, GetChildSpec call, Duration within) {
-  return ask_flat<ChildSpec>(ref, std::move(call), within);
+Result<ChildCounts, CallError> SupervisorCalls::count_children(Duration within) const {
+  return ask_flat<ChildCounts>(self(), CountChildren{}, within);
 }
+Result<ChildSpec, CallError> SupervisorCalls::get_childspec(std::string_view id, Duration within) const {
+  return ask_flat<ChildSpec>(self(), GetChildSpec{std::string{id}}, within);
+}
+Result<SupervisionTree, CallError> SupervisorCalls::tree(Duration within) const { return read_tree(self(), within); }
+bool SupervisorCalls::print_tree(std::FILE* to, Duration within) const { return print_tree_of(self(), to, within); }
 
 }  // namespace detail
 }  // namespace coppice

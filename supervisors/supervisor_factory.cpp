@@ -15,11 +15,6 @@ void SupervisorFactory::retire() noexcept {
   for (const auto& [id, cell] : children) cell->signal(make_signal(CellSignal::Kind::Bury));
 }
 
-Result<AnyRef, LookupError> SupervisorFactory::find(std::string_view id) const {
-  if (auto place = get(id)) return RefAccess::make<AnyRef>(std::move(place));
-  return Error{LookupError::Unknown};
-}
-
 void SupervisorFactory::visit_places(void (*visit)(void* context, Cell& place), void* context) const {
   decltype(places_) children;
   {
@@ -45,9 +40,9 @@ IntrusivePtr<Cell> SupervisorFactory::get(std::string_view id) const {
   return found == places_.end() ? IntrusivePtr<Cell>{} : found->second;
 }
 
-Result<AnyRef, LookupError> look_up_child(const Cell& supervisor, std::string_view id) {
-  if (supervisor.factory() == nullptr) return Error{LookupError::Unknown};
-  return static_cast<const SupervisorFactory*>(supervisor.factory())->find(id);
+AnyRef look_up_child(const Cell& supervisor, std::string_view id) {
+  if (supervisor.factory() == nullptr) return {};
+  return RefAccess::make<AnyRef>(static_cast<const SupervisorFactory*>(supervisor.factory())->get(id));
 }
 
 }  // namespace coppice::detail

@@ -27,7 +27,6 @@ class SupervisorFactory final : public Factory {
   void visit_places(void (*visit)(void* context, Cell& place), void* context) const override;
   void construct(void* where) override { ::new (where) Supervisor(*this); }
 
-  [[nodiscard]] Result<AnyRef, LookupError> find(std::string_view id) const;
   /// Null: forgets the place.
   void set(const std::string& id, IntrusivePtr<Cell> cell);
   [[nodiscard]] IntrusivePtr<Cell> get(std::string_view id) const;
@@ -38,5 +37,8 @@ class SupervisorFactory final : public Factory {
   mutable Mutex mutex_;
   std::map<std::string, IntrusivePtr<Cell>, std::less<>> places_;  // by the child's id
 };
+
+/// The place of the child with that id, or a ref of none. Outlives the supervisor's lives.
+[[nodiscard]] AnyRef look_up_child(const Cell& supervisor, std::string_view id);
 
 }  // namespace coppice::detail

@@ -39,8 +39,7 @@ TaskSupervisorSpec::operator ChildSpec() const {
   return ChildSpec{
       ChildOptions{
           .id = o.id, .restart = o.restart, .shutdown = o.shutdown, .significant = o.significant, .name = o.name},
-      detail::kActorOps<TaskSupervisor>,
-      IntrusivePtr<detail::Factory>::adopt(new TaskFactory{std::move(options), o.task_shutdown})};
+      detail::kActorOps<TaskSupervisor>, new TaskFactory{std::move(options), o.task_shutdown}};
 }
 
 TaskSupervisor::TaskSupervisor(detail::DynamicFactory& places)
@@ -51,11 +50,12 @@ void TaskSupervisor::on_start() { cell().finish_start(nullptr); }
 void TaskSupervisor::child_event(const detail::ChildEvent& event) { body_->child_event(event); }
 void TaskSupervisor::begin_stop(const ExitReason& reason) { body_->begin_stop(reason); }
 
-void TaskSupervisor::start_task(const detail::ActorOps& ops, IntrusivePtr<detail::Factory> factory) {
+void TaskSupervisor::start_task(const detail::ActorOps& ops, detail::Factory* factory) {
+  auto made_by = IntrusivePtr<detail::Factory>::adopt(factory);
   auto request = IntrusivePtr<detail::StartRequest>::adopt(new TaskStart);
   request->specs.push_back(
       ChildSpec{ChildOptions{.restart = Restart::Temporary, .shutdown = task_shutdown_, .mailbox = Unbounded{}}, ops,
-                std::move(factory)});
+                made_by.detach()});
   body_->start(std::move(request));
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdio>
 #include <memory>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "coppice/actor/cell.hpp"
 #include "coppice/actor/signals.hpp"
 #include "coppice/base/unique_function.hpp"
+#include "coppice/supervisors/calls.hpp"
 #include "coppice/supervisors/supervision_tree.hpp"
 
 namespace coppice::detail {
@@ -48,5 +50,10 @@ class TreeWalk final : public DepthSink {
   Mutex mutex_;  // guards timer_, against a finish() at the same moment
   IntrusivePtr<Timer> timer_;
 };
+
+/// From a thread: waits at most `within`.
+[[nodiscard]] Result<SupervisionTree, CallError> read_tree(const AnyRef& root, Duration within);
+/// Prints that. False: there is none, or not all of it could be written.
+bool print_tree_of(const AnyRef& root, std::FILE* to, Duration within);
 
 }  // namespace coppice::detail

@@ -352,9 +352,9 @@ void Ticket::fire_late(Timer& timer) noexcept {
 
 // ---- spawn ----
 
-Result<IntrusivePtr<Cell>, SpawnError> spawn_cell(Runtime& runtime, Cell* parent, const ActorOps& ops,
-                                                  const IntrusivePtr<Factory>& factory, const SpawnOptions& options,
-                                                  Linked linked) {
+Result<IntrusivePtr<Cell>, SpawnError> spawn_cell(Runtime& runtime, Cell* parent, const ActorOps& ops, Factory* factory,
+                                                  const SpawnOptions& options, Linked linked) {
+  const auto made_by = IntrusivePtr<Factory>::adopt(factory);
   const MailboxOptions& mailbox = options.mailbox.or_else(runtime.mailbox_default);
   if (const auto* const bounded = mailbox.bounded(); bounded != nullptr && bounded->capacity == 0) {
     return Error{SpawnError::BadOption};
@@ -368,7 +368,7 @@ Result<IntrusivePtr<Cell>, SpawnError> spawn_cell(Runtime& runtime, Cell* parent
     runtime.unadmit();
     return Error{SpawnError::BadOption};
   }
-  auto cell = IntrusivePtr<Cell>::adopt(Cell::make(runtime, *scheduler, ops, factory.get(), parent));
+  auto cell = IntrusivePtr<Cell>::adopt(Cell::make(runtime, *scheduler, ops, factory, parent));
   const auto give_up = [&](SpawnError error) {
     cell->never_starts();  // by its name others may have found it already
     runtime.unadmit();
@@ -391,9 +391,9 @@ Result<IntrusivePtr<Cell>, SpawnError> spawn_cell(Runtime& runtime, Cell* parent
   return cell;
 }
 
-Result<IntrusivePtr<Cell>, SpawnError> get_or_spawn_cell(Runtime& runtime, const ActorOps& ops,
-                                                         const IntrusivePtr<Factory>& factory,
+Result<IntrusivePtr<Cell>, SpawnError> get_or_spawn_cell(Runtime& runtime, const ActorOps& ops, Factory* factory,
                                                          const SpawnOptions& options) {
+  const auto made_by = IntrusivePtr<Factory>::adopt(factory);
   if (options.name.empty()) return Error{SpawnError::BadOption};
   auto spawned = Result<IntrusivePtr<Cell>, SpawnError>{Error{SpawnError::DuplicateName}};
   for (bool was_full = false;;) {
@@ -402,7 +402,7 @@ Result<IntrusivePtr<Cell>, SpawnError> get_or_spawn_cell(Runtime& runtime, const
       return known;
     }
     if (was_full) return spawned;
-    spawned = spawn_cell(runtime, nullptr, ops, factory, options);
+    spawned = spawn_cell(runtime, nullptr, ops, IntrusivePtr<Factory>{made_by}.detach(), options);
     if (spawned) return spawned;
     // Full, perhaps with the one that we want: then it is there now. Taken: by one that was not there a moment ago, and
     // may be gone again, so this goes round as often as others come and go in between.
@@ -411,10 +411,10 @@ Result<IntrusivePtr<Cell>, SpawnError> get_or_spawn_cell(Runtime& runtime, const
   }
 }
 
-IntrusivePtr<Cell> spawn_or_abort(Runtime& runtime, Cell* parent, const ActorOps& ops,
-                                  const IntrusivePtr<Factory>& factory, const SpawnOptions& options, Linked linked) {
+Cell* spawn_or_abort(Runtime& runtime, Cell* parent, const ActorOps& ops, Factory* factory, const SpawnOptions& options,
+                     Linked linked) {
   auto spawned = spawn_cell(runtime, parent, ops, factory, options, linked);
-  if (spawned) return std::move(spawned).value();
+  if (spawned) return std::move(spawned).value().detach();
 #if !defined(NDEBUG) || defined(COPPICE_ASSERTIONS)
   // A shutdown may come at any moment: that one is nobody's mistake.
   if (spawned.error() != SpawnError::Closing) {
@@ -423,11 +423,10 @@ IntrusivePtr<Cell> spawn_or_abort(Runtime& runtime, Cell* parent, const ActorOps
     std::abort();
   }
 #endif
-  return {};
+  return nullptr;
 }
 
-IntrusivePtr<Cell> spawn_or_abort(Runtime& runtime, Cell* parent, const ActorOps& ops,
-                                  const IntrusivePtr<Factory>& factory) {
+Cell* spawn_or_abort(Runtime& runtime, Cell* parent, const ActorOps& ops, Factory* factory) {
   return spawn_or_abort(runtime, parent, ops, factory, SpawnOptions{});
 }
 

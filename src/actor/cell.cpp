@@ -11,6 +11,9 @@ namespace coppice::detail {
 static_assert(sizeof(Cell) == 144, "an idle actor without state must fit into 160 bytes");
 
 Factory::~Factory() = default;
+IntrusivePtr<Factory> Factory::for_place() { return IntrusivePtr<Factory>::of(*this); }
+void Factory::retire() noexcept {}
+void Factory::visit_places(void (*)(void* context, Cell& place), void*) const {}
 
 Cell::Cell(Runtime& runtime, Scheduler& scheduler, const ActorOps& ops, Factory* factory, Cell* parent) noexcept
     : Runnable{runtime}, scheduler_{&scheduler}, ops_{&ops}, parent_{parent}, factory_{factory}, id_{runtime.new_id()} {
@@ -28,14 +31,10 @@ Cell::Cell(Runtime& runtime, Scheduler& scheduler, const ActorOps& ops, Factory*
 }
 
 Cell::~Cell() {
-  if (CellExtras* const more = extras_.load(kRelaxed)) {
-    if (Cell* const next = more->successor.load(kRelaxed)) next->release();
-    delete more;
-  }
+  delete extras_.load(kRelaxed);
   delete bound_;
   if (owns_scheduler_) delete scheduler_;
   if (factory_ != nullptr) factory_->release();
-  if (parent_ != nullptr) parent_->release();
 }
 
 Cell* Cell::make(Runtime& runtime, Scheduler& scheduler, const ActorOps& ops, Factory* factory, Cell* parent) {
@@ -45,7 +44,24 @@ Cell* Cell::make(Runtime& runtime, Scheduler& scheduler, const ActorOps& ops, Fa
   return ::new (block) Cell(runtime, scheduler, ops, factory, parent);
 }
 
+/// What it held the last count of goes with it, one after the other: a place may stand at the end of a long line of
+/// parents, or of cells that were killed before.
 void Cell::destroy() noexcept {
+  Cell* doomed = this;  // a list, by older_: no cell of it is a sibling any more
+  older_ = nullptr;
+  while (doomed != nullptr) {
+    Cell* const cell = std::exchange(doomed, doomed->older_);
+    const CellExtras* const more = cell->extras_.load(kRelaxed);
+    for (Cell* const held : {more == nullptr ? nullptr : more->successor.load(kRelaxed), cell->parent_}) {
+      if (held == nullptr || !held->refs_.drop()) continue;
+      held->older_ = doomed;
+      doomed = held;
+    }
+    cell->destroy_this_one();
+  }
+}
+
+void Cell::destroy_this_one() noexcept {
   Runtime* const runtime = this->runtime();
   const ActorOps& ops = *ops_;
   const std::size_t bytes = state_offset(ops) + ops.bytes;
@@ -153,16 +169,16 @@ void Cell::set_mailbox(const MailboxOptions& options) {
   }
 }
 
-void Cell::signal(CellSignal* signal) noexcept {
+void Cell::signal(CellSignal* signal, WokenBy by) noexcept {
   switch (mailbox().push_signal(*signal)) {
     case Pushed::Activate:
-      // A manager never waits in a worker's slot, where a handler that does not return would hold it up.
-      if (ops_->child_event != nullptr) return scheduler_->submit_back(*this);
+      if (by == WokenBy::OneThatStarts) return scheduler_->submit_quietly(*this);
+      // A manager never waits in a worker's slot while a handler may run there that does not return.
+      if (by == WokenBy::Anybody && ops_->child_event != nullptr) return scheduler_->submit_back(*this);
       return submit(*scheduler_, *this);
     case Pushed::Queued: return;
-    case Pushed::Refused: break;
+    case Pushed::Refused: return CellLife::answer_for_ended(*this, signal);
   }
-  CellLife::answer_for_ended(*this, signal);
 }
 
 bool Cell::is_ending() const noexcept {

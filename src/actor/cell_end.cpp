@@ -279,7 +279,11 @@ void CellLife::tell_parent(ChildEvent::Kind kind, const ExitReason& reason, cons
   event->incarnation = c.incarnation();
   event->verdict = std::exchange(c.extras().verdict, OnError::Supervise);
   event->other = IntrusivePtr<Cell>::share(&c);
-  c.parent_->signal(event);
+  // With one worker's cache at hand, no other should be drawn from its sleep for what this one comes to at once.
+  WokenBy by = WokenBy::OneThatEnds;
+  if (kind == ChildEvent::Kind::Started) by = WokenBy::OneThatStarts;
+  if (left_behind) by = WokenBy::Anybody;
+  c.parent_->signal(event, by);
 }
 
 /// The one before goes after the lock: what was thrown may be the last to hold something of a user's.

@@ -399,6 +399,16 @@ void WorkPool::submit_back(Runnable& runnable) noexcept {
   push_from_worker(me, runnable);
 }
 
+void WorkPool::submit_quietly(Runnable& runnable) noexcept {
+  WorkerSlot* const worker = this_thread.worker;
+  if (worker == nullptr || worker->scheduler != this) return submit(runnable);
+  push_to_ring(static_cast<Worker&>(*worker), runnable);
+}
+
+void WorkPool::announce() noexcept {
+  if (workers_.size() > 1) notify();
+}
+
 void WorkPool::yield(Runnable& runnable) noexcept {
   WorkerSlot* const worker = this_thread.worker;
   if (worker == nullptr || worker->scheduler != this) return submit(runnable);

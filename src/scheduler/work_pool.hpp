@@ -30,11 +30,12 @@ struct WorkPoolOptions {
 /// Work-stealing workers: each has a slot for what its handler woke last, a ring that others steal half of, and a timer
 /// wheel; what comes from outside goes through one injector. Idle ones park on a futex, one of them in the reactor.
 ///
-/// Threads    submit(), submit_back(), yield(), arm(), disarm(), stop(): any.
+/// Threads    submit(), submit_back(), submit_quietly(), yield(), arm(), disarm(), stop(): any.
 /// Ownership  belongs to its runtime; each worker thread holds a count of the runtime, so a thread that never returns
 ///            keeps it.
 /// [S3] No wake-up is lost: who submits publishes, fences and looks for sleepers; who parks announces itself, fences
-///      and looks for work.
+///      and looks for work. Only submit_quietly() publishes and no more: this worker comes to it itself, or an idle one
+///      that looks every few milliseconds while anybody is busy.
 class WorkPool final : public Scheduler {
  public:
   /// Threads that cannot be started or pinned: `error` says so, and nothing runs.
@@ -48,6 +49,8 @@ class WorkPool final : public Scheduler {
 
   void submit(Runnable& runnable) noexcept override;
   void submit_back(Runnable& runnable) noexcept override;
+  void submit_quietly(Runnable& runnable) noexcept override;
+  void announce() noexcept override;
   void yield(Runnable& runnable) noexcept override;
   void arm(Timer& timer, TimePoint deadline) noexcept override;
   bool disarm(Timer& timer) noexcept override;

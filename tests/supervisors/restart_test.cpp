@@ -1,8 +1,12 @@
+#include <array>
 #include <stdexcept>
+#include <vector>
 
 #include "catch.hpp"
+#include "coppice/supervisors/dynamic_supervisor.hpp"
 #include "coppice/testing/probe.hpp"
 #include "supervisors/family.hpp"
+#include "support/gate.hpp"
 #include "support/quiet.hpp"
 #include "support/scale.hpp"
 #include "support/test_end.hpp"
@@ -226,6 +230,54 @@ TEST_CASE("a crash that nobody awaits is answered by a restart on real threads")
     CHECK(ref.ask(i, testing::kPatience).get() == Result<int, AskError>{i});
   }
   CHECK(system.stats().restarts == static_cast<std::uint64_t>(rounds));
+  testing::check_end(system);
+}
+
+TEST_CASE("who hangs in the first message of a life holds up neither its supervisor nor its siblings") {  // [S3]
+  struct Counted : Actor<Counted> {
+    int handle(int n) {
+      if (n < 0) throw std::runtime_error{"negative"};
+      return n;
+    }
+  };
+  struct Work {};
+  struct AtOnce : Actor<AtOnce> {
+    explicit AtOnce(std::array<testing::Gate, 2>* g) : gates{g} {}
+    void on_start() { self().send(Work{}); }  // handled in the activation in which the life began
+    void handle(Work) {
+      if (incarnation() <= gates->size()) (*gates)[incarnation() - 1].pass();
+      if (incarnation() == 1) throw std::runtime_error{"after a long time"};
+    }
+    std::array<testing::Gate, 2>* gates;
+  };
+  std::array<testing::Gate, 2> gates;
+  std::array<testing::Gate, 2> gate_of_dynamic_one;
+  SystemOptions options = testing::quiet();
+  options.workers = 4;
+  ActorSystem system{std::move(options)};
+  const auto root = system.start(supervisor({.id = "app", .intensity = testing::kPlenty},
+                                            child<AtOnce>({.id = "a"}, &gates), children<Counted>(2, "c-{}")));
+  REQUIRE(root);
+  const auto crash_and_ask = [&](int n) {
+    const auto ref = root->child<Counted>("c-2").value();
+    ref.send(-1);
+    CHECK(ref.ask(n, testing::kPatience).get() == Result<int, AskError>{n});
+  };
+  REQUIRE(gates[0].wait_for_arrivals());
+  crash_and_ask(1);
+  gates[0].open();
+  REQUIRE(gates[1].wait_for_arrivals());
+  crash_and_ask(2);
+  const auto pool = system.start(dynamic_supervisor({.id = "pool"})).value();
+  std::vector<ChildSpec> specs = children<Counted>(40, "d-{}");
+  specs.insert(specs.begin(), child<AtOnce>({.restart = Restart::Temporary}, &gate_of_dynamic_one));
+  CHECK(pool.start_children(std::move(specs)).value().size() == 41);
+  REQUIRE(gate_of_dynamic_one[0].wait_for_arrivals());
+  CHECK(pool.count_children().value().active == 41);
+  gates[1].open();
+  gate_of_dynamic_one[0].open();
+  CHECK(testing::eventually([&] { return pool.count_children().value().active == 40; }));
+  CHECK(system.stats().restarts == 3);
   testing::check_end(system);
 }
 

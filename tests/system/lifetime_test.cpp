@@ -7,10 +7,13 @@
 
 #include "catch.hpp"
 #include "coppice/coppice.hpp"
+#include "coppice/testing/test_system.hpp"
 #include "support/ending.hpp"
 #include "support/gate.hpp"
 #include "support/quiet.hpp"
 #include "support/scale.hpp"
+#include "support/small_stack.hpp"
+#include "support/test_end.hpp"
 
 // What outlives what. AddressSanitizer is the judge of most of it.
 
@@ -218,6 +221,55 @@ TEST_CASE("two systems live side by side and their actors send to each other") {
   CHECK(left.is_closed());
   testing::check_end(one);
   testing::check_end(two);
+}
+
+/// One of a line of actors, each of them the child of the one before.
+struct Ancestor : Actor<Ancestor> {
+  struct Line {
+    ActorRef<Ancestor> last;
+    std::atomic<bool> is_whole{false};
+  };
+  Ancestor(std::size_t below, Line* line) {
+    if (below > 0) {
+      spawn<Ancestor>(below - 1, line);
+    } else {
+      line->last = self();
+      line->is_whole = true;
+    }
+  }
+  void handle(Tick) {}
+};
+
+TEST_CASE("a ref may be the last to hold a long line of ancestors") {
+  const std::size_t length = testing::scaled(50'000);
+  Ancestor::Line line;
+  {
+    ActorSystem system{testing::two_workers()};
+    const auto first = system.spawn<Ancestor>(length, &line);
+    REQUIRE(testing::eventually([&] { return line.is_whole.load(); }));
+    CHECK(system.stop(first, {.within = kPatience}).get().value() == ExitReason::normal());
+    testing::check_end(system);
+  }
+  CHECK(line.last.is_closed());
+  testing::on_small_stack([&] { line.last = {}; });  // one after the other, not one inside the other
+}
+
+TEST_CASE("a ref may be the last to hold a long line of places that were killed") {
+  const std::size_t length = testing::scaled(50'000);
+  testing::TestSystem system;
+  std::vector<ActorRef<Generous>> line;
+  std::atomic<int> alive{0};
+  for (std::size_t i = 0; i < length; ++i) line.push_back(system.spawn<Generous>(&alive));
+  for (const auto& ref : line) static_cast<void>(system.stop(ref));
+  system.run_until_idle();
+  REQUIRE(system.stats().actors == 0);
+  for (std::size_t i = 1; i < length; ++i)
+    detail::RefAccess::cell(line[i - 1]).set_successor(detail::RefAccess::cell(line[i]));
+  while (line.size() > 1) line.pop_back();
+  CHECK(line.front().is_closed());
+  testing::on_small_stack([&] { line.clear(); });
+  CHECK(alive == 0);
+  testing::check_end(system);
 }
 
 TEST_CASE("systems come and go by the thousand and leave nothing behind") {  // P13

@@ -80,14 +80,14 @@ class Actor {
   /// decay-copied.
   template <class Child, class... Args>
   ActorRef<Child> spawn(SpawnOptions options, Args&&... args) {
-    return detail::RefAccess::make<ActorRef<Child>>(
+    return detail::RefAccess::adopt<ActorRef<Child>>(
         detail::spawn_or_abort(*cell_->runtime(), cell_, detail::kActorOps<Child>,
                                detail::make_factory<Child, true>(std::forward<Args>(args)...), options));
   }
   template <class Child, class... Args>
     requires(!std::is_same_v<std::remove_cvref_t<Args>, SpawnOptions> && ...)
   ActorRef<Child> spawn(Args&&... args) {
-    return detail::RefAccess::make<ActorRef<Child>>(
+    return detail::RefAccess::adopt<ActorRef<Child>>(
         detail::spawn_or_abort(*cell_->runtime(), cell_, detail::kActorOps<Child>,
                                detail::make_factory<Child, true>(std::forward<Args>(args)...)));
   }
@@ -103,7 +103,7 @@ class Actor {
   /// actor, with its reason, unless it traps exits. Source: Erlang's spawn_link.
   template <class Child, class... Args>
   ActorRef<Child> spawn_link(SpawnOptions options, Args&&... args) {
-    return detail::RefAccess::make<ActorRef<Child>>(detail::spawn_or_abort(
+    return detail::RefAccess::adopt<ActorRef<Child>>(detail::spawn_or_abort(
         *cell_->runtime(), cell_, detail::kActorOps<Child>,
         detail::make_factory<Child, true>(std::forward<Args>(args)...), options, detail::Linked::Yes));
   }

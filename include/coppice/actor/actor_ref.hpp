@@ -68,6 +68,11 @@ struct RefAccess {
   [[nodiscard]] static Ref make(IntrusivePtr<Cell> cell) noexcept {
     return Ref{std::move(cell)};
   }
+  /// Takes over a count; null: of no place.
+  template <class Ref>
+  [[nodiscard]] static Ref adopt(Cell* cell) noexcept {
+    return Ref{IntrusivePtr<Cell>::adopt(cell)};
+  }
 };
 
 /// What one message type does with one actor type; untyped, so that a Protocol ref can hold it.

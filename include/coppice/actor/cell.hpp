@@ -52,14 +52,15 @@ struct Ticket;
 ///
 /// Threads    construct(): the owner of the place's turn.
 struct Factory : PoolAllocated {
-  virtual ~Factory();                       // not inline: its table of functions is compiled once
+  // Not inline, as the others: users' programs need not compile them again for each actor.
+  virtual ~Factory();
   virtual void construct(void* where) = 0;  // may throw: the life's start fails
   /// For one more place. (Only who keeps something for its place makes another.)
-  [[nodiscard]] virtual IntrusivePtr<Factory> for_place() { return IntrusivePtr<Factory>::share(this); }
+  [[nodiscard]] virtual IntrusivePtr<Factory> for_place();
   /// The place has ended for good: what it kept from life to life may go.
-  virtual void retire() noexcept {}
+  virtual void retire() noexcept;
   /// Calls visit(context, place) for each place that it keeps. For introspection.
-  virtual void visit_places(void (*)(void* context, Cell& place), void*) const {}
+  virtual void visit_places(void (*visit)(void* context, Cell& place), void* context) const;
   void add_ref() noexcept { refs.add(); }
   void release() noexcept {
     if (refs.drop()) delete this;
@@ -97,6 +98,13 @@ struct ActorOps {
   // finish_start() and the end of their stop with finish_stop().
   void (*child_event)(void* actor, const ChildEvent& event);
   void (*begin_stop)(void* actor, const ExitReason& reason);
+};
+
+/// Who signals, as far as it says when the one that is woken should run.
+enum class WokenBy : unsigned char {
+  Anybody,
+  OneThatEnds,    // no user code runs in its activation any more: the worker may have it next
+  OneThatStarts,  // its messages come now, but the news of it is not urgent
 };
 
 /// The senders' side of a bound. [B1] Exact: at no moment more than `capacity` bounded messages wait.
@@ -162,9 +170,9 @@ class Cell : public Runnable {
   [[nodiscard]] bool is_closed() const noexcept { return mailbox().is_closed(); }
   /// How the last of its lives that failed ended; normal: none did.
   [[nodiscard]] ExitReason last_error() const;
-  [[nodiscard]] std::string name() const;    // what it was spawned as, or the child's id; empty if it has none
-  [[nodiscard]] std::string path() const;    // "app/workers/worker-3", "#17" for the nameless
-  void signal(CellSignal* signal) noexcept;  // takes it
+  [[nodiscard]] std::string name() const;  // what it was spawned as, or the child's id; empty if it has none
+  [[nodiscard]] std::string path() const;  // "app/workers/worker-3", "#17" for the nameless
+  void signal(CellSignal* signal, WokenBy by = WokenBy::Anybody) noexcept;  // takes it
   /// The cell that took this place over after a kill, or null.
   [[nodiscard]] Cell* successor() const noexcept;
   void set_successor(Cell& next) noexcept;
@@ -226,6 +234,7 @@ class Cell : public Runnable {
   Cell(Runtime& runtime, Scheduler& scheduler, const ActorOps& ops, Factory* factory, Cell* parent) noexcept;
   ~Cell();
   void destroy() noexcept;
+  void destroy_this_one() noexcept;
   [[nodiscard]] static std::size_t state_offset(const ActorOps& ops) noexcept {
     return (sizeof(Cell) + ops.alignment - 1) / ops.alignment * ops.alignment;
   }

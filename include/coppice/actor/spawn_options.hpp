@@ -94,8 +94,8 @@ struct InPlaceFactory final : Factory {
   F make;
 };
 template <class F>
-[[nodiscard]] IntrusivePtr<Factory> make_in_place_factory(F&& make) {
-  return IntrusivePtr<Factory>::adopt(new InPlaceFactory<F>(static_cast<F&&>(make)));
+[[nodiscard]] Factory* make_in_place_factory(F&& make) {
+  return new InPlaceFactory<F>(static_cast<F&&>(make));
 }
 
 /// Makes each life from what a callable returns.
@@ -159,12 +159,13 @@ template <class A>
 inline constexpr ActorOps kActorOps = make_actor_ops<A>();
 
 /// A factory from arguments, which it keeps; null when there are none. `Once`: they are moved into the one life there
-/// is; otherwise each life gets them as const&.
+/// is; otherwise each life gets them as const&. With its first count, which whoever is given it takes over: a bare
+/// pointer, since what owns it would be compiled at each spawn of a program.
 template <class A, bool Once, class... Args>
-[[nodiscard]] IntrusivePtr<Factory> make_factory(Args&&... args) {
+[[nodiscard]] Factory* make_factory(Args&&... args) {
   if constexpr (sizeof...(Args) == 0) {
     static_assert(std::is_default_constructible_v<A>, "this actor's constructor needs arguments");
-    return {};
+    return nullptr;
   } else if constexpr (Once) {
     static_assert(std::is_constructible_v<A, std::decay_t<Args>&&...>,
                   "this actor cannot be constructed from these arguments");
@@ -182,21 +183,17 @@ template <class A, bool Once, class... Args>
 enum class Linked : unsigned char { No, Yes };
 
 /// A new place below `parent` (null: at the top), named, bounded and placed as asked; submitted. The untyped half of
-/// spawn.
+/// spawn. Takes the factory, as the others here.
 [[nodiscard]] Result<IntrusivePtr<Cell>, SpawnError> spawn_cell(Runtime& runtime, Cell* parent, const ActorOps& ops,
-                                                                const IntrusivePtr<Factory>& factory,
-                                                                const SpawnOptions& options,
+                                                                Factory* factory, const SpawnOptions& options,
                                                                 Linked linked = Linked::No);
 /// Who has the name, or a new place at the top that gets it.
 [[nodiscard]] Result<IntrusivePtr<Cell>, SpawnError> get_or_spawn_cell(Runtime& runtime, const ActorOps& ops,
-                                                                       const IntrusivePtr<Factory>& factory,
-                                                                       const SpawnOptions& options);
-/// spawn's way to treat an error: an assertion in debug, a ref to no place otherwise.
-[[nodiscard]] IntrusivePtr<Cell> spawn_or_abort(Runtime& runtime, Cell* parent, const ActorOps& ops,
-                                                const IntrusivePtr<Factory>& factory, const SpawnOptions& options,
-                                                Linked linked = Linked::No);
-[[nodiscard]] IntrusivePtr<Cell> spawn_or_abort(Runtime& runtime, Cell* parent, const ActorOps& ops,
-                                                const IntrusivePtr<Factory>& factory);
+                                                                       Factory* factory, const SpawnOptions& options);
+/// spawn's way to treat an error: an assertion in debug, null otherwise. With a count for the caller.
+[[nodiscard]] Cell* spawn_or_abort(Runtime& runtime, Cell* parent, const ActorOps& ops, Factory* factory,
+                                   const SpawnOptions& options, Linked linked = Linked::No);
+[[nodiscard]] Cell* spawn_or_abort(Runtime& runtime, Cell* parent, const ActorOps& ops, Factory* factory);
 
 }  // namespace detail
 }  // namespace coppice

@@ -32,7 +32,12 @@ class Scheduler {
   virtual void submit(Runnable& runnable) noexcept = 0;
   /// Runs it after what waits already.
   virtual void submit_back(Runnable& runnable) noexcept = 0;
-  /// The same for a runnable that gives up its own turn: it used up its share, or waits for another thread's next step.
+  /// Runs it after the activation that is under way on this thread, and draws no sleeper to it. If that activation lasts,
+  /// an idle worker finds it all the same, some milliseconds later.
+  virtual void submit_quietly(Runnable& runnable) noexcept { submit_back(runnable); }
+  /// Draws a sleeper, if there is one, to what was submitted quietly.
+  virtual void announce() noexcept {}
+  /// As submit_back, for a runnable that gives up its own turn: it used up its share, or waits for another thread's next step.
   /// The last thing of an activation.
   virtual void yield(Runnable& runnable) noexcept { submit_back(runnable); }
   /// Arms an idle or fired timer; takes one count of it.

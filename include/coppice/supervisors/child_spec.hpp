@@ -12,9 +12,9 @@
 #include "coppice/supervisors/auto_shutdown.hpp"
 #include "coppice/supervisors/backoff.hpp"
 #include "coppice/supervisors/health_check.hpp"
+#include "coppice/supervisors/intensity.hpp"
 #include "coppice/supervisors/one_for_one.hpp"
 #include "coppice/supervisors/restart.hpp"
-#include "coppice/supervisors/restart_limit.hpp"
 #include "coppice/supervisors/strategy.hpp"
 
 namespace coppice {
@@ -67,7 +67,7 @@ class ChildSpec {
   friend bool operator==(const ChildSpec& a, const ChildSpec& b);
 
   // For the factory functions below.
-  ChildSpec(ChildOptions options, const detail::ActorOps& ops, detail::IntrusivePtr<detail::Factory> factory);
+  ChildSpec(ChildOptions options, const detail::ActorOps& ops, detail::Factory* factory);  // takes its count
   ChildSpec(const SupervisorSpec& tree);  // a tree is a child of another
   ChildSpec(const DynamicSupervisorSpec& spec);
   ChildSpec(const ChildSpec&);
@@ -141,8 +141,7 @@ template <class F>
   requires std::is_invocable_v<F&>
 [[nodiscard]] ChildSpec child(ChildOptions options, F make) {
   using A = std::invoke_result_t<F&>;
-  return ChildSpec{std::move(options), detail::kActorOps<A>,
-                   detail::IntrusivePtr<detail::Factory>::adopt(new detail::MakerFactory<A, F>{std::move(make)})};
+  return ChildSpec{std::move(options), detail::kActorOps<A>, new detail::MakerFactory<A, F>{std::move(make)}};
 }
 
 namespace detail {

@@ -85,23 +85,11 @@ class DynamicSupervisor final : public Actor<DynamicSupervisor> {
 
 namespace detail {
 
-Result<AnyRef, CallError> call_supervisor(const ActorRef<DynamicSupervisor>& ref, StartChild call, Duration within);
-Result<std::vector<AnyRef>, CallError> call_supervisor(const ActorRef<DynamicSupervisor>& ref, StartChildren call,
-                                                       Duration within);
-Result<void, CallError> call_supervisor(const ActorRef<DynamicSupervisor>& ref, TerminateDynamicChild call,
-                                        Duration within);
-Result<std::vector<ChildInfo>, CallError> call_supervisor(const ActorRef<DynamicSupervisor>& ref, WhichChildren call,
-                                                          Duration within);
-Result<ChildCounts, CallError> call_supervisor(const ActorRef<DynamicSupervisor>& ref, CountChildren call,
-                                               Duration within);
-
 /// From a thread, blocking; an actor asks. See calls.hpp.
-template <class Ref>
-struct RefExtension<DynamicSupervisor, Ref> {
+template <>
+struct RefExtension<DynamicSupervisor, ActorRef<DynamicSupervisor>> {
   /// Answers when it runs. TooMany: there are children_max of them.
-  [[nodiscard]] Result<AnyRef, CallError> start_child(ChildSpec spec, Duration within = kForever) const {
-    return call_supervisor(self(), StartChild{std::move(spec)}, within);
-  }
+  [[nodiscard]] Result<AnyRef, CallError> start_child(ChildSpec spec, Duration within = kForever) const;
   /// The same with a typed ref: `connections.start_child<Connection>({.restart = Restart::Temporary}, 7)`.
   template <class A, class... Args>
   [[nodiscard]] Result<ActorRef<A>, CallError> start_child(ChildOptions options, Args&&... args) const {
@@ -111,29 +99,17 @@ struct RefExtension<DynamicSupervisor, Ref> {
   }
   /// All of them or none: when one cannot start, those that have are stopped again, and its id is the error's text.
   [[nodiscard]] Result<std::vector<AnyRef>, CallError> start_children(std::vector<ChildSpec> specs,
-                                                                      Duration within = kForever) const {
-    return call_supervisor(self(), StartChildren{std::move(specs)}, within);
-  }
+                                                                      Duration within = kForever) const;
   /// Answers when it is gone. NotFound: it is no child of this supervisor, or not any more.
-  Result<void, CallError> terminate_child(const AnyRef& child, Duration within = kForever) const {
-    return call_supervisor(self(), TerminateDynamicChild{child}, within);
-  }
-  [[nodiscard]] Result<std::vector<ChildInfo>, CallError> which_children(Duration within = kForever) const {
-    return call_supervisor(self(), WhichChildren{}, within);
-  }
-  [[nodiscard]] Result<ChildCounts, CallError> count_children(Duration within = kForever) const {
-    return call_supervisor(self(), CountChildren{}, within);
-  }
+  Result<void, CallError> terminate_child(const AnyRef& child, Duration within = kForever) const;
+  [[nodiscard]] Result<std::vector<ChildInfo>, CallError> which_children(Duration within = kForever) const;
+  [[nodiscard]] Result<ChildCounts, CallError> count_children(Duration within = kForever) const;
   /// As a supervisor's.
-  [[nodiscard]] Result<SupervisionTree, CallError> tree(Duration within = std::chrono::seconds{1}) const {
-    return read_tree(self(), within);
-  }
-  bool print_tree(std::FILE* to = stdout, Duration within = std::chrono::seconds{1}) const {
-    return print_tree_of(self(), to, within);
-  }
+  [[nodiscard]] Result<SupervisionTree, CallError> tree(Duration within = std::chrono::seconds{1}) const;
+  bool print_tree(std::FILE* to = stdout, Duration within = std::chrono::seconds{1}) const;
 
  private:
-  [[nodiscard]] const Ref& self() const { return static_cast<const Ref&>(*this); }
+  [[nodiscard]] const ActorRef<DynamicSupervisor>& self() const noexcept;
 };
 
 }  // namespace detail

@@ -1,22 +1,13 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <vector>
 
-#include "coppice/base/clock.hpp"
+#include "coppice/supervisors/intensity.hpp"
 
 namespace coppice {
 
-/// How many restarts a supervisor stands, all its children together: with `restarts` 3, the fourth within `within` ends
-/// it. Zero restarts: the first one ends it.
-struct Intensity {
-  std::uint32_t restarts = 3;
-  Duration within = std::chrono::seconds{5};  ///< longer than zero
-  friend bool operator==(const Intensity&, const Intensity&) = default;
-};
-
-/// The sliding window behind it, at the clock's full resolution; a restart exactly `within` ago still counts.
+/// The sliding window behind an Intensity, at the clock's full resolution; a restart exactly `within` ago still counts.
 /// Source: OTP's supervisor, add_restart, without its truncation to whole seconds.
 ///
 /// Threads    one.

@@ -39,9 +39,6 @@ namespace detail {
 class SupervisorFactory;
 struct SupervisorCall;
 
-/// Which children a supervisor has, for whoever looks them up; outlives the supervisor's lives.
-[[nodiscard]] Result<AnyRef, LookupError> look_up_child(const Cell& supervisor, std::string_view id);
-
 }  // namespace detail
 
 /// An actor that starts, stops and restarts its children by OTP's rules. Made from a SupervisorSpec by System::start,
@@ -83,73 +80,40 @@ class Supervisor final : public Actor<Supervisor> {
 
 namespace detail {
 
-Result<AnyRef, CallError> call_supervisor(const ActorRef<Supervisor>& ref, StartChild call, Duration within);
-/// Takes what is in `specs`.
-Result<std::vector<AnyRef>, CallError> start_children_of(const ActorRef<Supervisor>& ref, std::vector<ChildSpec>& specs,
-                                                         Duration within);
-Result<void, CallError> call_supervisor(const ActorRef<Supervisor>& ref, TerminateChild call, Duration within);
-Result<AnyRef, CallError> call_supervisor(const ActorRef<Supervisor>& ref, RestartChild call, Duration within);
-Result<void, CallError> call_supervisor(const ActorRef<Supervisor>& ref, DeleteChild call, Duration within);
-Result<std::vector<ChildInfo>, CallError> call_supervisor(const ActorRef<Supervisor>& ref, WhichChildren call,
-                                                          Duration within);
-Result<ChildCounts, CallError> call_supervisor(const ActorRef<Supervisor>& ref, CountChildren call, Duration within);
-Result<ChildSpec, CallError> call_supervisor(const ActorRef<Supervisor>& ref, GetChildSpec call, Duration within);
-
-[[nodiscard]] Result<SupervisionTree, CallError> read_tree(const AnyRef& root, Duration within);
-bool print_tree_of(const AnyRef& root, std::FILE* to, Duration within);
-
-/// What a ref of a supervisor can do besides.
-template <class Ref>
-struct RefExtension<Supervisor, Ref> {
+/// What a ref of a supervisor can do besides. (For this one type, not for any Ref, and defined elsewhere: so it costs
+/// who includes it next to nothing.)
+template <>
+struct RefExtension<Supervisor, ActorRef<Supervisor>> {
   /// The place of the child with that id, whichever life it is on. Any thread.
   template <class A>
   [[nodiscard]] Result<ActorRef<A>, LookupError> child(std::string_view id) const {
-    const auto found = look_up_child(RefAccess::cell(static_cast<const Ref&>(*this)), id);
-    if (!found) return Error{found.error()};
-    ActorRef<A> ref = found.value().template as<A>();
+    const AnyRef found = find_child(id);
+    if (!found) return Error{LookupError::Unknown};
+    ActorRef<A> ref = found.as<A>();
     if (ref.id() == 0) return Error{LookupError::WrongType};
     return ref;
   }
 
   // From a thread, blocking; an actor asks. See calls.hpp.
-  [[nodiscard]] Result<AnyRef, CallError> start_child(ChildSpec spec, Duration within = kForever) const {
-    return call_supervisor(self(), StartChild{std::move(spec)}, within);
-  }
+  [[nodiscard]] Result<AnyRef, CallError> start_child(ChildSpec spec, Duration within = kForever) const;
   /// In their order, all or none: when one cannot start, those before it are stopped again, last to first.
   [[nodiscard]] Result<std::vector<AnyRef>, CallError> start_children(std::vector<ChildSpec> specs,
-                                                                      Duration within = kForever) const {
-    return start_children_of(self(), specs, within);
-  }
-  Result<void, CallError> terminate_child(std::string_view id, Duration within = kForever) const {
-    return call_supervisor(self(), TerminateChild{std::string{id}}, within);
-  }
-  Result<AnyRef, CallError> restart_child(std::string_view id, Duration within = kForever) const {
-    return call_supervisor(self(), RestartChild{std::string{id}}, within);
-  }
-  Result<void, CallError> delete_child(std::string_view id, Duration within = kForever) const {
-    return call_supervisor(self(), DeleteChild{std::string{id}}, within);
-  }
-  [[nodiscard]] Result<std::vector<ChildInfo>, CallError> which_children(Duration within = kForever) const {
-    return call_supervisor(self(), WhichChildren{}, within);
-  }
-  [[nodiscard]] Result<ChildCounts, CallError> count_children(Duration within = kForever) const {
-    return call_supervisor(self(), CountChildren{}, within);
-  }
-  [[nodiscard]] Result<ChildSpec, CallError> get_childspec(std::string_view id, Duration within = kForever) const {
-    return call_supervisor(self(), GetChildSpec{std::string{id}}, within);
-  }
+                                                                      Duration within = kForever) const;
+  Result<void, CallError> terminate_child(std::string_view id, Duration within = kForever) const;
+  Result<AnyRef, CallError> restart_child(std::string_view id, Duration within = kForever) const;
+  Result<void, CallError> delete_child(std::string_view id, Duration within = kForever) const;
+  [[nodiscard]] Result<std::vector<ChildInfo>, CallError> which_children(Duration within = kForever) const;
+  [[nodiscard]] Result<ChildCounts, CallError> count_children(Duration within = kForever) const;
+  [[nodiscard]] Result<ChildSpec, CallError> get_childspec(std::string_view id, Duration within = kForever) const;
   /// How it stands with all that is below it. A child that hangs is in it; waits at most `within`, for the depths of
   /// mailboxes whose actors are ready to run and do not come to it.
-  [[nodiscard]] Result<SupervisionTree, CallError> tree(Duration within = std::chrono::seconds{1}) const {
-    return read_tree(self(), within);
-  }
+  [[nodiscard]] Result<SupervisionTree, CallError> tree(Duration within = std::chrono::seconds{1}) const;
   /// Prints that. False: there is none, or not all of it could be written.
-  bool print_tree(std::FILE* to = stdout, Duration within = std::chrono::seconds{1}) const {
-    return print_tree_of(self(), to, within);
-  }
+  bool print_tree(std::FILE* to = stdout, Duration within = std::chrono::seconds{1}) const;
 
  private:
-  [[nodiscard]] const Ref& self() const { return static_cast<const Ref&>(*this); }
+  [[nodiscard]] const ActorRef<Supervisor>& self() const noexcept;
+  [[nodiscard]] AnyRef find_child(std::string_view id) const;
 };
 
 }  // namespace detail

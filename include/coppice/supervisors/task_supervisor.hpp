@@ -122,7 +122,7 @@ class TaskSupervisor final : public Actor<TaskSupervisor> {
   ChildCounts handle(CountChildren);
 
  private:
-  void start_task(const detail::ActorOps& ops, detail::IntrusivePtr<detail::Factory> factory);
+  void start_task(const detail::ActorOps& ops, detail::Factory* factory);  // takes its count
 
   detail::DynamicBody* body_;  // owned
   Shutdown task_shutdown_;

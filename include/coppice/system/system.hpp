@@ -130,13 +130,13 @@ class System {
   /// by std::thread, since the constructor runs later, on a worker; when it throws, that is the actor's exit.
   template <class A, class... Args>
   ActorRef<A> spawn(SpawnOptions options, Args&&... args) {
-    return detail::RefAccess::make<ActorRef<A>>(detail::spawn_or_abort(
+    return detail::RefAccess::adopt<ActorRef<A>>(detail::spawn_or_abort(
         runtime(), nullptr, detail::kActorOps<A>, detail::make_factory<A, true>(std::forward<Args>(args)...), options));
   }
   template <class A, class... Args>
     requires(!std::is_same_v<std::remove_cvref_t<Args>, SpawnOptions> && ...)
   ActorRef<A> spawn(Args&&... args) {
-    return detail::RefAccess::make<ActorRef<A>>(detail::spawn_or_abort(
+    return detail::RefAccess::adopt<ActorRef<A>>(detail::spawn_or_abort(
         runtime(), nullptr, detail::kActorOps<A>, detail::make_factory<A, true>(std::forward<Args>(args)...)));
   }
   /// As spawn, for where a name may be taken or a limit reached.
