@@ -46,26 +46,12 @@ struct LinkEnd {
 ///            under the lock; record: the manager's turn.
 class CellExtras : public PoolAllocated {
  public:
+  // What every start of a supervised life touches stands together: perhaps another core touched it last.
   std::string name;
-  std::string own_name;  // a supervised place claims it whenever it opens
-
-  Cell* newest_child = nullptr;   // counted each; linked through older_/newer_
-  LifeItem* items = nullptr;      // newest first
-  WatchNode* watchers = nullptr;  // newest first; counted each
-  unsigned timers = 0;            // live ones among the items
-  BriefLock outside;
-  std::vector<LinkEnd> links;
-  HoldingList holdings;
-  std::vector<IntrusivePtr<PlaceItem>> place_items;
-  std::vector<IntrusivePtr<Ticket>> end_tickets;
+  void* record = nullptr;               // the manager's: not the owner's turn but its
+  CellSignal* taken_signals = nullptr;  // taken from the lane, not handled yet: here, since a hook may not return
   IntrusivePtr<Ticket> start_ticket;
-  const EnvelopeOps* exit_ops = nullptr;  // traps exits
-
-  // What a manager said while its code ran; see Cell::finish_start and finish_stop.
-  enum class ManagerStart : unsigned char { Open, Ok, Failed };
-  ManagerStart manager_start = ManagerStart::Open;
-  bool manager_stopped = false;
-  ExitReason manager_reason;
+  Cell* newest_child = nullptr;  // counted each; linked through older_/newer_
 
   // The end that is under way.
   bool ending = false;
@@ -77,14 +63,28 @@ class CellExtras : public PoolAllocated {
   bool downs_due = false;     // the life has ended and its watchers wait for the supervisor's verdict
   bool closed_place = false;  // closed by the supervisor, spec kept
   OnError verdict = OnError::Supervise;
+
+  // What a manager said while its code ran; see Cell::finish_start and finish_stop.
+  enum class ManagerStart : unsigned char { Open, Ok, Failed };
+  ManagerStart manager_start = ManagerStart::Open;
+  bool manager_stopped = false;
+
+  BriefLock outside;                   // guards links, holdings
+  unsigned timers = 0;                 // live ones among the items
   const TypeInfo* handling = nullptr;  // what was in hand when it crashed
   ExitReason reason;                   // of the end under way, then of the last life
+  ExitReason manager_reason;
   Timer* child_timer = nullptr;
-  CellSignal* taken_signals = nullptr;  // taken from the lane, not handled yet: here, since a hook may not return
-  Link* pinned = nullptr;               // what a handler that was left behind has in hand
-
-  Atomic<Cell*> successor{nullptr};  // counted
-  void* record = nullptr;            // the manager's: not the owner's turn but its
+  LifeItem* items = nullptr;      // newest first
+  WatchNode* watchers = nullptr;  // newest first; counted each
+  HoldingList holdings;
+  const EnvelopeOps* exit_ops = nullptr;  // traps exits
+  Link* pinned = nullptr;                 // what a handler that was left behind has in hand
+  Atomic<Cell*> successor{nullptr};       // counted
+  std::string own_name;                   // a supervised place claims it whenever it opens
+  std::vector<LinkEnd> links;
+  std::vector<IntrusivePtr<PlaceItem>> place_items;
+  std::vector<IntrusivePtr<Ticket>> end_tickets;
 
   mutable BriefLock error_lock;  // guards:
   ExitReason last_error;
