@@ -39,13 +39,16 @@ void DynamicBody::start(IntrusivePtr<StartRequest> request) {
 }
 
 void DynamicBody::begin_some_starts() {
-  goes_on_ = true;
-  for (int begun = 0; begun < kStartsInARow; ++begun) {
-    while (!starts_.empty() && (starts_.front()->is_begun() || starts_.front()->error)) starts_.pop_front();
-    goes_on_ = !starts_.empty();
-    if (!goes_on_) break;
-    begin_start(starts_.front());
+  for (int begun = 0; begun < kStartsInARow && !starts_.empty();) {
+    const IntrusivePtr<StartRequest> request = starts_.front();
+    if (!request->error) {
+      begin_start(request);
+      ++begun;
+    }
+    // At once: the answer takes the refs away, perhaps before the next row, and then it would look as if none had begun.
+    if (request->error || request->is_begun()) starts_.pop_front();
   }
+  goes_on_ = !starts_.empty();
   cell_.runtime()->default_scheduler->announce();
   if (goes_on_) poke(kStartsCode);
 }

@@ -100,6 +100,26 @@ TEST_CASE("a dynamic supervisor keeps its time limits although one comes due in 
   testing::check_end(system);
 }
 
+TEST_CASE("a batch of children is started once although all of it runs before its row has ended") {
+  struct Idle : Actor<Idle> {
+    void handle(Boom) {}
+  };
+  SystemOptions options = with(4);
+  options.spin = 1ms;  // thieves that are awake
+  ActorSystem system{std::move(options)};
+  const auto pool = system.start(dynamic_supervisor({.id = "pool"})).value();
+  const std::size_t rounds = scaled(1'000);
+  for (std::size_t i = 0; i < rounds; ++i) {
+    const std::size_t size = i % 2 == 0 ? 16 : 32;  // whole rows of those that are begun in a row
+    const auto started = pool.start_children(children<Idle>(size, ChildOptions{.restart = Restart::Temporary})).value();
+    CHECK(started.size() == size);
+    REQUIRE(pool.count_children().value().active == size);
+    for (const AnyRef& ref : started) REQUIRE(pool.terminate_child(ref));
+  }
+  CHECK(system.stats().actors == 1);
+  testing::check_end(system);
+}
+
 TEST_CASE("a link made between two lives fires when the place ends instead") {
   struct Linker : Actor<Linker> {
     Linker() { trap_exits(); }
