@@ -12,7 +12,6 @@ namespace {
 // What a poke of ours is about.
 constexpr std::uint32_t kRetryCode = 1;  // of the child that it names
 constexpr std::uint32_t kLimitsCode = 2;
-constexpr std::uint32_t kStartsCode = DynamicBody::kStartsCode;
 constexpr std::uint32_t kHealthCode = 4;  // of the child that it names
 
 /// For one that was killed. Its specification is not kept: the place says it all.

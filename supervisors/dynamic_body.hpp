@@ -68,7 +68,7 @@ class DynamicBody {
   [[nodiscard]] ChildCounts count_children() const;
   [[nodiscard]] bool has_room() const noexcept { return !rules_.is_ending() && count_ < options().children_max; }
 
-  static constexpr std::uint32_t kStartsCode = 3;  // of a poke: go on with the starts
+  static constexpr std::uint32_t kStartsCode = 3;  // of a poke: go on with the starts. (Others: dynamic_body.cpp)
 
  private:
   [[nodiscard]] const DynamicSupervisorOptions& options() const noexcept { return *places_.options; }

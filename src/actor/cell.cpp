@@ -173,9 +173,8 @@ void Cell::signal(CellSignal* signal, WokenBy by) noexcept {
   switch (mailbox().push_signal(*signal)) {
     case Pushed::Activate:
       if (by == WokenBy::OneThatStarts) return scheduler_->submit_quietly(*this);
-      // A manager never waits in a worker's slot while a handler may run there that does not return.
-      if (by == WokenBy::Anybody && ops_->child_event != nullptr) return scheduler_->submit_back(*this);
-      return submit(*scheduler_, *this);
+      if (by == WokenBy::OneThatEnds) return submit(*scheduler_, *this);
+      return activate();
     case Pushed::Queued: return;
     case Pushed::Refused: return CellLife::answer_for_ended(*this, signal);
   }

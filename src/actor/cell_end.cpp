@@ -281,7 +281,7 @@ void CellLife::tell_parent(ChildEvent::Kind kind, const ExitReason& reason, cons
   event->other = IntrusivePtr<Cell>::share(&c);
   // With one worker's cache at hand, no other should be drawn from its sleep for what this one comes to at once.
   WokenBy by = WokenBy::OneThatEnds;
-  if (kind == ChildEvent::Kind::Started) by = WokenBy::OneThatStarts;
+  if (kind == ChildEvent::Kind::Started) by = c.incarnation() > 1 ? WokenBy::OneThatStarts : WokenBy::Anybody;
   if (left_behind) by = WokenBy::Anybody;
   c.parent_->signal(event, by);
 }

@@ -16,7 +16,7 @@ Delivery refused(Cell& cell, Envelope* envelope, Delivery why, Refusal refusal) 
                        next->bound()->overflow == Overflow::Reject ? Delivery::Rejected : Delivery::Dropped, refusal);
       }
       switch (next->mailbox().push(*envelope)) {
-        case Pushed::Activate: submit(next->scheduler(), *next); return Delivery::Accepted;
+        case Pushed::Activate: next->activate(); return Delivery::Accepted;
         case Pushed::Queued: return Delivery::Accepted;
         case Pushed::Refused: break;
       }
@@ -47,7 +47,7 @@ Delivery deliver_bounded(Cell& cell, Envelope* envelope, Refusal refusal) noexce
                    refusal);
   }
   switch (cell.mailbox().push(*envelope)) {
-    case Pushed::Activate: submit(cell.scheduler(), cell); return Delivery::Accepted;
+    case Pushed::Activate: cell.activate(); return Delivery::Accepted;
     case Pushed::Queued: return Delivery::Accepted;
     case Pushed::Refused: break;
   }
@@ -63,7 +63,7 @@ Delivery deliver(Cell& cell, Envelope* envelope, Refusal refusal) noexcept {
     return deliver_bounded(cell, envelope, refusal);
   }
   switch (cell.mailbox().push(*envelope)) {
-    case Pushed::Activate: submit(cell.scheduler(), cell); return Delivery::Accepted;
+    case Pushed::Activate: cell.activate(); return Delivery::Accepted;
     case Pushed::Queued: return Delivery::Accepted;
     case Pushed::Refused: break;
   }

@@ -151,6 +151,8 @@ void WorkPool::loop(Worker& me) noexcept {
     if (runnable == nullptr) runnable = find_work(me);
     if (runnable != nullptr) {
       found_work(me);
+      // Somebody else goes first, perhaps for long: whoever waits in the slot goes where others can have it.
+      if (me.next != nullptr) flush_slot(me);
       run(*runnable);
       continue;
     }
@@ -214,6 +216,7 @@ void WorkPool::look_around(Worker& me) noexcept {
   run_timers(me);
   if (workers_.size() > 1) help_overdue(me);
   if (Reactor* const reactor = reactor_.load(kAcquire); reactor != nullptr && reactor->try_take_role()) {
+    if (me.next != nullptr) flush_slot(me);  // completions are users' code too
     reactor->poll();
     reactor->leave_role();
   }

@@ -30,7 +30,7 @@ struct WorkPoolOptions {
 /// Work-stealing workers: each has a slot for what its handler woke last, a ring that others steal half of, and a timer
 /// wheel; what comes from outside goes through one injector. Idle ones park on a futex, one of them in the reactor.
 ///
-/// Threads    submit(), submit_back(), submit_quietly(), yield(), arm(), disarm(), stop(): any.
+/// Threads    submit(), submit_back(), submit_quietly(), announce(), yield(), arm(), disarm(), stop(): any.
 /// Ownership  belongs to its runtime; each worker thread holds a count of the runtime, so a thread that never returns
 ///            keeps it.
 /// [S3] No wake-up is lost: who submits publishes, fences and looks for sleepers; who parks announces itself, fences

@@ -281,5 +281,28 @@ TEST_CASE("who hangs in the first message of a life holds up neither its supervi
   testing::check_end(system);
 }
 
+TEST_CASE("who wakes its supervisor and then hangs does not hold it up") {  // [S2]
+  struct Hang {
+    testing::Gate* gate;
+  };
+  struct Asker : Actor<Asker> {
+    void handle(Hang hang) {
+      ask(parent().as<Supervisor>(), CountChildren{}, testing::kPatience).then([](const auto&) {});
+      hang.gate->pass();
+    }
+  };
+  testing::Gate gate;
+  SystemOptions options = testing::quiet();
+  options.workers = 2;
+  ActorSystem system{std::move(options)};
+  const auto root = system.start(supervisor({.id = "app"}, child<Asker>({.id = "a"}))).value();
+  root.child<Asker>("a").value().send(Hang{&gate});
+  REQUIRE(gate.wait_for_arrivals());
+  const auto counts = root.count_children(testing::kPatience);
+  gate.open();
+  CHECK(counts.has_value());
+  testing::check_end(system);
+}
+
 }  // namespace
 }  // namespace coppice

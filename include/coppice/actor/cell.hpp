@@ -104,7 +104,7 @@ struct ActorOps {
 enum class WokenBy : unsigned char {
   Anybody,
   OneThatEnds,    // no user code runs in its activation any more: the worker may have it next
-  OneThatStarts,  // its messages come now, but the news of it is not urgent
+  OneThatStarts,  // a next life: its messages come now, but the news of it is not urgent
 };
 
 /// The senders' side of a bound. [B1] Exact: at no moment more than `capacity` bounded messages wait.
@@ -173,6 +173,13 @@ class Cell : public Runnable {
   [[nodiscard]] std::string name() const;  // what it was spawned as, or the child's id; empty if it has none
   [[nodiscard]] std::string path() const;  // "app/workers/worker-3", "#17" for the nameless
   void signal(CellSignal* signal, WokenBy by = WokenBy::Anybody) noexcept;  // takes it
+  /// After a push that answered Activate. A manager never waits in a worker's slot while a handler may run there that
+  /// does not return: it may be the one who has to end that.
+  void activate() noexcept {
+    if (ops_->child_event != nullptr) [[unlikely]]
+      return scheduler_->submit_back(*this);
+    submit(*scheduler_, *this);
+  }
   /// The cell that took this place over after a kill, or null.
   [[nodiscard]] Cell* successor() const noexcept;
   void set_successor(Cell& next) noexcept;

@@ -87,8 +87,9 @@ inline void submit(Scheduler& scheduler, Runnable& runnable) noexcept {
   submit_slow(scheduler, runnable);
 }
 
-/// [S2] The flush rule: when an activation goes on to a further message while the slot is taken, the slot's runnable
-/// moves to the queue that others steal from. So nothing waits longer than one handler behind the one that woke it.
+/// [S2] The flush rule: when an activation goes on to a further message while the slot is taken, or another activation
+/// goes first, the slot's runnable moves to the queue that others steal from. So nothing waits longer than one handler
+/// behind the one that woke it.
 void flush_slot(WorkerSlot& worker) noexcept;
 
 }  // namespace coppice::detail
