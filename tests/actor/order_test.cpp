@@ -269,5 +269,46 @@ TEST_CASE("an actor that keeps itself busy does not keep others from running") {
   testing::check_end(system);
 }
 
+struct Ball {};
+struct Player : Actor<Player> {
+  Player(std::atomic<std::uint64_t>* h, const std::atomic<bool>* o) : hops{h}, on{o} {}
+  void handle(const ActorRef<Player>& p) { partner = p; }
+  void handle(Ball) {
+    ++*hops;
+    if (*on) partner.send(Ball{});
+  }
+  ActorRef<Player> partner;
+  std::atomic<std::uint64_t>* hops;
+  const std::atomic<bool>* on;
+};
+struct Sitter : Actor<Sitter> {
+  void handle(testing::Gate* gate) { gate->pass(); }
+};
+
+TEST_CASE("who waits in a slot goes on elsewhere when its worker turns to one that hangs") {  // [S2]
+  std::atomic<std::uint64_t> hops{0};
+  std::atomic<bool> on{true};
+  testing::Gate first;
+  testing::Gate second;
+  ActorSystem system{testing::two_workers()};
+  system.spawn<Sitter>().send(&first);
+  REQUIRE(first.wait_for_arrivals());  // so that one worker is left
+  const auto one = system.spawn<Player>(&hops, &on);
+  const auto other = system.spawn<Player>(&hops, &on);
+  one.send(other);
+  other.send(one);
+  one.send(Ball{});
+  REQUIRE(testing::eventually([&] { return hops > 1'000; }));
+  system.spawn<Sitter>().send(&second);  // between two hops: one of the players stands in the slot
+  REQUIRE(second.wait_for_arrivals());
+  const std::uint64_t seen = hops;
+  first.open();
+  CHECK(testing::eventually([&] { return hops > seen + 1'000; }));
+  on = false;
+  second.open();
+  REQUIRE(testing::at_rest(system));
+  testing::check_end(system);
+}
+
 }  // namespace
 }  // namespace coppice
