@@ -37,8 +37,8 @@ class Scheduler {
   virtual void submit_quietly(Runnable& runnable) noexcept { submit_back(runnable); }
   /// Draws a sleeper, if there is one, to what was submitted quietly.
   virtual void announce() noexcept {}
-  /// As submit_back, for a runnable that gives up its own turn: it used up its share, or waits for another thread's next step.
-  /// The last thing of an activation.
+  /// As submit_back, for a runnable that gives up its own turn: it used up its share, or waits for another thread's next
+  /// step. The last thing of an activation.
   virtual void yield(Runnable& runnable) noexcept { submit_back(runnable); }
   /// Arms an idle or fired timer; takes one count of it.
   virtual void arm(Timer& timer, TimePoint deadline) noexcept = 0;
