@@ -22,8 +22,7 @@ IntrusivePtr<Cell> make_place_again(Cell& supervisor, Cell& killed, ExitReason& 
   return make_place(supervisor,
                     {.ops = killed.ops(),
                      .factory = killed.factory(),
-                     .mailbox = bound == nullptr ? MailboxOptions{Unbounded{}}
-                                                 : MailboxOptions{Bounded{bound->capacity, bound->overflow}},
+                     .mailbox = bound == nullptr ? MailboxOptions{Unbounded{}} : bound->options,
                      .id = id,
                      .name = name},
                     &killed, why_not);

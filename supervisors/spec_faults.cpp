@@ -35,8 +35,7 @@ namespace {
 const char* fault_of_options(const ChildOptions& c, AutoShutdown auto_shutdown) noexcept {
   if (c.start_within <= Duration::zero()) return "start_within must be longer than zero";
   if (is_negative(c.shutdown)) return "shutdown must not be negative";
-  if (const auto* const bounded = c.mailbox.bounded(); bounded != nullptr && bounded->capacity == 0)
-    return "a bounded mailbox needs a capacity of at least one";
+  if (const char* const fault = c.mailbox.fault()) return fault;
   if (const char* const fault = fault_of_checks(c.health)) return fault;
   if (c.significant && auto_shutdown == AutoShutdown::Never)
     return "it is significant, but its supervisor's auto_shutdown is Never";

@@ -14,7 +14,7 @@ const char* to_string(SpawnError error) noexcept {
     case SpawnError::DuplicateName: return "a live actor has this name";
     case SpawnError::LimitReached: return "the system has as many live actors as SystemOptions::actors_max allows";
     case SpawnError::Closing: return "the system is shutting down";
-    case SpawnError::BadOption: return "an option is out of its bounds: a capacity of zero, or no name";
+    case SpawnError::BadOption: return "an option is out of its bounds: a mailbox's, or no name";
     case SpawnError::WrongType: return "a live actor of another class has this name";
   }
   return "unknown";
@@ -102,6 +102,12 @@ void Companions::describe_rich(const Envelope& envelope, Particulars& to) noexce
   to.reply_to = self.reply_to;
   to.correlation_id = self.correlation_id;
   to.sent_at = self.sent_at;
+  to.deadline = self.expires;
+  to.priority = static_cast<unsigned char>(self.priority);
+}
+
+bool Companions::is_late(const Cell& cell) const noexcept {
+  return expires != TimePoint::max() && turn_now(*cell.runtime()) > expires;
 }
 
 void Companions::let_go() noexcept {
@@ -114,7 +120,9 @@ Delivery deliver_with(Cell& cell, Companions* envelope, const SendOptions& optio
   envelope->reply_to = RefAccess::share(options.reply_to).detach();
   envelope->correlation_id = options.correlation_id;
   envelope->sent_at = turn_now(*cell.runtime());
-  return deliver(cell, envelope);
+  if (options.expires_after != kForever) envelope->expires = saturating_add(envelope->sent_at, options.expires_after);
+  envelope->priority = options.priority;
+  return deliver(cell, envelope, How{.priority = options.priority, .within = options.within});
 }
 
 TimePoint turn_now(const Runtime& runtime) noexcept {
@@ -145,8 +153,11 @@ IntrusivePtr<Cell> sender_of(const Cell& cell) noexcept {
 MessageInfo info_of(const Cell& cell) {
   const Particulars p = particulars_of(cell);
   return MessageInfo{RefAccess::make<AnyRef>(IntrusivePtr<Cell>::share(p.sender)),
-                     RefAccess::make<AnyRef>(IntrusivePtr<Cell>::share(p.reply_to)), p.correlation_id, p.sent_at,
-                     p.deadline};
+                     RefAccess::make<AnyRef>(IntrusivePtr<Cell>::share(p.reply_to)),
+                     p.correlation_id,
+                     p.sent_at,
+                     p.deadline,
+                     static_cast<Priority>(p.priority)};
 }
 
 AskCore* ask_in_hand(const Cell& cell, const TypeInfo* reply) noexcept {
@@ -356,9 +367,7 @@ Result<IntrusivePtr<Cell>, SpawnError> spawn_cell(Runtime& runtime, Cell* parent
                                                   const SpawnOptions& options, Linked linked) {
   const auto made_by = IntrusivePtr<Factory>::adopt(factory);
   const MailboxOptions& mailbox = options.mailbox.or_else(runtime.mailbox_default);
-  if (const auto* const bounded = mailbox.bounded(); bounded != nullptr && bounded->capacity == 0) {
-    return Error{SpawnError::BadOption};
-  }
+  if (mailbox.fault() != nullptr) return Error{SpawnError::BadOption};
   if (parent != nullptr && parent->is_ending())
     return Error{SpawnError::Closing};  // in on_stop or the destructor: nobody would stop it
   if (!runtime.admit()) return Error{runtime.is_closing() ? SpawnError::Closing : SpawnError::LimitReached};

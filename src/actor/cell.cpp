@@ -1,11 +1,14 @@
 #include "coppice/actor/cell.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <utility>
 
 #include "cell_extras.hpp"
 #include "cell_life.hpp"
 #include "coppice/actor/send.hpp"
+#include "mailbox/room.hpp"
+#include "mailbox/shelf.hpp"
 
 namespace coppice::detail {
 static_assert(sizeof(Cell) == 144, "an idle actor without state must fit into 160 bytes");
@@ -163,10 +166,69 @@ void Cell::set_start_ticket(IntrusivePtr<Ticket> ticket) { extras().start_ticket
 void Cell::never_starts() noexcept { CellLife::never_starts(*this); }
 
 void Cell::set_mailbox(const MailboxOptions& options) {
-  if (const Bounded* const bounded = options.bounded()) {
-    bound_ = new Bound{bounded->capacity, bounded->overflow};
-    is_bounded_ = true;
+  if (options.bounded() == nullptr && options.rules().order == Order::Fifo && !options.rules().measured) return;
+  bound_ = new Bound{options};
+  steps_more_ = true;
+}
+
+std::uint64_t Cell::depth(std::uint64_t most) const noexcept {
+  if (bound_ != nullptr && bound_->shelf != nullptr) return std::min(bound_->shelf->depth(), most);
+  return mailbox().depth(most);
+}
+
+std::uint64_t Cell::depth_at_rest() const noexcept {
+  const CellExtras* const more = extras_if_any();
+  return depth() + (more == nullptr ? 0 : more->suspended);
+}
+
+bool Cell::measured(MailboxStats& stats) const noexcept {
+  if (bound_ == nullptr || bound_->shelf == nullptr || !bound_->shelf->measures()) return false;
+  stats = bound_->shelf->stats();
+  return true;
+}
+
+void Cell::note_dead(DeadReason reason) noexcept {
+  if (bound_ != nullptr && bound_->shelf != nullptr && bound_->shelf->measures()) bound_->shelf->note_dead(reason);
+}
+
+void Cell::release(Hold why) noexcept {
+  holds_ = static_cast<unsigned char>(holds_ & ~why);
+  if (holds_ == 0) mailbox().release_hold();
+}
+
+// ---- messages that are more than their handler ----
+
+/// What `envelope`, just taken from the list, means: itself, or the next of the shelf.
+Envelope& Cell::before_step(Envelope& envelope) noexcept {
+  if (bound_ == nullptr) return envelope;
+  if (Shelf* const shelf = bound_->shelf) {
+    COPPICE_ASSERT(envelope.ops == &kTokenOps, "past the shelf something came into the list");
+    bool more = false;
+    Envelope& next = shelf->take(shelf->measures() ? runtime()->clock->now() : TimePoint{}, more);
+    if (more) mailbox().push_own(*make_token());
+    if (bound_->room != nullptr) admit_waiters();
+    return next;
   }
+  if (envelope.ops->bounded) {
+    bound_->leave();
+    if (bound_->room != nullptr) admit_waiters();
+  }
+  return envelope;
+}
+
+void Cell::after_step(Envelope& taken, Envelope& handled, std::uint64_t handled_before) noexcept {
+  if (&taken == &handled) return;
+  if (bound_->shelf->measures() && handled_.load(kRelaxed) != handled_before) bound_->shelf->note_handled();
+  free_block(&handled, handled.ops->bytes);  // off the shelf: the list does not know it
+}
+
+void Cell::admit_waiters() noexcept {
+  light_fence();  // [B2] partner: the heavy fence of who waits
+  Room& room = *bound_->room;
+  if (!room.has_waiters()) return;
+  const std::uint64_t waiting = bound_->shelf == nullptr ? bound_->waiting() : bound_->shelf->bounded_depth();
+  if (!is_closed() && !bound_->has_much_room(waiting)) return;
+  if (room.open()) runtime()->wake(room.round());
 }
 
 void Cell::signal(CellSignal* signal, WokenBy by) noexcept {
@@ -189,9 +251,10 @@ void Cell::yield_back() noexcept { scheduler_->yield(*this); }
 
 Cell::Next Cell::rest() noexcept {
   for (int tries = 0;; ++tries) {
-    if (draining_ && mailbox().is_drained()) return CellLife{*this}.drained() ? Next::GoOn : Next::Over;
+    if (draining_ && holds_ == 0 && mailbox().is_drained() && !has_suspended())
+      return CellLife{*this}.drained() ? Next::GoOn : Next::Over;
     Link* freed = nullptr;
-    switch (mailbox().try_rest(held_, freed)) {
+    switch (mailbox().try_rest(holds_ != 0, freed)) {
       case Rest::Idle:
         // From here the cell may run elsewhere, or be gone.
         if (freed != nullptr) free_block(freed, static_cast<Envelope*>(freed)->ops->bytes);
@@ -218,9 +281,15 @@ void Cell::failed_in_hand(Envelope& envelope, bool was_handled, const std::excep
   CellLife{*this}.failed_in_hand(envelope, was_handled, known);
 }
 
-void Cell::stale_in_hand(Envelope& envelope) noexcept {
+void Cell::not_handled(Envelope& envelope, Outcome outcome) noexcept {
+  if (outcome == Outcome::Suspended) return;  // counted when it is known what became of it
   runtime()->count(Count::Taken);
-  runtime()->dead_letter(*this, envelope, DeadReason::Cancelled);
+  runtime()->dead_letter(*this, envelope, outcome == Outcome::Expired ? DeadReason::Expired : DeadReason::Cancelled);
+}
+
+bool Cell::has_suspended() const noexcept {
+  const CellExtras* const more = extras_if_any();
+  return more != nullptr && more->suspended != 0;
 }
 
 void Cell::stop_self(const ExitReason& reason) noexcept {

@@ -5,6 +5,7 @@
 
 #include "cell_life.hpp"
 #include "coppice/actor/send.hpp"
+#include "mailbox/shelf.hpp"
 
 // [path 6 of 7] fail: from handle, when user code threw; to restart, in the supervisor
 
@@ -66,7 +67,7 @@ void CellLife::begin_end(const ExitReason& reason, bool keep_place) noexcept {
   x.ending = true;
   x.reason = reason;
   x.keep_place = keep_place;
-  c.held_ = true;
+  c.hold(kHeldByLife);
   c.draining_ = false;
   const Phase to = reason.is_normal() ? Phase::Stopping : Phase::Failed;
   if (c.phase() != to) set_phase(to);
@@ -244,29 +245,48 @@ void CellLife::never_starts(Cell& cell) noexcept {
   cell.release();
 }
 
+namespace {
+
+/// What waited in the mailbox of a place that ends. The block stays.
+void dies_waiting(Cell& cell, Envelope& envelope) noexcept {
+  Runtime& runtime = *cell.runtime();
+  runtime.count(Count::Taken);
+  runtime.dead_letter(cell, envelope, DeadReason::Stopped);
+  if (envelope.ops->abandon != nullptr) envelope.ops->abandon(envelope, DeadReason::Stopped);
+  try {
+    envelope.ops->destroy(envelope);
+  } catch (...) {
+  }
+}
+
+}  // namespace
+
 /// `pinned`: a link that a stuck handler still holds; it is not freed here.
 void CellLife::drain_to_dead_letters(const Link* pinned) noexcept {
-  Runtime& runtime = *c.runtime();
   const auto free_link = [pinned](Link* link) {
     if (link != nullptr && link != pinned) free_block(link, static_cast<Envelope*>(link)->ops->bytes);
   };
+  Shelf* const shelf = c.bound_ == nullptr ? nullptr : c.bound_->shelf;
   for (;;) {
     while (Link* const link = c.mailbox().next()) {
       free_link(c.mailbox().take(link));
+      if (shelf != nullptr) continue;  // a token
       auto& envelope = *static_cast<Envelope*>(link);
       if (c.bound_ != nullptr && envelope.ops->bounded) c.bound_->leave();
-      runtime.count(Count::Taken);
-      runtime.dead_letter(c, envelope, DeadReason::Stopped);
-      if (envelope.ops->abandon != nullptr) envelope.ops->abandon(envelope, DeadReason::Stopped);
-      try {
-        envelope.ops->destroy(envelope);
-      } catch (...) {
-      }
+      dies_waiting(c, envelope);
     }
     if (c.mailbox().is_drained()) break;
     std::this_thread::yield();  // a sender that was accepted before the close is about to link
   }
   free_link(c.mailbox().strip());
+  if (shelf != nullptr) {
+    for (Envelope* next = shelf->close(); next != nullptr;) {
+      Envelope& envelope = *std::exchange(next, static_cast<Envelope*>(next->next.load(kRelaxed)));
+      dies_waiting(c, envelope);
+      free_block(&envelope, envelope.ops->bytes);
+    }
+  }
+  if (c.bound_ != nullptr && c.bound_->room != nullptr) c.admit_waiters();  // they find it closed
 }
 
 void CellLife::tell_parent(ChildEvent::Kind kind, const ExitReason& reason, const TypeInfo* handling,

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "back_pressure.hpp"
 #include "base/mutex.hpp"
 #include "coppice/actor/cell.hpp"
 #include "coppice/actor/holding.hpp"
@@ -60,6 +62,7 @@ class CellExtras : public PoolAllocated {
   bool told_to_keep = false;  // a next life will come: the supervisor stops this one in order to start it again
   bool start_failed = false;
   bool start_ignored = false;
+  bool is_muted = false;      // waits for room in somebody's mailbox; under the lock of back_pressure.cpp
   bool downs_due = false;     // the life has ended and its watchers wait for the supervisor's verdict
   bool closed_place = false;  // closed by the supervisor, spec kept
   OnError verdict = OnError::Supervise;
@@ -71,6 +74,7 @@ class CellExtras : public PoolAllocated {
 
   BriefLock outside;                   // guards links, holdings
   unsigned timers = 0;                 // live ones among the items
+  unsigned suspended = 0;              // handlers that wait for something; each has its message in hand
   const TypeInfo* handling = nullptr;  // what was in hand when it crashed
   ExitReason reason;                   // of the end under way, then of the last life
   ExitReason manager_reason;
@@ -79,9 +83,10 @@ class CellExtras : public PoolAllocated {
   WatchNode* watchers = nullptr;  // newest first; counted each
   HoldingList holdings;
   const EnvelopeOps* exit_ops = nullptr;  // traps exits
-  Link* pinned = nullptr;                 // what a handler that was left behind has in hand
-  Atomic<Cell*> successor{nullptr};       // counted
-  std::string own_name;                   // a supervised place claims it whenever it opens
+  std::unique_ptr<MuteWaiter> mute_waiter;
+  Link* pinned = nullptr;            // what a handler that was left behind has in hand
+  Atomic<Cell*> successor{nullptr};  // counted
+  std::string own_name;              // a supervised place claims it whenever it opens
   std::vector<LinkEnd> links;
   std::vector<IntrusivePtr<PlaceItem>> place_items;
   std::vector<IntrusivePtr<Ticket>> end_tickets;

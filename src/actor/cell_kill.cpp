@@ -33,7 +33,7 @@ void CellLife::look_for_depth(Cell& cell, DepthSink& sink, std::uint32_t which) 
   if (!cell.claim_.compare_exchange_strong(free, Cell::Claim::Killer, kAcqRel, kRelaxed)) return;
   if (sink.wants(which)) {
     heavy_fence();
-    if (cell.current_.load(kAcquire) != nullptr) sink.depth_is(which, cell.mailbox().depth(kDepthMost));
+    if (cell.current_.load(kAcquire) != nullptr) sink.depth_is(which, cell.depth(kDepthMost));
   }
   cell.claim_.store(Cell::Claim::Free, kRelease);
 }

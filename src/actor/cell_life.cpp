@@ -176,8 +176,7 @@ void CellLife::start_life() noexcept {
 
 void CellLife::became_running() noexcept {
   set_phase(Phase::Running);
-  c.held_ = false;
-  c.mailbox().release_hold();
+  c.release(kHeldByLife);
   if (CellExtras* const x = c.extras_if_any()) {
     if (x->start_ticket) std::exchange(x->start_ticket, {})->complete(true, {});
   }

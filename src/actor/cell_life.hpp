@@ -61,6 +61,7 @@ struct CellLife {
   void on_unlink(CellSignal& signal) noexcept;
   void on_link_exit(CellSignal& signal) noexcept;
   void on_exit(CellSignal& signal) noexcept;
+  void on_unmute() noexcept;
 
   void start_life() noexcept;
   [[nodiscard]] Start construct_life(const ExitReason& last_reason);

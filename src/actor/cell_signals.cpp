@@ -3,6 +3,7 @@
 
 #include "cell_life.hpp"
 #include "coppice/actor/send.hpp"
+#include "mailbox/shelf.hpp"
 
 namespace coppice::detail {
 
@@ -44,7 +45,8 @@ void CellLife::handle(CellSignal& signal) noexcept {
       c.extras().place_items.push_back(std::move(signal.item));
       return;
     case Kind::Detach: std::erase(c.extras().place_items, signal.item); return;
-    case Kind::Measure: return signal.sink->depth_is(signal.incarnation, c.mailbox().depth(kDepthMost));
+    case Kind::Unmute: return on_unmute();
+    case Kind::Measure: return signal.sink->depth_is(signal.incarnation, c.depth(kDepthMost));
   }
 }
 
@@ -115,6 +117,7 @@ void CellLife::on_restart_signal() noexcept {
       tell_parent(ChildEvent::Kind::StartFailed, ExitReason::error("the system is full or shutting down"));
       return;
     }
+    if (c.bound_ != nullptr && c.bound_->shelf != nullptr) c.bound_->shelf->reopen();
     c.mailbox().reopen();
     if (ExitReason why_not; !c.claim_own_name(why_not)) {
       c.mailbox().close();
@@ -215,7 +218,7 @@ void CellLife::on_unwatch(CellSignal& signal) noexcept {
 
 void CellLife::answer_for_ended(Cell& cell, CellSignal* signal) noexcept {
   using Kind = CellSignal::Kind;
-  if (signal->by_itself) {  // of a handler that was left behind
+  if (signal->by_itself || signal->kind == Kind::Unmute) {  // of a handler that was left behind
     delete signal;
     return;
   }

@@ -1,73 +1,170 @@
 #include "coppice/actor/send.hpp"
 
+#include "back_pressure.hpp"
 #include "coppice/actor/cell.hpp"
+#include "mailbox/room.hpp"
+#include "mailbox/shelf.hpp"
 
 namespace coppice::detail {
 namespace {
 
-/// Says why, and sees to it that the message is nobody's any more or the caller's again.
-Delivery refused(Cell& cell, Envelope* envelope, Delivery why, Refusal refusal) noexcept {
+/// What came of one try to put a message into a mailbox with a bound or a shelf.
+enum class Put : unsigned char { Done, Rejected, Dropped, Full, Closed };
+
+void evict(Cell& cell, Envelope* evicted, DeadReason reason) noexcept {
   Runtime& runtime = *cell.runtime();
-  if (why == Delivery::Closed) {
-    // A killed place goes on in a fresh cell. The count of the send stays the first cell's.
-    if (Cell* const next = cell.successor()) {
-      if (next->bound() != nullptr && envelope->ops->bounded && !next->bound()->try_enter()) {
-        return refused(*next, envelope,
-                       next->bound()->overflow == Overflow::Reject ? Delivery::Rejected : Delivery::Dropped, refusal);
-      }
-      switch (next->mailbox().push(*envelope)) {
-        case Pushed::Activate: next->activate(); return Delivery::Accepted;
-        case Pushed::Queued: return Delivery::Accepted;
-        case Pushed::Refused: break;
-      }
-      if (next->bound() != nullptr && envelope->ops->bounded) next->bound()->withdraw();
-      return refused(*next, envelope, why, refusal);
+  while (evicted != nullptr) {
+    Envelope* const envelope = std::exchange(evicted, static_cast<Envelope*>(evicted->next.load(kRelaxed)));
+    runtime.count(Count::Taken);
+    runtime.dead_letter(cell, *envelope, reason);
+    if (envelope->ops->abandon != nullptr) envelope->ops->abandon(*envelope, reason);
+    destroy_envelope(envelope);
+  }
+}
+
+/// `above`: whatever the capacity.
+Put put_on_shelf(Cell& cell, Envelope& envelope, Priority priority, bool above) noexcept {
+  Shelf& shelf = *cell.bound()->shelf;
+  const Offered offered =
+      shelf.offer(envelope, {priority, above, shelf.measures() ? cell.runtime()->clock->now() : TimePoint{}});
+  if (offered.evicted != nullptr) evict(cell, offered.evicted, offered.evicted_as);
+  if (offered.needs_token) {
+    Envelope* const token = make_token();
+    switch (cell.mailbox().push(*token)) {
+      case Pushed::Activate: cell.activate(); break;
+      case Pushed::Queued: break;
+      case Pushed::Refused: destroy_envelope(token); break;  // closed meanwhile: whoever closes clears the shelf
     }
   }
+  switch (offered.what) {
+    case Offered::What::Taken: return Put::Done;
+    case Offered::What::Rejected: return Put::Rejected;
+    case Offered::What::Dropped: return Put::Dropped;
+    case Offered::What::Full: return Put::Full;
+    case Offered::What::Closed: return Put::Closed;
+  }
+  return Put::Closed;
+}
+
+Put put_counted(Cell& cell, Envelope& envelope, bool above) noexcept {
+  Bound& bound = *cell.bound();
+  const bool counts = envelope.ops->bounded;
+  if (counts && above) bound.enter_above();
+  if (counts && !above && !bound.try_enter()) {
+    switch (bound.options.rules().overflow.overflow()) {
+      case Overflow::Reject: return Put::Rejected;
+      case Overflow::Block: return Put::Full;
+      default: return Put::Dropped;
+    }
+  }
+  switch (cell.mailbox().push(envelope)) {
+    case Pushed::Activate: cell.activate(); return Put::Done;
+    case Pushed::Queued: return Put::Done;
+    case Pushed::Refused: break;
+  }
+  if (counts) bound.withdraw();
+  return Put::Closed;
+}
+
+Put put(Cell& cell, Envelope& envelope, Priority priority, bool above = false) noexcept {
+  if (cell.is_closed()) return Put::Closed;
+  return cell.bound()->shelf != nullptr ? put_on_shelf(cell, envelope, priority, above)
+                                        : put_counted(cell, envelope, above);
+}
+
+Delivery place(Cell& cell, Envelope* envelope, const How& how) noexcept;
+
+/// Says why, and sees to it that the message is nobody's any more or the caller's again.
+Delivery refused(Cell& cell, Envelope* envelope, Delivery why, DeadReason reason, const How& how) noexcept {
+  if (why == Delivery::Closed) {
+    // A killed place goes on in a fresh cell. The count of the send stays the first cell's.
+    if (Cell* const next = cell.successor()) return place(*next, envelope, how);
+  }
+  Runtime& runtime = *cell.runtime();
   runtime.count(Count::Refused);
-  if (refusal == Refusal::HandBack) {
+  if (how.refusal == Refusal::HandBack) {
     runtime.count(Count::HandedBack);
     return why;
   }
-  DeadReason reason = DeadReason::Closed;
-  if (why == Delivery::Rejected) reason = DeadReason::Rejected;
-  if (why == Delivery::Dropped) reason = DeadReason::Dropped;
+  if (cell.bound() != nullptr) note_enqueued(cell);
   runtime.dead_letter(cell, *envelope, reason);
   if (envelope->ops->abandon != nullptr) envelope->ops->abandon(*envelope, reason);
   destroy_envelope(envelope);
   return why;
 }
 
-Delivery deliver_bounded(Cell& cell, Envelope* envelope, Refusal refusal) noexcept {
-  Bound& bound = *cell.bound();
-  if (cell.is_closed()) return refused(cell, envelope, Delivery::Closed, refusal);
-  const bool counts = envelope->ops->bounded;
-  if (counts && !bound.try_enter()) {
-    return refused(cell, envelope, bound.overflow == Overflow::Reject ? Delivery::Rejected : Delivery::Dropped,
-                   refusal);
+/// A thread waits; the runtime of a test system runs its actors meanwhile.
+Put wait_for_room(Cell& cell, Envelope& envelope, const How& how) noexcept {
+  Runtime& runtime = *cell.runtime();
+  Room& room = *cell.bound()->room;
+  const Duration within = how.within.value_or(cell.bound()->options.rules().block_within);
+  const TimePoint until = saturating_add(runtime.clock->now(), within);
+  const ThreadWait wait{room};
+  for (;;) {
+    const std::uint32_t round = room.round().load(kAcquire);
+    const Put came = put(cell, envelope, how.priority);
+    if (came != Put::Full) return came;
+    if (!runtime.wait(room.round(), round, until)) return put(cell, envelope, how.priority);
   }
-  switch (cell.mailbox().push(*envelope)) {
-    case Pushed::Activate: cell.activate(); return Delivery::Accepted;
-    case Pushed::Queued: return Delivery::Accepted;
-    case Pushed::Refused: break;
+}
+
+/// At a full mailbox that blocks.
+Put block(Cell& cell, Envelope& envelope, const How& how) noexcept {
+  Cell* const me = this_thread.cell;
+  if (me == nullptr) {
+    // A worker that runs a completion handler waits for nobody, or the actor that should make room might wait for it.
+    if (this_thread.worker != nullptr) return Put::Full;
+    return wait_for_room(cell, envelope, how);
   }
-  if (counts) bound.withdraw();
-  return refused(cell, envelope, Delivery::Closed, refusal);
+  const Put came = put(cell, envelope, how.priority, true);
+  if (came == Put::Done) mute(*me, cell);
+  return came;
+}
+
+/// Puts it where it is to go, the send being counted.
+Delivery place(Cell& cell, Envelope* envelope, const How& how) noexcept {
+  if (cell.bound() == nullptr) {
+    if (how.priority != Priority::Normal)
+      return refused(cell, envelope, Delivery::Rejected, DeadReason::Unsupported, how);
+    switch (cell.mailbox().push(*envelope)) {
+      case Pushed::Activate: cell.activate(); return Delivery::Accepted;
+      case Pushed::Queued: return Delivery::Accepted;
+      case Pushed::Refused: break;
+    }
+    return refused(cell, envelope, Delivery::Closed, DeadReason::Closed, how);
+  }
+  if (how.priority != Priority::Normal && cell.bound()->options.rules().order != Order::Priority)
+    return refused(cell, envelope, Delivery::Rejected, DeadReason::Unsupported, how);
+  Put came = put(cell, *envelope, how.priority);
+  if (came == Put::Full) came = block(cell, *envelope, how);
+  switch (came) {
+    case Put::Done: note_enqueued(cell); return Delivery::Accepted;
+    case Put::Rejected: return refused(cell, envelope, Delivery::Rejected, DeadReason::Rejected, how);
+    case Put::Dropped: return refused(cell, envelope, Delivery::Dropped, DeadReason::Dropped, how);
+    case Put::Full: return refused(cell, envelope, Delivery::TimedOut, DeadReason::TimedOut, how);
+    case Put::Closed: break;
+  }
+  return refused(cell, envelope, Delivery::Closed, DeadReason::Closed, how);
 }
 
 }  // namespace
 
 Delivery deliver(Cell& cell, Envelope* envelope, Refusal refusal) noexcept {
   cell.runtime()->count(Count::Sent);
-  if (cell.bound() != nullptr) [[unlikely]] {
-    return deliver_bounded(cell, envelope, refusal);
+  if (cell.bound() == nullptr) [[likely]] {
+    switch (cell.mailbox().push(*envelope)) {
+      case Pushed::Activate: cell.activate(); return Delivery::Accepted;
+      case Pushed::Queued: return Delivery::Accepted;
+      case Pushed::Refused: break;
+    }
+    return refused(cell, envelope, Delivery::Closed, DeadReason::Closed, {.refusal = refusal});
   }
-  switch (cell.mailbox().push(*envelope)) {
-    case Pushed::Activate: cell.activate(); return Delivery::Accepted;
-    case Pushed::Queued: return Delivery::Accepted;
-    case Pushed::Refused: break;
-  }
-  return refused(cell, envelope, Delivery::Closed, refusal);
+  return place(cell, envelope, {.refusal = refusal});
+}
+
+Delivery deliver(Cell& cell, Envelope* envelope, const How& how) noexcept {
+  cell.runtime()->count(Count::Sent);
+  return place(cell, envelope, how);
 }
 
 }  // namespace coppice::detail

@@ -18,6 +18,33 @@ Signal* oldest_first(Signal* newest) noexcept {
 
 }  // namespace
 
+void MailboxRef::push_own(Link& link) noexcept {
+  link.next.store(nullptr, kRelaxed);
+  std::uintptr_t seen = in_.head.load(kRelaxed);
+  // As push(). The owner runs: there is no IDLE to be removed but that of a hold, which stays the owner's.
+  while (!in_.head.compare_exchange_weak(seen, to_word(&link) | (seen & kMarks), kAcqRel, kRelaxed)) {
+  }
+  to_link(seen)->next.store(&link, kRelease);
+}
+
+bool MailboxRef::prepend(Link& first, Link& last) noexcept {
+  Link* const taken = out_.tail.load(kRelaxed);
+  Link* const waiting = taken->next.load(kAcquire);
+  if (waiting != nullptr) {  // senders are further back: this link is the owner's alone
+    last.next.store(waiting, kRelaxed);
+    taken->next.store(&first, kRelaxed);
+    return true;
+  }
+  std::uintptr_t seen = in_.head.load(kRelaxed);
+  last.next.store(nullptr, kRelaxed);
+  do {
+    if (to_link(seen) != taken) return false;  // somebody is about to link to it
+    // As push(), for a chain whose links are the owner's until the exchange.
+  } while (!in_.head.compare_exchange_weak(seen, to_word(&last) | (seen & kMarks), kAcqRel, kRelaxed));
+  taken->next.store(&first, kRelease);
+  return true;
+}
+
 Pushed MailboxRef::push_signal(Signal& signal) noexcept {
   Signal* top = lane_.signals.load(kRelaxed);
   do {

@@ -21,6 +21,11 @@ const char* to_string(DeadReason reason) noexcept {
     case DeadReason::Stopped: return "stopped";
     case DeadReason::InHand: return "in hand";
     case DeadReason::Cancelled: return "cancelled";
+    case DeadReason::DroppedOldest: return "dropped as the oldest";
+    case DeadReason::Replaced: return "replaced";
+    case DeadReason::TimedOut: return "timed out";
+    case DeadReason::Expired: return "expired";
+    case DeadReason::Unsupported: return "unsupported";
   }
   return "unknown";
 }

@@ -19,9 +19,9 @@ Result<void, OptionError> SystemOptions::check() const {
   if (batch == 0) return wrong("SystemOptions::batch is 0; it may be 1 or more");
   if (spin < Duration::zero()) return wrong("SystemOptions::spin is negative; it may be zero or more");
   if (actors_max == 0) return wrong("SystemOptions::actors_max is 0; it may be 1 or more");
-  if (const auto* const bounded = mailbox.bounded(); bounded != nullptr && bounded->capacity == 0) {
+  if (mailbox.bounded() != nullptr && mailbox.bounded()->capacity == 0)
     return wrong("SystemOptions::mailbox has a capacity of 0; it may be 1 or more");
-  }
+  if (const char* const fault = mailbox.fault()) return wrong(std::string{"SystemOptions::mailbox: "} + fault);
   if (dead_letters_max == 0) return wrong("SystemOptions::dead_letters_max is 0; it may be 1 or more");
   if (timers_max == 0) return wrong("SystemOptions::timers_max is 0; it may be 1 or more");
   if (monitor_capacity == 0) return wrong("SystemOptions::monitor_capacity is 0; it may be 1 or more");
@@ -142,11 +142,19 @@ SystemStats SystemCore::stats() const noexcept {
 
 void SystemCore::dead_letter(Cell& target, const Envelope& envelope, DeadReason reason) noexcept {
   count(dead_count(reason));
+  target.note_dead(reason);
   const std::string_view type = envelope.ops->message->name;
   if (events != nullptr) {
     EventKind kind = EventKind::DeadLetter;
-    if (reason == DeadReason::Rejected) kind = EventKind::MessageRejected;
-    if (reason == DeadReason::Dropped) kind = EventKind::MessageDropped;
+    switch (reason) {
+      case DeadReason::Rejected:
+      case DeadReason::TimedOut:
+      case DeadReason::Unsupported: kind = EventKind::MessageRejected; break;
+      case DeadReason::Dropped:
+      case DeadReason::DroppedOldest:
+      case DeadReason::Replaced: kind = EventKind::MessageDropped; break;
+      default: break;
+    }
     const std::string path = target.path();
     events->record(Event{.kind = kind,
                          .actor = target.id(),

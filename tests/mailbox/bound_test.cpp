@@ -3,14 +3,14 @@
 #include <vector>
 
 #include "catch.hpp"
-#include "coppice/actor/cell.hpp"
+#include "coppice/mailbox/bound.hpp"
 #include "support/scale.hpp"
 
 namespace coppice::detail {
 namespace {
 
 TEST_CASE("a bound admits its capacity and not one more") {
-  Bound bound{3, Overflow::Reject};
+  Bound bound{Bounded{3, Overflow::Reject}};
   for (int i = 0; i < 3; ++i) CHECK(bound.try_enter());
   CHECK_FALSE(bound.try_enter());
   bound.leave();
@@ -24,7 +24,7 @@ TEST_CASE("a bound admits its capacity and not one more") {
 TEST_CASE("a bound is exact among many threads") {  // [B1]
   constexpr std::uint64_t kCapacity = 100;
   const std::size_t each = testing::scaled(50'000);
-  Bound bound{kCapacity, Overflow::Reject};
+  Bound bound{Bounded{kCapacity, Overflow::Reject}};
   std::atomic<std::uint64_t> waiting{0};
   std::atomic<std::uint64_t> most{0};
   std::atomic<std::uint64_t> entered{0};

@@ -23,7 +23,8 @@ struct MessageInfo {
   AnyRef reply_to;                        ///< whom to answer
   std::uint64_t correlation_id = 0;       ///< the sender's mark
   TimePoint sent_at{};                    ///< when it was sent; zero for a plain send, which carries nothing
-  TimePoint deadline = TimePoint::max();  ///< of an ask
+  TimePoint deadline = TimePoint::max();  ///< of an ask; of a message that expires
+  Priority priority = Priority::Normal;   ///< what the sender said
 };
 
 namespace detail {

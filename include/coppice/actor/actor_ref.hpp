@@ -3,6 +3,7 @@
 #include <compare>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -39,6 +40,11 @@ class RefBase {
   [[nodiscard]] std::uint32_t incarnation() const noexcept { return live().incarnation(); }
   /// Messages that the place has handled, over all its lives.
   [[nodiscard]] std::uint64_t message_count() const noexcept { return live().handled(); }
+  /// What the mailbox has seen, where it was spawned with `measured`.
+  [[nodiscard]] std::optional<MailboxStats> mailbox_stats() const noexcept {
+    MailboxStats stats;
+    return live().measured(stats) ? std::optional{stats} : std::nullopt;
+  }
 
   friend bool operator==(const RefBase& a, const RefBase& b) noexcept { return &a.live() == &b.live(); }
   friend std::strong_ordering operator<=>(const RefBase& a, const RefBase& b) noexcept {
@@ -91,7 +97,10 @@ struct Companions : Envelope {
   Cell* reply_to = nullptr;
   std::uint64_t correlation_id = 0;
   TimePoint sent_at{};
+  TimePoint expires = TimePoint::max();  // handled at that moment still, but not after it
+  Priority priority = Priority::Normal;
 
+  [[nodiscard]] bool is_late(const Cell& cell) const noexcept;
   static void describe_rich(const Envelope& envelope, Particulars& to) noexcept;
   void let_go() noexcept;
 };
@@ -117,7 +126,9 @@ struct HandlerOps {
     return Outcome::Handled;
   }
   static Outcome handle_rich(Cell& cell, Envelope& envelope) {
-    static_cast<void>(actor(cell).handle(std::move(static_cast<RichEnvelope<M>&>(envelope).message)));
+    auto& self = static_cast<RichEnvelope<M>&>(envelope);
+    if (self.is_late(cell)) return Outcome::Expired;
+    static_cast<void>(actor(cell).handle(std::move(self.message)));
     return Outcome::Handled;
   }
   static Outcome handle_ask(Cell& cell, Envelope& envelope) {
@@ -140,12 +151,20 @@ struct HandlerOps {
     self.message.~M();
   }
   static constexpr EnvelopeOps kSend{
-      &handle_plain, nullptr, &destroy_plain, &kTypeInfo<M>, nullptr, sizeof(MessageEnvelope<M>), true};
-  static constexpr EnvelopeOps kSendWith{
-      &handle_rich, nullptr, &destroy_rich, &kTypeInfo<M>, &Companions::describe_rich, sizeof(RichEnvelope<M>), true};
+      &handle_plain,           nullptr, &destroy_plain, &kTypeInfo<M>, nullptr, sizeof(MessageEnvelope<M>), true,
+      kMessageAt<Envelope, M>, false};
+  static constexpr EnvelopeOps kSendWith{&handle_rich,
+                                         nullptr,
+                                         &destroy_rich,
+                                         &kTypeInfo<M>,
+                                         &Companions::describe_rich,
+                                         sizeof(RichEnvelope<M>),
+                                         true,
+                                         kMessageAt<Companions, M>,
+                                         false};
   static constexpr EnvelopeOps kAsk{&handle_ask,   &Question::abandon_ask,  &AskEnvelope<M>::destroy_ask,
                                     &kTypeInfo<M>, &Question::describe_ask, sizeof(AskEnvelope<M>),
-                                    true};
+                                    true,          kMessageAt<Question, M>, false};
 };
 
 template <class A, class M>
@@ -166,9 +185,10 @@ consteval bool has_signature() {
 
 /// try_send: on a refusal the message goes back to where it came from.
 template <class M>
-[[nodiscard]] Delivery try_deliver(Cell& cell, const EnvelopeOps* ops, M& message) {
+[[nodiscard]] Delivery try_deliver(Cell& cell, const EnvelopeOps* ops, M& message,
+                                   std::optional<Duration> within = {}) {
   auto* const envelope = make_envelope<MessageEnvelope<M>>(ops, std::move(message));
-  const Delivery delivery = deliver(cell, envelope, Refusal::HandBack);
+  const Delivery delivery = deliver(cell, envelope, How{.refusal = Refusal::HandBack, .within = within});
   if (delivery != Delivery::Accepted) {
     std::destroy_at(std::addressof(message));
     std::construct_at(std::addressof(message), std::move(envelope->message));
@@ -203,6 +223,13 @@ class AnyRef : public detail::RefBase {
 struct SendOptions {
   AnyRef reply_to = {};              ///< whom the receiver should answer; nobody by default
   std::uint64_t correlation_id = 0;  ///< the sender's own mark, handed to the receiver as it is
+  Priority priority =
+      Priority::Normal;  ///< for mailboxes of Order::Priority; others refuse another than Normal: Rejected,
+                         ///< and a dead letter (Unsupported)
+  Duration expires_after = kForever;    ///< handled within that time or not at all: then a dead letter (Expired). At
+                                        ///< that very moment it still is; a negative time has passed
+  std::optional<Duration> within = {};  ///< how long a thread waits at a full mailbox that blocks; as Bounded says by
+                                        ///< default, zero or less: not at all
 };
 
 namespace detail {
@@ -250,11 +277,11 @@ class ActorRef : public detail::RefBase, public detail::RefExtension<A, ActorRef
                                 options);
   }
 
-  /// As send, but a refused message stays with the caller: no dead letter.
+  /// As send, but a refused message stays with the caller: no dead letter. `within`: as SendOptions::within.
   template <class M>
     requires(Handles<A, M> && !std::is_const_v<M>)
-  [[nodiscard]] Delivery try_send(M& message) const {
-    return detail::try_deliver(this->cell(), &detail::HandlerOps<A, M>::kSend, message);
+  [[nodiscard]] Delivery try_send(M& message, std::optional<Duration> within = {}) const {
+    return detail::try_deliver(this->cell(), &detail::HandlerOps<A, M>::kSend, message, within);
   }
 
   /// Asks from outside an actor; an actor uses its own ask(). The deadline starts now. An AskFuture<ReplyOf<A, M>>
@@ -321,10 +348,10 @@ class ActorRef<Protocol<Rs(Ms)...>> : public detail::RefBase {
 
   template <class M>
     requires(std::is_same_v<M, Ms> || ...)
-  [[nodiscard]] Delivery try_send(M& message) const {
+  [[nodiscard]] Delivery try_send(M& message, std::optional<Duration> within = {}) const {
     const detail::HandlerEntry* const entry = find<M>();
     if (entry == nullptr) return Delivery::Closed;
-    return detail::try_deliver(this->cell(), entry->send, message);
+    return detail::try_deliver(this->cell(), entry->send, message, within);
   }
 
   template <class M>

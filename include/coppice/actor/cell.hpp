@@ -12,7 +12,9 @@
 #include "coppice/actor/runtime.hpp"
 #include "coppice/base/fence.hpp"
 #include "coppice/base/intrusive_ptr.hpp"
+#include "coppice/mailbox/bound.hpp"
 #include "coppice/mailbox/mailbox.hpp"
+#include "coppice/mailbox/mailbox_stats.hpp"
 #include "coppice/mailbox/overflow.hpp"
 #include "coppice/scheduler/scheduler.hpp"
 
@@ -107,26 +109,12 @@ enum class WokenBy : unsigned char {
   OneThatStarts,  // a next life: its messages come now, but the news of it is not urgent
 };
 
-/// The senders' side of a bound. [B1] Exact: at no moment more than `capacity` bounded messages wait.
-struct Bound : PoolAllocated {
-  std::uint64_t capacity;
-  Overflow overflow;
-  alignas(8) Atomic<std::uint64_t> entered{0};  // senders, by compare-and-swap
-  Atomic<std::uint64_t> left{0};                // the owner, by a plain store
-
-  Bound(std::uint64_t c, Overflow o) noexcept : capacity{c}, overflow{o} {}
-  [[nodiscard]] bool try_enter() noexcept {
-    std::uint64_t in = entered.load(kRelaxed);
-    do {
-      // acquire: what `left` counts has left the mailbox. An `in` that is older than `left` fails the exchange, not the
-      // test.
-      const std::uint64_t out = left.load(kAcquire);
-      if (in >= out && in - out >= capacity) return false;
-    } while (!entered.compare_exchange_weak(in, in + 1, kAcqRel, kRelaxed));
-    return true;
-  }
-  void withdraw() noexcept { entered.fetch_sub(1, kAcqRel); }
-  void leave() noexcept { left.store(left.load(kRelaxed) + 1, kRelease); }
+/// Why a cell runs no messages, though signals; a bit each, of Cell::holds_.
+enum Hold : unsigned char {
+  kHeldByLife = 1,     // no life is on, or it is ending
+  kHeldByRoom = 2,     // muted: it has filled a mailbox that blocks
+  kHeldByHandler = 4,  // a handler that is a coroutine is suspended
+  kHeldByOrder = 8,    // paused, or stepped by hand
 };
 
 /// A place: its mailbox, its life-cycle, and behind it in the same block the state of the life that is on.
@@ -183,7 +171,14 @@ class Cell : public Runnable {
   /// The cell that took this place over after a kill, or null.
   [[nodiscard]] Cell* successor() const noexcept;
   void set_successor(Cell& next) noexcept;
-  [[nodiscard]] std::uint64_t depth_at_rest() const noexcept { return mailbox().depth(); }
+  /// Messages that wait, at most `most` of them counted. The owner, or while it cannot take any.
+  [[nodiscard]] std::uint64_t depth(std::uint64_t most = ~std::uint64_t{0}) const noexcept;
+  /// Those that wait and those that suspended handlers have in hand.
+  [[nodiscard]] std::uint64_t depth_at_rest() const noexcept;
+  /// What the mailbox has measured; false where that was not asked for.
+  [[nodiscard]] bool measured(MailboxStats& stats) const noexcept;
+  /// A message of this place is dead: for what its mailbox measures.
+  void note_dead(DeadReason reason) noexcept;
   [[nodiscard]] Cell* newest_child_at_rest() const noexcept;
   [[nodiscard]] Cell* older_sibling() const noexcept { return older_; }
 
@@ -221,6 +216,12 @@ class Cell : public Runnable {
   [[nodiscard]] bool is_supervised() const noexcept { return supervised_.load(kRelaxed); }
   /// For good: no life will come in this cell.
   [[nodiscard]] bool has_ended() const noexcept { return place_over_.load(kAcquire); }
+  /// From now on no message is handled, until release(); signals still are.
+  void hold(Hold why) noexcept { holds_ = static_cast<unsigned char>(holds_ | why); }
+  void release(Hold why) noexcept;
+  [[nodiscard]] bool is_held(Hold why) const noexcept { return (holds_ & why) != 0; }
+  /// Lets those go who wait for room in its mailbox, where there is much. After something has left.
+  void admit_waiters() noexcept;
 
   /// The run loop. One is made for each monitor.
   template <class Monitor>
@@ -249,12 +250,19 @@ class Cell : public Runnable {
   template <class Monitor>
   void step(Runtime& runtime, Link* link) noexcept;
   template <class Monitor>
+  void step_more(Runtime& runtime, Envelope& envelope) noexcept;
+  template <class Monitor>
+  void in_hand(Runtime& runtime, Envelope& envelope) noexcept;
+  [[nodiscard]] Envelope& before_step(Envelope& envelope) noexcept;
+  void after_step(Envelope& taken, Envelope& handled, std::uint64_t handled_before) noexcept;
+  template <class Monitor>
   void record_handled(const TypeInfo& message) noexcept;
   [[nodiscard]] Next attend(unsigned& signals_left) noexcept;  // signals, and what they set off
   [[nodiscard]] Next rest() noexcept;                          // no message to run: rest, or find out why not
+  [[nodiscard]] bool has_suspended() const noexcept;           // a handler of it waits for something
   /// Inside a catch block.
   void failed_in_hand(Envelope& envelope, bool was_handled, const std::exception* known) noexcept;
-  void stale_in_hand(Envelope& envelope) noexcept;
+  void not_handled(Envelope& envelope, Outcome outcome) noexcept;
   void yield_back() noexcept;
 
   // What senders touch, and write for each message; the owner touches none of it per message.
@@ -283,11 +291,11 @@ class Cell : public Runnable {
   bool state_alive_ = false;   // a life's state is constructed; alone in its byte: user code runs while a killer looks
   bool attention_ : 1 = true;  // the next activation has something to do before messages
   bool unborn_ : 1 = true;     // which is, at first, to start a life
-  bool held_ : 1 = true;
   bool draining_ : 1 = false;
   bool owns_scheduler_ : 1 = false;  // a foreign executor's, made for this place
   bool started_ : 1 = false;         // the life that is on got through its start: its end runs on_stop
-  bool is_bounded_ : 1 = false;      // bound_ is set; here, where the owner looks before each message anyway
+  bool steps_more_ : 1 = false;  // a message is more than its handler: step_more(); here, where the owner looks anyway
+  unsigned char holds_ = kHeldByLife;  // of Hold
 
   // What the owner writes for each message.
   mutable MailboxOutlet outlet_;
@@ -310,12 +318,29 @@ struct SiblingList {
   }
 };
 
-/// Runs one message's handler, catching whatever user code throws. The one place where handlers are called.
+/// Takes a message out of the mailbox and runs its handler.
 template <class Monitor>
 void Cell::step(Runtime& runtime, Link* link) noexcept {
   if (Link* const before = mailbox().take(link)) free_block(before, static_cast<Envelope*>(before)->ops->bytes);
   auto& envelope = *static_cast<Envelope*>(link);
-  if (is_bounded_ && envelope.ops->bounded) bound_->leave();
+  if (steps_more_) [[unlikely]] {
+    return step_more<Monitor>(runtime, envelope);
+  }
+  in_hand<Monitor>(runtime, envelope);
+}
+
+/// With a bound, a shelf, or anything else that has to know of each message.
+template <class Monitor>
+void Cell::step_more(Runtime& runtime, Envelope& envelope) noexcept {
+  const std::uint64_t before = handled_.load(kRelaxed);
+  Envelope& next = before_step(envelope);
+  in_hand<Monitor>(runtime, next);
+  after_step(envelope, next, before);
+}
+
+/// Runs one message's handler, catching whatever user code throws. The one place where handlers are called.
+template <class Monitor>
+void Cell::in_hand(Runtime& runtime, Envelope& envelope) noexcept {
   current_.store(&envelope, kRelease);  // partner: CellLife::take_over
   this_thread.now_known = false;
   bool handled = false;
@@ -324,7 +349,7 @@ void Cell::step(Runtime& runtime, Link* link) noexcept {
       runtime.faults->before_message(*this);
     }
     // [path 5 of 7] handle: from run; to the user's handler, or to fail when it throws
-    if (envelope.ops->handle(*this, envelope) == Outcome::Handled) [[likely]] {
+    if (const Outcome outcome = envelope.ops->handle(*this, envelope); outcome == Outcome::Handled) [[likely]] {
       handled = true;
       runtime.count_handled();
       handled_.store(handled_.load(kRelaxed) + 1, kRelaxed);
@@ -332,7 +357,7 @@ void Cell::step(Runtime& runtime, Link* link) noexcept {
       if constexpr (Monitor::kRecords) record_handled<Monitor>(*envelope.ops->message);
 #endif
     } else {
-      stale_in_hand(envelope);
+      not_handled(envelope, outcome);
       handled = true;
     }
     envelope.ops->destroy(envelope);
@@ -390,9 +415,9 @@ void Cell::run_with(Runnable& runnable) noexcept {
         return;
       }
     }
-    Link* const link = cell.held_ ? nullptr : cell.mailbox().next();
+    Link* const link = cell.holds_ != 0 ? nullptr : cell.mailbox().next();
     if (link == nullptr) {
-      if (!cell.held_ && !cell.draining_) [[likely]] {
+      if (cell.holds_ == 0 && !cell.draining_) [[likely]] {
         if (Link* freed = nullptr; cell.mailbox().rest_quickly(freed)) {
           // From here the cell may run elsewhere, or be gone.
           free_block(freed, static_cast<Envelope*>(freed)->ops->bytes);

@@ -94,8 +94,8 @@ class NamedRef : public detail::NamedBase {
   /// As send, but a refused message stays with the caller: no dead letter.
   template <class M>
     requires(Handles<A, M> && !std::is_const_v<M>)
-  [[nodiscard]] Delivery try_send(M& message) const {
-    return resolve_or_nobody().try_send(message);
+  [[nodiscard]] Delivery try_send(M& message, std::optional<Duration> within = {}) const {
+    return resolve_or_nobody().try_send(message, within);
   }
 
   /// Asks from outside an actor; an actor uses its own ask().

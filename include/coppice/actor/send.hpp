@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <new>
+#include <optional>
 #include <utility>
 
 #include "coppice/actor/cell.hpp"
@@ -14,11 +15,19 @@ namespace coppice::detail {
 /// Whether a refused message becomes a dead letter or goes back to the caller.
 enum class Refusal : unsigned char { DeadLetter, HandBack };
 
+/// How a send wants to be treated, besides.
+struct How {
+  Refusal refusal = Refusal::DeadLetter;
+  Priority priority = Priority::Normal;
+  std::optional<Duration> within = {};  // how long a thread waits at a mailbox that blocks; else as that says
+};
+
 /// Puts an envelope into an actor's mailbox and submits the actor if that woke it. Any thread. On HandBack and anything
 /// but Accepted the envelope is still the caller's; otherwise it is gone.
 ///
 /// A function of the library: inlined into each send it would be 60 instructions there, and save one or two.
 Delivery deliver(Cell& cell, Envelope* envelope, Refusal refusal = Refusal::DeadLetter) noexcept;
+Delivery deliver(Cell& cell, Envelope* envelope, const How& how) noexcept;
 
 /// Makes an envelope of type E in a pool block.
 template <class E, class... Args>

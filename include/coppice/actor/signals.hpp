@@ -86,6 +86,7 @@ struct CellSignal : Signal, PoolAllocated {
     Detach,
     Poke,     // a manager's own: run child_event with nothing (timers of a supervisor)
     Measure,  // how many messages wait?
+    Unmute,   // there is room again where it waited for some
   };
   explicit CellSignal(Kind k) noexcept : kind{k} {}
   Kind kind;

@@ -21,8 +21,8 @@ enum class SpawnError : unsigned char {
   DuplicateName,  ///< a live actor has that name
   LimitReached,   ///< as many live actors as SystemOptions::actors_max
   Closing,        ///< the system is shutting down, or has; or the parent is ending (on_stop, destructor)
-  BadOption,      ///< a capacity of zero; a pinned thread of another system; get_or_spawn without a name
-  WrongType,      ///< get_or_spawn: a live actor has that name and is of another class
+  BadOption,  ///< a mailbox option out of its bounds; a pinned thread of another system; get_or_spawn without a name
+  WrongType,  ///< get_or_spawn: a live actor has that name and is of another class
 };
 [[nodiscard]] const char* to_string(SpawnError error) noexcept;
 

@@ -98,6 +98,14 @@ class MailboxRef {
     return (seen & (kIdle | kHeld)) == kIdle ? Pushed::Activate : Pushed::Queued;
   }
 
+  /// Puts a link behind all others, whether the mailbox is closed or not: who pushes is its owner, and will come to it.
+  /// Owner.
+  void push_own(Link& link) noexcept;
+
+  /// Puts a chain of links in front of all that wait, whether the mailbox is closed or not. False: a sender stands
+  /// between its exchange and its link; once more in a moment. Owner.
+  [[nodiscard]] bool prepend(Link& first, Link& last) noexcept;
+
   /// Any thread. Refused: the place has ended and nobody will look again.
   Pushed push_signal(Signal& signal) noexcept;
 

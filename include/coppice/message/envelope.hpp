@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "coppice/base/atomic.hpp"
@@ -23,6 +24,8 @@ struct Link {
 enum class Outcome : unsigned char {
   Handled,  // the user's handler ran to its end
   Stale,    // withdrawn meanwhile (a cancelled timer, an unwatched Down, a closure of an earlier life): dead, Cancelled
+  Expired,  // it came too late to be handled: dead, Expired
+  Suspended,  // a coroutine has it now, and says later what became of it
 };
 
 /// What came with a message besides the message.
@@ -33,6 +36,7 @@ struct Particulars {
   std::uint64_t correlation_id = 0;
   TimePoint sent_at{};
   TimePoint deadline = TimePoint::max();
+  unsigned char priority = 2;  // a Priority, which a higher part knows: Normal
 };
 
 /// What can be done with an envelope whose payload type only its maker knows.
@@ -46,6 +50,8 @@ struct EnvelopeOps {
   void (*describe)(const Envelope& envelope, Particulars& to) noexcept;  // what came with the message; may be null
   std::uint32_t bytes;                                                   // of the block
   bool bounded;                                                          // counts against the mailbox's capacity
+  std::uint16_t message_at = 0;  // where the message stands in the envelope, for mailboxes that look at it; 0: nowhere
+  bool message_is_shared = false;  // a pointer to it stands there
 };
 
 /// One thing in a mailbox: a link, how to treat it, and (in the types made from it) a sender and the user's message.
@@ -55,6 +61,18 @@ struct Envelope : Link {
   constexpr explicit Envelope(const EnvelopeOps* operations) noexcept : ops{operations} {}
   const EnvelopeOps* ops;
 };
+
+/// The message that an envelope carries, or null where mailboxes may not look at it.
+[[nodiscard]] inline const void* message_in(const Envelope& envelope) noexcept {
+  const EnvelopeOps& ops = *envelope.ops;
+  if (ops.message_at == 0) return nullptr;
+  const std::byte* const at = reinterpret_cast<const std::byte*>(&envelope) + ops.message_at;
+  return ops.message_is_shared ? *reinterpret_cast<const void* const*>(at) : at;
+}
+
+/// Where a message of type M stands behind a base whose size is a multiple of its alignment, in the types made from it.
+template <class Base, class M>
+inline constexpr std::uint16_t kMessageAt = (sizeof(Base) + alignof(M) - 1) / alignof(M) * alignof(M);
 
 /// Destroys what the envelope carries, then its block. What a message's destructor throws ends here.
 inline void destroy_envelope(Envelope* envelope) noexcept {

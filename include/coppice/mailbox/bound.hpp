@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+
+#include "coppice/base/atomic.hpp"
+#include "coppice/base/fence.hpp"
+#include "coppice/mailbox/overflow.hpp"
+
+namespace coppice::detail {
+
+class Room;
+class Shelf;
+
+/// What makes a mailbox more than the plain list: its rules, and what keeps them. Of one that only counts, two counters;
+/// otherwise a shelf, where everything waits; of one that blocks, those who wait for room besides.
+///
+/// Threads    try_enter(), enter_above(), withdraw(): any. leave(), has_waiters(): the owner. The counters are unused
+///            where there is a shelf.
+/// [B1] Exact: at no moment more than `capacity` bounded messages wait, but for what enter_above() has let in.
+/// [B2] No wake-up is lost: who waits says so, fences heavily and tries once more; the owner leaves, fences lightly and
+///      looks who waits.
+struct Bound {
+  /// Throws std::bad_alloc.
+  explicit Bound(const MailboxOptions& rules);
+  Bound(const Bound&) = delete;
+  Bound& operator=(const Bound&) = delete;
+  ~Bound();
+
+  [[nodiscard]] bool try_enter() noexcept {
+    std::uint64_t in = entered.load(kRelaxed);
+    do {
+      // acquire: what `left` counts has left the mailbox. An `in` that is older than `left` fails the exchange, not the
+      // test.
+      const std::uint64_t out = left.load(kAcquire);
+      if (in >= out && in - out >= capacity) return false;
+    } while (!entered.compare_exchange_weak(in, in + 1, kAcqRel, kRelaxed));
+    return true;
+  }
+  void enter_above() noexcept { entered.fetch_add(1, kAcqRel); }
+  void withdraw() noexcept { entered.fetch_sub(1, kAcqRel); }
+  void leave() noexcept { left.store(left.load(kRelaxed) + 1, kRelease); }
+  [[nodiscard]] std::uint64_t waiting() const noexcept {
+    const std::uint64_t out = left.load(kAcquire);
+    const std::uint64_t in = entered.load(kAcquire);
+    return in > out ? in - out : 0;
+  }
+  /// So few wait that those who wait for room should hear of it. A quarter below the capacity: one that is told at each
+  /// message costs its sleeper a wake-up at each message.
+  [[nodiscard]] bool has_much_room(std::uint64_t waiting_now) const noexcept {
+    return waiting_now < capacity && capacity - waiting_now >= (capacity + 3) / 4;
+  }
+
+  const MailboxOptions options;
+  const std::uint64_t capacity;
+  Room* const room;
+  Shelf* const shelf;
+  Atomic<std::uint64_t> entered{0};  // senders, by compare-and-swap
+  Atomic<std::uint64_t> left{0};     // the owner, by a plain store
+};
+
+}  // namespace coppice::detail

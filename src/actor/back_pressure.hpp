@@ -1,0 +1,42 @@
+#pragma once
+
+#include "base/platform.hpp"
+#include "coppice/actor/cell.hpp"
+#include "mailbox/room.hpp"
+
+namespace coppice::detail {
+
+/// The sender of the message in hand has filled `receiver`'s mailbox, which blocks: when its handler returns it handles
+/// nothing until there is room, or the place has ended. Not if it is muted already, nor if the receiver is: of several that
+/// wait for each other in a circle one is not muted, and moves all others on.
+///
+/// Threads    the sender's turn.
+/// [B6] The muted wait for each other in no circle: who is muted waits for one that was not muted at that moment, and all
+///      that is decided under one lock.
+void mute(Cell& sender, Cell& receiver) noexcept;
+
+/// Its place in a room: the cell is held until it is let go.
+struct MuteWaiter final : RoomWaiter {
+  explicit MuteWaiter(Cell& c) noexcept;
+  Cell& cell;  // whose extras this is part of; counted while it waits
+};
+
+/// A thread that waits for room, for the length of its wait.
+class ThreadWait {
+ public:
+  explicit ThreadWait(Room& room) noexcept : room_{room} {
+    room.thread_joins();
+    heavy_fence();  // [B2]
+  }
+  ~ThreadWait() { room_.thread_leaves(); }
+  ThreadWait(const ThreadWait&) = delete;
+  ThreadWait& operator=(const ThreadWait&) = delete;
+
+ private:
+  Room& room_;
+};
+
+/// One more that was sent there and not handed back, for a mailbox that measures.
+void note_enqueued(Cell& cell) noexcept;
+
+}  // namespace coppice::detail
