@@ -21,8 +21,14 @@ enum class Delivery : unsigned char;
 enum class DeadReason : unsigned char;
 struct Ledger;
 enum class Overflow : unsigned char;
+enum class Priority : unsigned char;
+enum class Order : unsigned char;
+class OverflowRule;
+class ForPriority;
 struct Unbounded;
 struct Bounded;
+class MailboxOptions;
+struct MailboxStats;
 
 // actor
 template <class Self>
@@ -51,6 +57,12 @@ struct Down;
 struct ExitSignal;
 class WatchId;
 class TimerHandle;
+struct ReceiveTimeout;
+template <class M>
+class Pipe;
+template <class Self>
+class TickingActor;
+struct Tick;
 struct SendOptions;
 struct SpawnOptions;
 struct MessageInfo;

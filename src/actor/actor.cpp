@@ -22,6 +22,23 @@ const char* to_string(SpawnError error) noexcept {
 
 namespace detail {
 
+void RefBase::pause() const noexcept {
+  if (cell_) cell_->signal(make_signal(CellSignal::Kind::Pause));
+}
+
+void RefBase::resume() const noexcept {
+  if (cell_) cell_->signal(make_signal(CellSignal::Kind::Resume));
+}
+
+void RefBase::step(std::uint32_t messages) const noexcept {
+  if (!cell_ || messages == 0) return;
+  CellSignal* const step = make_signal(CellSignal::Kind::Resume);
+  step->incarnation = messages;
+  cell_->signal(step);
+}
+
+void yield_turn(Cell& cell) noexcept { cell.signal(make_signal(CellSignal::Kind::Yield)); }
+
 constinit thread_local ThreadContext this_thread{};
 
 void number_this_thread() noexcept {
@@ -108,6 +125,15 @@ void Companions::describe_rich(const Envelope& envelope, Particulars& to) noexce
 
 bool Companions::is_late(const Cell& cell) const noexcept {
   return expires != TimePoint::max() && turn_now(*cell.runtime()) > expires;
+}
+
+void Companions::take_over(Companions& other) noexcept {
+  sender = std::exchange(other.sender, nullptr);
+  reply_to = std::exchange(other.reply_to, nullptr);
+  correlation_id = other.correlation_id;
+  sent_at = other.sent_at;
+  expires = other.expires;
+  priority = other.priority;
 }
 
 void Companions::let_go() noexcept {
@@ -385,6 +411,7 @@ Result<IntrusivePtr<Cell>, SpawnError> spawn_cell(Runtime& runtime, Cell* parent
   };
   if (options.on.is_foreign()) cell->own_scheduler();
   cell->set_mailbox(mailbox);
+  if (options.paused) cell->hold(kHeldByOrder);
   if (!options.name.empty()) {
     cell->set_name(options.name);  // first: whoever finds it may ask
     IntrusivePtr<Cell> taken_by;

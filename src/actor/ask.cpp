@@ -83,9 +83,24 @@ void answer(Cell& replier, AskCore& ask, void* reply) noexcept {
 
 void Question::abandon_ask(Envelope& envelope, DeadReason reason) noexcept {
   AskError error = AskError::Closed;
-  if (reason == DeadReason::Rejected || reason == DeadReason::Dropped) error = AskError::Rejected;
-  if (reason == DeadReason::InHand) error = AskError::Crashed;
-  static_cast<Question&>(envelope).ask->fail(error);
+  switch (reason) {
+    case DeadReason::Rejected:
+    case DeadReason::Dropped:
+    case DeadReason::DroppedOldest:
+    case DeadReason::Replaced:
+    case DeadReason::TimedOut:
+    case DeadReason::Unsupported: error = AskError::Rejected; break;
+    case DeadReason::InHand: error = AskError::Crashed; break;
+    default: break;
+  }
+  if (AskCore* const ask = static_cast<Question&>(envelope).ask) ask->fail(error);
+}
+
+void Question::take_over(Question& other) noexcept {
+  ask = std::exchange(other.ask, nullptr);
+  asker = std::exchange(other.asker, nullptr);
+  sent_at = other.sent_at;
+  deadline = other.deadline;
 }
 
 void Question::describe_ask(const Envelope& envelope, Particulars& to) noexcept {
@@ -155,6 +170,41 @@ IntrusivePtr<AskCore> ask_from_thread(Cell& target, Question* question, const Re
   }
   address(*question, *ask, this_thread.cell, now, deadline);
   deliver(target, question);
+  return ask;
+}
+
+namespace {
+
+/// While it lives the thread keeps that activation for itself, if it is the one that wakes it.
+struct RunHere {
+  explicit RunHere(Runnable* runnable) noexcept { this_thread.run_here = runnable; }
+  ~RunHere() { this_thread.run_here = nullptr; }
+  RunHere(const RunHere&) = delete;
+  RunHere& operator=(const RunHere&) = delete;
+};
+
+}  // namespace
+
+IntrusivePtr<AskCore> call_from_thread(Cell& target, Question* question, const ReplyOps& reply, Duration within) {
+  if (this_thread.cell != nullptr) {
+    destroy_envelope(question);
+    auto refused = make_thread_ask(target.runtime(), reply, TimePoint::min());
+    refused->fail(AskError::Rejected);
+    return refused;
+  }
+  const Runtime& runtime = *target.runtime();
+  const bool may_run_here = runtime.callers_run && this_thread.worker == nullptr && within > Duration::zero() &&
+                            &target.scheduler() == runtime.default_scheduler;
+  IntrusivePtr<AskCore> ask;
+  bool is_ours = false;
+  {
+    const RunHere offer{may_run_here ? &target : nullptr};
+    ask = ask_from_thread(target, question, reply, within);
+    is_ours = may_run_here && this_thread.run_here == nullptr;
+  }
+  // The message woke it, and it was left to us: the activation is ours alone then, as a worker's would be.
+  if (is_ours) runtime.run_one(target);
+  static_cast<void>(await(*ask));
   return ask;
 }
 
@@ -291,6 +341,18 @@ void UnsentAsk::send(Cell* target, AskError why_not, Duration within) && {
 }
 
 // ---- later replies ----
+
+void delegate(Cell& from, Cell& to, Question* question, const TypeInfo* reply) noexcept {
+  Envelope* const in_hand = from.current();
+  const bool is_asked = in_hand != nullptr && in_hand->ops->abandon == &Question::abandon_ask;
+  if (is_asked) question->take_over(static_cast<Question&>(*in_hand));
+  if (question->ask != nullptr && !same_type(question->ask->reply_ops->type, reply)) {
+    question->ask->fail(AskError::NoReply);
+    question->ask->release();
+    question->ask = nullptr;
+  }
+  deliver(to, question);
+}
 
 PromiseBase& PromiseBase::operator=(PromiseBase&& other) noexcept {
   if (this != &other) {

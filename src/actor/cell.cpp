@@ -178,7 +178,7 @@ std::uint64_t Cell::depth(std::uint64_t most) const noexcept {
 
 std::uint64_t Cell::depth_at_rest() const noexcept {
   const CellExtras* const more = extras_if_any();
-  return depth() + (more == nullptr ? 0 : more->suspended);
+  return depth() + (more == nullptr ? 0 : more->suspended + more->stashed);
 }
 
 bool Cell::measured(MailboxStats& stats) const noexcept {
@@ -200,6 +200,9 @@ void Cell::release(Hold why) noexcept {
 
 /// What `envelope`, just taken from the list, means: itself, or the next of the shelf.
 Envelope& Cell::before_step(Envelope& envelope) noexcept {
+  if (CellExtras* const more = extras_if_any(); more != nullptr && more->steps != 0) {
+    if (--more->steps == 0) hold(kHeldByOrder);  // when this one has been handled
+  }
   if (bound_ == nullptr) return envelope;
   if (Shelf* const shelf = bound_->shelf) {
     COPPICE_ASSERT(envelope.ops == &kTokenOps, "past the shelf something came into the list");
@@ -217,8 +220,12 @@ Envelope& Cell::before_step(Envelope& envelope) noexcept {
 }
 
 void Cell::after_step(Envelope& taken, Envelope& handled, std::uint64_t handled_before) noexcept {
+  // Nothing of the life-cycle is touched here but what a killer leaves alone: the place may have been taken over.
+  const CellExtras* const more = extras_if_any();
+  const bool was_handled = handled_.load(kRelaxed) != handled_before;
+  if (was_handled && more != nullptr && more->silence != nullptr) note_message(*more->silence, turn_now(*runtime()));
   if (&taken == &handled) return;
-  if (bound_->shelf->measures() && handled_.load(kRelaxed) != handled_before) bound_->shelf->note_handled();
+  if (was_handled && bound_->shelf->measures()) bound_->shelf->note_handled();
   free_block(&handled, handled.ops->bytes);  // off the shelf: the list does not know it
 }
 

@@ -144,6 +144,7 @@ void CellLife::end_life() noexcept {
   } else {
     emit(reason.is_normal() ? EventKind::ActorStopped : EventKind::ActorFailed, reason.text());
   }
+  if (!c.is_supervised() || !x.keep_place) bury_stash();
   if (!c.is_supervised()) {
     // A tree's top that gave up ends with shutdown, as OTP's does; its cause tells it from an ordered end. Whoever
     // waits for the start is told by that, and only when nothing of the place is left.
@@ -245,9 +246,6 @@ void CellLife::never_starts(Cell& cell) noexcept {
   cell.release();
 }
 
-namespace {
-
-/// What waited in the mailbox of a place that ends. The block stays.
 void dies_waiting(Cell& cell, Envelope& envelope) noexcept {
   Runtime& runtime = *cell.runtime();
   runtime.count(Count::Taken);
@@ -258,8 +256,6 @@ void dies_waiting(Cell& cell, Envelope& envelope) noexcept {
   } catch (...) {
   }
 }
-
-}  // namespace
 
 /// `pinned`: a link that a stuck handler still holds; it is not freed here.
 void CellLife::drain_to_dead_letters(const Link* pinned) noexcept {

@@ -15,6 +15,10 @@
 
 namespace coppice::detail {
 
+struct SilenceTimer;
+/// A message has been handled.
+void note_message(SilenceTimer& timer, TimePoint now) noexcept;
+
 /// What an actor holds, newest first. Under CellExtras::outside.
 struct HoldingList {
   void push(Holding& holding, HoldFor until) noexcept;  // adds a count
@@ -72,8 +76,13 @@ class CellExtras : public PoolAllocated {
   ManagerStart manager_start = ManagerStart::Open;
   bool manager_stopped = false;
 
-  BriefLock outside;                   // guards links, holdings
-  unsigned timers = 0;                 // live ones among the items
+  BriefLock outside;                 // guards links, holdings
+  unsigned steps = 0;                // so many messages, then it is paused again; 0: until somebody says so
+  SilenceTimer* silence = nullptr;   // one of the items: its receive timeout
+  unsigned timers = 0;               // live ones among the items
+  std::size_t stashed = 0;           // how many are in the stash
+  Envelope* stash_oldest = nullptr;  // chained by Link::next; the turn's of who handles, never a killer's
+  Envelope* stash_newest = nullptr;
   unsigned suspended = 0;              // handlers that wait for something; each has its message in hand
   const TypeInfo* handling = nullptr;  // what was in hand when it crashed
   ExitReason reason;                   // of the end under way, then of the last life

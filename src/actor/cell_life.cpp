@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "coppice/actor/spawn_options.hpp"
+#include "coppice/actor/stash.hpp"
 
 namespace coppice::detail {
 namespace {
@@ -150,6 +151,7 @@ Start CellLife::construct_life(const ExitReason& last_reason) {
 }
 
 void CellLife::start_life() noexcept {
+  if (const CellExtras* const x = c.extras_if_any(); x != nullptr && x->stashed != 0) bring_back(c, x->stashed);
   c.incarnation_.store(c.incarnation() + 1, kRelaxed);
   // A copy, since whoever takes the place over while the hooks run writes a reason of its own.
   const ExitReason last_reason = c.incarnation() > 1 ? c.extras().reason : ExitReason{};

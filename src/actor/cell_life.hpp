@@ -11,6 +11,9 @@ namespace coppice::detail {
 /// Stands in Cell::current_ while a hook runs, where a handler has its message.
 extern constinit Envelope hook_in_hand;
 
+/// What waited in the mailbox of a place that ends. The block stays.
+void dies_waiting(Cell& cell, Envelope& envelope) noexcept;
+
 /// The life-cycle of a place, for the length of one visit by its owner. Cell keeps the data, this the rules.
 ///
 /// Threads    the owner's turn. answer_for_ended(), take_over(): any.
@@ -62,6 +65,8 @@ struct CellLife {
   void on_link_exit(CellSignal& signal) noexcept;
   void on_exit(CellSignal& signal) noexcept;
   void on_unmute() noexcept;
+  void on_pause() noexcept;
+  void on_resume(std::uint32_t messages) noexcept;
 
   void start_life() noexcept;
   [[nodiscard]] Start construct_life(const ExitReason& last_reason);
@@ -76,6 +81,7 @@ struct CellLife {
   void send_downs(const ExitReason& reason) noexcept;
   void close_place(const ExitReason& reason) noexcept;
   void drain_to_dead_letters(const Link* pinned) noexcept;
+  void bury_stash() noexcept;
   void tell_parent(ChildEvent::Kind kind, const ExitReason& reason, const TypeInfo* handling = nullptr,
                    bool left_behind = false) noexcept;
   void note_error(const ExitReason& reason) noexcept;

@@ -46,6 +46,9 @@ void CellLife::handle(CellSignal& signal) noexcept {
       return;
     case Kind::Detach: std::erase(c.extras().place_items, signal.item); return;
     case Kind::Unmute: return on_unmute();
+    case Kind::Yield: c.attention_ = true; return;  // attend() ends the activation for it
+    case Kind::Pause: return on_pause();
+    case Kind::Resume: return on_resume(signal.incarnation);
     case Kind::Measure: return signal.sink->depth_is(signal.incarnation, c.depth(kDepthMost));
   }
 }
@@ -140,6 +143,7 @@ void CellLife::on_retain() noexcept {
 void CellLife::on_close() noexcept {
   CellExtras& x = c.extras();
   if (x.ending || x.closed_place) return;
+  bury_stash();
   close_place(x.reason);
   x.closed_place = true;
 }
@@ -152,6 +156,7 @@ void CellLife::on_bury() noexcept {
     return;
   }
   if (is_between_lives()) {
+    bury_stash();
     close_place(x.reason);
     c.place_over_.store(true, kRelease);
     over_ = true;
@@ -192,6 +197,24 @@ void CellLife::on_child_late() noexcept {
   CellExtras& x = c.extras();
   if (!x.ending || x.newest_child == nullptr) return;
   if (!try_kill(*x.newest_child)) arm_child_timer(std::chrono::milliseconds{1});
+}
+
+void CellLife::on_pause() noexcept {
+  if (is_over()) return;
+  c.extras().steps = 0;
+  c.hold(kHeldByOrder);
+}
+
+void CellLife::on_resume(std::uint32_t messages) noexcept {
+  CellExtras& x = c.extras();
+  if (!c.is_held(kHeldByOrder) && x.steps == 0) return;
+  if (messages == 0) {
+    x.steps = 0;
+  } else {
+    x.steps += messages;
+    c.watch_steps();
+  }
+  c.release(kHeldByOrder);
 }
 
 void CellLife::on_watch(CellSignal& signal) noexcept {

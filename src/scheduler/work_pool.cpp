@@ -464,6 +464,10 @@ std::uint64_t WorkPool::timers() const noexcept {
 
 void submit_slow(Scheduler& scheduler, Runnable& runnable) noexcept {
   WorkerSlot* const worker = this_thread.worker;
+  if (worker == nullptr && this_thread.run_here == &runnable) {
+    this_thread.run_here = nullptr;  // says that it is ours
+    return;
+  }
   if (worker == nullptr || worker->scheduler != &scheduler) return scheduler.submit(runnable);
   // The newest keeps the slot; the one before goes where others can steal it.
   Runnable& before = *std::exchange(worker->next, &runnable);

@@ -23,6 +23,7 @@ Result<void, OptionError> SystemOptions::check() const {
     return wrong("SystemOptions::mailbox has a capacity of 0; it may be 1 or more");
   if (const char* const fault = mailbox.fault()) return wrong(std::string{"SystemOptions::mailbox: "} + fault);
   if (dead_letters_max == 0) return wrong("SystemOptions::dead_letters_max is 0; it may be 1 or more");
+  if (stash_max == 0) return wrong("SystemOptions::stash_max is 0; it may be 1 or more");
   if (timers_max == 0) return wrong("SystemOptions::timers_max is 0; it may be 1 or more");
   if (monitor_capacity == 0) return wrong("SystemOptions::monitor_capacity is 0; it may be 1 or more");
   if (reports_per_second == 0) return wrong("SystemOptions::reports_per_second is 0; it may be 1 or more");
@@ -39,11 +40,13 @@ SystemCore::SystemCore(SystemOptions&& options, MonitorBinding binding)
       binding_{std::move(binding)},
       random_{options_.seed} {
   run = binding_.run;
+  run_one = binding_.run_one;
   monitor = binding_.monitor;
   events = binding_.events;
   clock = &steady_;
   batch.store(options_.batch, kRelaxed);
   timers_max = options_.timers_max;
+  stash_max = options_.stash_max;
   mailbox_default = options_.mailbox;
   reports = options_.reports;
   if (const auto checked = options_.check(); !checked) fail_start(checked.error().text);
@@ -75,6 +78,7 @@ void SystemCore::start_pool() {
   auto made = make_pool({.workers = workers, .spin = spin, .pin_to = std::nullopt});
   pool_ = made.get();
   default_scheduler = pool_;
+  callers_run = options_.callers_run;
   keep_scheduler(std::move(made));
   std::string error;
   if (!pool_->start(error)) {

@@ -7,9 +7,13 @@
 #include <utility>
 
 #include "coppice/actor/actor_ref.hpp"
+#include "coppice/actor/adapter.hpp"
 #include "coppice/actor/ask.hpp"
 #include "coppice/actor/named_ref.hpp"
+#include "coppice/actor/pipe.hpp"
+#include "coppice/actor/receive_timeout.hpp"
 #include "coppice/actor/spawn_options.hpp"
+#include "coppice/actor/stash.hpp"
 #include "coppice/actor/timers.hpp"
 #include "coppice/actor/watch.hpp"
 
@@ -33,6 +37,7 @@ namespace detail {
 [[nodiscard]] IntrusivePtr<Cell> sender_of(const Cell& cell) noexcept;
 [[nodiscard]] AskCore* ask_in_hand(const Cell& cell, const TypeInfo* reply) noexcept;
 [[nodiscard]] System& system_of(const Runtime& runtime) noexcept;
+void yield_turn(Cell& cell) noexcept;
 }  // namespace detail
 
 /// The base of every actor: `struct Counter : coppice::Actor<Counter> { int handle(Add add); };`
@@ -238,6 +243,64 @@ class Actor {
   template <class A, class M>
     requires(!detail::kIsProtocol<A> && !Handles<A, std::remove_cvref_t<M>>)
   void ask(const ActorRef<A>& ref, M&& message, Duration within) = delete;  // no handler for this message
+
+  /// Puts the message in hand aside, with its sender and whoever waits for its answer; what the handler returns then
+  /// answers nobody. It counts as handled, and as sent once more. Rejected, and a dead letter: the stash holds
+  /// SystemOptions::stash_max already. A next life in this place gets what is there, before its mailbox; when the place
+  /// ends it is dead letters.
+  template <class M>
+    requires Handles<Self, M>
+  Delivery stash(M&& message) {
+    return detail::put_aside(*cell_, detail::repack<Self, M>(*cell_, std::forward<M>(message)));
+  }
+  /// Brings what was put aside back to the front of the mailbox, in the order in which it was put there; `most` limits how
+  /// much. How many messages that were. They count against a bound, and are let in above it.
+  std::size_t unstash(std::size_t most = ~std::size_t{0}) noexcept { return detail::bring_back(*cell_, most); }
+  [[nodiscard]] std::size_t stashed() const noexcept { return detail::put_aside_count(*cell_); }
+
+  /// After the handler in hand, whoever else is ready runs before this actor goes on.
+  void yield() noexcept { detail::yield_turn(*cell_); }
+
+  /// A ReceiveTimeout comes whenever no message has been handled for `after`, and again after each such time, until
+  /// cancel_receive_timeout() or the end of this life. Zero: whenever the mailbox is empty. Source: gen_server's timeout.
+  void set_receive_timeout(Duration after) {
+    static_assert(Handles<Self, ReceiveTimeout>,
+                  "an actor with a receive timeout needs `void handle(coppice::ReceiveTimeout)`");
+    detail::set_receive_timeout(*cell_, &detail::kSilenceOps<Self>, after);
+  }
+  void cancel_receive_timeout() { detail::set_receive_timeout(*cell_, nullptr, Duration::zero()); }
+
+  /// This actor for those who send another message than it handles: `adapter<Raw>([](Raw raw) { return Mine{…}; })`. The
+  /// function runs on this actor's turn, in order with its messages, and what it throws is this actor's crash; it may take
+  /// the actor as its first argument. Asked, it answers when the message has been handled.
+  template <class Raw, class F>
+  [[nodiscard]] ActorRef<Protocol<void(Raw)>> adapter(F) const noexcept {
+    return ActorRef<Protocol<void(Raw)>>{
+        detail::IntrusivePtr<detail::Cell>::of(*cell_),
+        ActorRef<Protocol<void(Raw)>>::template kTableOf<detail::Adapted<Self, Raw, F>>};
+  }
+
+  /// For a value that comes to be elsewhere, on another thread perhaps: whoever has the Pipe sends it here, to this life.
+  /// Dropped, it sends `if_dropped`.
+  template <class M>
+    requires Handles<Self, std::remove_cvref_t<M>>
+  Pipe<std::remove_cvref_t<M>> pipe_to_self(M&& if_dropped) {
+    using Plain = std::remove_cvref_t<M>;
+    return {*cell_, &detail::kPipeOps<Self, Plain>, Plain(std::forward<M>(if_dropped))};
+  }
+
+  /// Passes the question in hand on: whoever `to` names answers it, in this actor's place. For a handler that returns
+  /// Later<R>; of a message that nobody asked with it is a plain send. A reply of another type answers NoReply.
+  template <class A, class M>
+    requires Handles<A, std::remove_cvref_t<M>>
+  Later<ReplyOf<A, std::remove_cvref_t<M>>> delegate(const ActorRef<A>& to, M&& message) {
+    using Plain = std::remove_cvref_t<M>;
+    detail::delegate(*cell_, detail::RefAccess::cell(to),
+                     detail::make_envelope<detail::AskEnvelope<Plain>>(&detail::HandlerOps<A, Plain>::kAsk,
+                                                                       std::forward<M>(message)),
+                     &detail::kTypeInfo<ReplyOf<A, Plain>>);
+    return {};
+  }
 
   /// Passes a message on with the original's reply address and correlation id.
   template <class A, class M>

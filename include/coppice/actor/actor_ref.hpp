@@ -36,6 +36,14 @@ class RefBase {
   /// A moment's view: it may be over when you read it. Sends answer for themselves.
   [[nodiscard]] Phase phase() const noexcept { return live().phase(); }
   [[nodiscard]] bool is_closed() const noexcept { return live().is_closed(); }
+
+  /// The actor handles no more messages, after the one in hand, until resume(); whatever its mailbox takes waits, within
+  /// its bound. Stop, kill, watches and a restart are seen to all the same, and a next life is paused as well.
+  void pause() const noexcept;
+  void resume() const noexcept;
+  /// Lets a paused actor handle so many messages more, then it is paused again: an actor that is spawned with
+  /// SpawnOptions::paused is stepped by hand. Zero: none.
+  void step(std::uint32_t messages = 1) const noexcept;
   /// Which of the place's lives is on, from 1.
   [[nodiscard]] std::uint32_t incarnation() const noexcept { return live().incarnation(); }
   /// Messages that the place has handled, over all its lives.
@@ -101,6 +109,8 @@ struct Companions : Envelope {
   Priority priority = Priority::Normal;
 
   [[nodiscard]] bool is_late(const Cell& cell) const noexcept;
+  /// What came along with the other one comes along with this one.
+  void take_over(Companions& other) noexcept;
   static void describe_rich(const Envelope& envelope, Particulars& to) noexcept;
   void let_go() noexcept;
 };
@@ -115,12 +125,18 @@ struct RichEnvelope : Companions {
   };
 };
 
+/// Where the handlers of an actor type are called.
+template <class A>
+struct HandlerAccess {
+  static A& of(Cell& cell) noexcept { return *static_cast<A*>(cell.state()); }
+};
+
 template <class A, class M>
 struct HandlerOps {
   using Return = typename HandlerTrait<A, M>::Return;
   using Reply = typename ReplyType<Return>::type;
 
-  static A& actor(Cell& cell) noexcept { return *static_cast<A*>(cell.state()); }
+  static decltype(auto) actor(Cell& cell) noexcept { return HandlerAccess<A>::of(cell); }
   static Outcome handle_plain(Cell& cell, Envelope& envelope) {
     static_cast<void>(actor(cell).handle(std::move(static_cast<MessageEnvelope<M>&>(envelope).message)));
     return Outcome::Handled;
@@ -137,10 +153,10 @@ struct HandlerOps {
       static_cast<void>(actor(cell).handle(std::move(question.message)));
     } else if constexpr (std::is_void_v<Return>) {
       actor(cell).handle(std::move(question.message));
-      answer(cell, *question.ask, &question);
+      if (question.ask != nullptr) answer(cell, *question.ask, &question);
     } else {
       auto reply = actor(cell).handle(std::move(question.message));
-      answer(cell, *question.ask, std::addressof(reply));
+      if (question.ask != nullptr) answer(cell, *question.ask, std::addressof(reply));  // null: stashed, or passed on
     }
     return Outcome::Handled;
   }
@@ -300,6 +316,25 @@ class ActorRef : public detail::RefBase, public detail::RefExtension<A, ActorRef
     requires(!Handles<A, std::remove_cvref_t<M>>)
   void ask(M&& message, Duration within) const = delete;  // no handler for this message: handle() must take exactly it
 
+  /// Asks from outside an actor and waits: a Result<ReplyOf<A, M>, AskError>. An actor that is idle is run on the calling
+  /// thread, unless SystemOptions::callers_run says no: then a handler that takes longer than `within` keeps the caller
+  /// that long, and one that needs a lock which the caller holds never returns. On an actor's turn: Rejected. Source:
+  /// Erlang's gen_server:call.
+  template <class M>
+    requires Handles<A, std::remove_cvref_t<M>>
+  [[nodiscard]] auto call(M&& message, Duration within) const {
+    using Plain = std::remove_cvref_t<M>;
+    using R = ReplyOf<A, Plain>;
+    return detail::take_outcome<R>(
+        *detail::call_from_thread(this->cell(),
+                                  detail::make_envelope<detail::AskEnvelope<Plain>>(&detail::HandlerOps<A, Plain>::kAsk,
+                                                                                    std::forward<M>(message)),
+                                  detail::kReplyOps<R>, within));
+  }
+  template <class M>
+    requires(!Handles<A, std::remove_cvref_t<M>>)
+  void call(M&& message, Duration within) const = delete;  // no handler for this message: handle() must take exactly it
+
  private:
   friend struct detail::RefAccess;
   explicit ActorRef(detail::IntrusivePtr<detail::Cell> cell) noexcept : RefBase{std::move(cell)} {}
@@ -366,6 +401,18 @@ class ActorRef<Protocol<Rs(Ms)...>> : public detail::RefBase {
         detail::kReplyOps<R>, within)};
   }
 
+  template <class M>
+    requires(std::is_same_v<std::remove_cvref_t<M>, Ms> || ...)
+  [[nodiscard]] auto call(M&& message, Duration within) const {
+    using Plain = std::remove_cvref_t<M>;
+    using R = typename ReplyFor<Plain, Protocol<Rs(Ms)...>>::type;
+    const detail::HandlerEntry* const entry = find<Plain>();
+    if (entry == nullptr) return Result<R, AskError>{Error{AskError::Closed}};
+    return detail::take_outcome<R>(*detail::call_from_thread(
+        this->cell(), detail::make_envelope<detail::AskEnvelope<Plain>>(entry->ask, std::forward<M>(message)),
+        detail::kReplyOps<R>, within));
+  }
+
  private:
   template <class T>
   friend class ActorRef;
@@ -402,6 +449,10 @@ class ActorRef<Protocol<Rs(Ms)...>> : public detail::RefBase {
     ((std::is_same_v<M, Ms> ? index = i++ : i++), ...);
     return index;
   }
+
+  /// An adapter.
+  ActorRef(detail::IntrusivePtr<detail::Cell> cell, const detail::HandlerEntry* const* table) noexcept
+      : RefBase{std::move(cell)}, table_{table}, entries_{sizeof...(Ms)} {}
 
   const detail::HandlerEntry* const* table_ = nullptr;
   std::size_t entries_ = 0;

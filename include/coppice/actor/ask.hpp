@@ -116,6 +116,8 @@ struct Question : Envelope {
   TimePoint sent_at{};
   TimePoint deadline = TimePoint::max();
 
+  /// Whoever waits for the answer waits for this one's from now on; the other answers nobody.
+  void take_over(Question& other) noexcept;
   static void abandon_ask(Envelope& envelope, DeadReason reason) noexcept;
   static void describe_ask(const Envelope& envelope, Particulars& to) noexcept;
   void let_go() noexcept;
@@ -139,6 +141,10 @@ struct AskEnvelope : Question {
 /// An ask from a thread that is not an actor's turn, sent. Takes the question; throws std::bad_alloc.
 [[nodiscard]] IntrusivePtr<AskCore> ask_from_thread(Cell& target, Question* question, const ReplyOps& reply,
                                                     Duration within);
+/// The same, and waits for the outcome; on the calling thread, where the target is idle and may run there. On an actor's
+/// turn it is refused.
+[[nodiscard]] IntrusivePtr<AskCore> call_from_thread(Cell& target, Question* question, const ReplyOps& reply,
+                                                     Duration within);
 /// One that names no place: closed from the beginning.
 [[nodiscard]] IntrusivePtr<AskCore> ask_nobody(const ReplyOps& reply);
 /// Blocks until the ask of a thread has its outcome. False: on an actor's turn, which must not block; given up then.
@@ -182,6 +188,9 @@ class UnsentAsk {
   ActorAsk* ask_ = nullptr;  // counted
   Question* question_;
 };
+
+/// Sends the question that is in hand on, with another message.
+void delegate(Cell& from, Cell& to, Question* question, const TypeInfo* reply) noexcept;
 
 /// Fails the ask, if there is one, when the place ends.
 void close_with(Cell& place, const IntrusivePtr<AskCore>& ask);

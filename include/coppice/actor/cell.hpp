@@ -220,11 +220,13 @@ class Cell : public Runnable {
   void hold(Hold why) noexcept { holds_ = static_cast<unsigned char>(holds_ | why); }
   void release(Hold why) noexcept;
   [[nodiscard]] bool is_held(Hold why) const noexcept { return (holds_ & why) != 0; }
+  /// From now on each message is looked at before and after its handler.
+  void watch_steps() noexcept { steps_more_ = true; }
   /// Lets those go who wait for room in its mailbox, where there is much. After something has left.
   void admit_waiters() noexcept;
 
-  /// The run loop. One is made for each monitor.
-  template <class Monitor>
+  /// The run loop. One is made for each monitor, and one more for an activation of at most one message.
+  template <class Monitor, bool kOne = false>
   static void run_with(Runnable& runnable) noexcept;
 
   // ---- sending; see send.hpp ----
@@ -398,12 +400,12 @@ struct TurnScope {
   Cell* outer;
 };
 
-template <class Monitor>
+template <class Monitor, bool kOne>
 void Cell::run_with(Runnable& runnable) noexcept {
   Cell& cell = static_cast<Cell&>(runnable);
   const TurnScope turn{cell};
   Runtime& runtime = *cell.runtime();  // read once: it stands where senders write
-  unsigned left = runtime.batch.load(kRelaxed);
+  unsigned left = kOne ? 1 : runtime.batch.load(kRelaxed);
   bool attention = cell.attention_;
   bool first = true;
   unsigned signals_left = kSignalsInARow;

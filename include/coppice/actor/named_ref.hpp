@@ -104,6 +104,12 @@ class NamedRef : public detail::NamedBase {
   auto ask(M&& message, Duration within) const {
     return resolve_or_nobody().ask(std::forward<M>(message), within);
   }
+  /// As ActorRef::call.
+  template <class M>
+    requires Handles<A, std::remove_cvref_t<M>>
+  [[nodiscard]] auto call(M&& message, Duration within) const {
+    return resolve_or_nobody().call(std::forward<M>(message), within);
+  }
   template <class M>
     requires(!Handles<A, std::remove_cvref_t<M>>)
   void ask(M&& message, Duration within) const = delete;  // no handler for this message: handle() must take exactly it

@@ -86,7 +86,10 @@ struct CellSignal : Signal, PoolAllocated {
     Detach,
     Poke,     // a manager's own: run child_event with nothing (timers of a supervisor)
     Measure,  // how many messages wait?
-    Unmute,   // there is room again where it waited for some
+    Yield,    // let others go first
+    Pause,
+    Resume,  // incarnation: so many messages, then it is paused again; 0: for good
+    Unmute,  // there is room again where it waited for some
   };
   explicit CellSignal(Kind k) noexcept : kind{k} {}
   Kind kind;

@@ -76,6 +76,7 @@ struct SpawnOptions {
   std::string name = {};                   ///< unique among live actors; empty: none
   MailboxOptions mailbox = {};             ///< SystemOptions::mailbox where it is not given
   Placement on = {};                       ///< the system's pool by default
+  bool paused = false;                     ///< handles no message until ActorRef::resume() or step(); starts, though
 };
 
 namespace detail {

@@ -8,6 +8,7 @@ struct Runnable;
 struct RunTable {
   using Run = void (*)(Runnable&) noexcept;
   Run run = nullptr;
+  Run run_one = nullptr;  // the same, for one message at most
 };
 
 /// What a scheduler runs: one activation of one actor.

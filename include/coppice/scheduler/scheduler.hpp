@@ -63,6 +63,7 @@ struct ThreadContext {
   LedgerShard* ledger;
   Cell* cell;                  // whose activation runs here
   Construction* construction;  // the actor that is being constructed here
+  Runnable* run_here;          // if this is woken from here, the thread runs it itself: submit() leaves it to it
   TimePoint now;               // of the turn, when now_known
   bool now_known;
   unsigned shard;              // which of the shared parts of a ledger it uses; 0: not numbered yet

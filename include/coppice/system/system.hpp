@@ -230,6 +230,7 @@ namespace detail {
 /// What a monitor needs from the core; the untyped half of BasicActorSystem.
 struct MonitorBinding {
   RunTable::Run run;
+  RunTable::Run run_one;
   void* monitor;
   EventSink* events;
   IntrusivePtr<Counted> keep;
@@ -265,7 +266,7 @@ template <class M>
 
 template <class M>
 [[nodiscard]] MonitorBinding bind_monitor(const IntrusivePtr<MonitorHolder<M>>& holder) {
-  return MonitorBinding{&Cell::run_with<M>, &holder->monitor,
+  return MonitorBinding{&Cell::run_with<M>, &Cell::run_with<M, true>, &holder->monitor,
                         M::kRecords ? static_cast<EventSink*>(holder.get()) : nullptr,
                         IntrusivePtr<Counted>::share(holder.get())};
 }

@@ -49,9 +49,13 @@ struct SystemOptions {
   MailboxOptions mailbox = Unbounded{};   ///< of actors that are spawned without one of their own
   std::uint64_t dead_letters_max = 1'000;              ///< dead letters kept to look at, from 1; all are counted
   unsigned timers_max = 1'000'000;                     ///< live timers of one actor, from 1
+  std::size_t stash_max = 10'000;                      ///< messages in one actor's stash, from 1
   std::size_t monitor_capacity = 1'000;                ///< events that a recording monitor keeps, from 1
   Duration shutdown_within = std::chrono::seconds{5};  ///< the destructor's patience, not negative
   std::uint64_t seed = 1;                              ///< of everything random (jitter)
+  bool callers_run = true;  ///< ActorRef::call() runs an idle actor on the calling thread, which saves waking a worker.
+      ///< False where handlers use what belongs to a thread (thread_local data, locks that callers
+      ///< hold)
   /// Told of each failure that nobody supervises. Any thread, on the turn of who failed: it must not block; what it
   /// throws is swallowed.
   UniqueFunction<void(const FailureReport&)> on_failure = nullptr;

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <type_traits>
+#include <utility>
+
+#include "coppice/actor/actor_ref.hpp"
+
+namespace coppice::detail {
+
+/// An actor as those see it who send it another message than it handles: what they send is made into one that it does, on
+/// its turn. F has no state, so that the adapter needs none.
+template <class A, class Raw, class F>
+struct Adapted {
+  static_assert(std::is_empty_v<F> && std::is_default_constructible_v<F>,
+                "an adapter is a lambda without captures; what it needs of the actor it gets as its first argument");
+  A* actor;
+  void handle(Raw raw) {
+    if constexpr (std::is_invocable_v<const F&, A&, Raw>) {
+      static_cast<void>(actor->handle(F{}(*actor, std::move(raw))));
+    } else {
+      static_cast<void>(actor->handle(F{}(std::move(raw))));
+    }
+  }
+};
+
+template <class A, class Raw, class F>
+struct HandlerAccess<Adapted<A, Raw, F>> {
+  static Adapted<A, Raw, F> of(Cell& cell) noexcept { return {static_cast<A*>(cell.state())}; }
+};
+
+}  // namespace coppice::detail

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstddef>
+#include <utility>
+
+#include "coppice/actor/actor_ref.hpp"
+
+namespace coppice::detail {
+
+/// Keeps an envelope for later; takes it. Rejected: the stash is full, and the message is a dead letter.
+Delivery put_aside(Cell& cell, Envelope* envelope) noexcept;
+/// Moves the oldest of what is kept, `most` at most, in order to the front of the mailbox. How many there were.
+std::size_t bring_back(Cell& cell, std::size_t most) noexcept;
+[[nodiscard]] std::size_t put_aside_count(const Cell& cell) noexcept;
+
+/// The message in hand again, with whatever came along: its sender, its options, and whoever waits for the answer. They go
+/// over to the new envelope.
+template <class A, class M>
+[[nodiscard]] Envelope* repack(Cell& cell, M&& message) {
+  Envelope* const in_hand = cell.current();
+  if (in_hand != nullptr && in_hand->ops == &HandlerOps<A, M>::kAsk) {
+    auto* const again = make_envelope<AskEnvelope<M>>(in_hand->ops, std::move(message));
+    again->take_over(static_cast<Question&>(*in_hand));
+    return again;
+  }
+  if (in_hand != nullptr && in_hand->ops == &HandlerOps<A, M>::kSendWith) {
+    auto* const again = make_envelope<RichEnvelope<M>>(in_hand->ops, std::move(message));
+    again->take_over(static_cast<Companions&>(*in_hand));
+    return again;
+  }
+  return make_envelope<MessageEnvelope<M>>(&HandlerOps<A, M>::kSend, std::move(message));
+}
+
+}  // namespace coppice::detail

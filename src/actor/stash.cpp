@@ -1,0 +1,105 @@
+#include "coppice/actor/stash.hpp"
+
+#include <thread>
+#include <utility>
+
+#include "cell_extras.hpp"
+#include "cell_life.hpp"
+#include "mailbox/shelf.hpp"
+
+namespace coppice::detail {
+namespace {
+
+Priority priority_of(const Envelope& envelope) noexcept {
+  Particulars particulars;
+  if (envelope.ops->describe != nullptr) envelope.ops->describe(envelope, particulars);
+  return static_cast<Priority>(particulars.priority);
+}
+
+/// Takes the oldest, `most` at most, out of the stash, chained. How many: at least one.
+std::size_t take_some(CellExtras& x, std::size_t most, Envelope*& first, Envelope*& last) noexcept {
+  first = last = x.stash_oldest;
+  std::size_t count = 1;
+  for (; count < most && last != x.stash_newest; ++count) last = static_cast<Envelope*>(last->next.load(kRelaxed));
+  x.stash_oldest = static_cast<Envelope*>(last->next.load(kRelaxed));
+  if (x.stash_oldest == nullptr) x.stash_newest = nullptr;
+  last->next.store(nullptr, kRelaxed);
+  x.stashed -= count;
+  return count;
+}
+
+}  // namespace
+
+Delivery put_aside(Cell& cell, Envelope* envelope) noexcept {
+  Runtime& runtime = *cell.runtime();
+  CellExtras& x = cell.extras();
+  runtime.count(Count::Sent);
+  if (cell.bound() != nullptr) note_enqueued(cell);
+  if (x.stashed >= runtime.stash_max) {
+    runtime.count(Count::Refused);
+    runtime.dead_letter(cell, *envelope, DeadReason::Rejected);
+    if (envelope->ops->abandon != nullptr) envelope->ops->abandon(*envelope, DeadReason::Rejected);
+    destroy_envelope(envelope);
+    return Delivery::Rejected;
+  }
+  envelope->next.store(nullptr, kRelaxed);
+  if (x.stash_newest == nullptr) {
+    x.stash_oldest = envelope;
+  } else {
+    x.stash_newest->next.store(envelope, kRelaxed);
+  }
+  x.stash_newest = envelope;
+  ++x.stashed;
+  return Delivery::Accepted;
+}
+
+std::size_t put_aside_count(const Cell& cell) noexcept {
+  const CellExtras* const x = cell.extras_if_any();
+  return x == nullptr ? 0 : x->stashed;
+}
+
+std::size_t bring_back(Cell& cell, std::size_t most) noexcept {
+  CellExtras& x = cell.extras();
+  if (x.stashed == 0 || most == 0) return 0;
+  Envelope* first = nullptr;
+  Envelope* last = nullptr;
+  const std::size_t count = take_some(x, most, first, last);
+  Bound* const bound = cell.bound();
+  if (bound != nullptr && bound->shelf != nullptr) {
+    // The newest first, so that the oldest comes to stand in front.
+    Envelope* newest_first = nullptr;
+    while (first != nullptr) {
+      Envelope* const next = static_cast<Envelope*>(first->next.load(kRelaxed));
+      first->next.store(newest_first, kRelaxed);
+      newest_first = std::exchange(first, next);
+    }
+    while (newest_first != nullptr) {
+      Envelope& envelope = *std::exchange(newest_first, static_cast<Envelope*>(newest_first->next.load(kRelaxed)));
+      const TimePoint now = bound->shelf->measures() ? cell.runtime()->clock->now() : TimePoint{};
+      if (bound->shelf->put_back(envelope, {priority_of(envelope), true, now})) cell.mailbox().push_own(*make_token());
+    }
+    return count;
+  }
+  for (Link* each = first; bound != nullptr && each != nullptr; each = each->next.load(kRelaxed)) {
+    if (static_cast<Envelope*>(each)->ops->bounded) bound->enter_above();
+  }
+  while (!cell.mailbox().prepend(*first, *last)) std::this_thread::yield();  // a sender is about to link
+  return count;
+}
+
+/// No life will come to what the stash keeps. Not for a killer: the handler that was left behind may be putting something
+/// there.
+void CellLife::bury_stash() noexcept {
+  CellExtras* const x = c.extras_if_any();
+  if (x == nullptr || x->stashed == 0) return;
+  Envelope* next = nullptr;
+  Envelope* last = nullptr;
+  static_cast<void>(take_some(*x, x->stashed, next, last));
+  while (next != nullptr) {
+    Envelope& envelope = *std::exchange(next, static_cast<Envelope*>(next->next.load(kRelaxed)));
+    dies_waiting(c, envelope);
+    free_block(&envelope, envelope.ops->bytes);
+  }
+}
+
+}  // namespace coppice::detail
