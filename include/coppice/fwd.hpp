@@ -62,7 +62,9 @@ template <class M>
 class Pipe;
 template <class Self>
 class TickingActor;
-struct Tick;
+template <class Self, class StateList, class EventList>
+class StateMachine;
+class Transition;
 struct SendOptions;
 struct SpawnOptions;
 struct MessageInfo;

@@ -191,6 +191,10 @@ AskCore* ask_in_hand(const Cell& cell, const TypeInfo* reply) noexcept {
   return ask != nullptr && same_type(ask->reply_ops->type, reply) ? ask : nullptr;
 }
 
+void answer_in_hand(Cell& cell, const TypeInfo* type, void* reply) noexcept {
+  if (AskCore* const ask = ask_in_hand(cell, type)) answer(cell, *ask, reply);
+}
+
 System& system_of(const Runtime& runtime) noexcept {
   COPPICE_VERIFY(runtime.system != nullptr, "system() of an actor that was not made by a system");
   return *runtime.system;
@@ -285,7 +289,11 @@ bool start_timer(ActorTimer& timer, Duration first) noexcept {
   ++x.timers;
   timer.add_ref();
   enlist(cell, timer);
-  cell.scheduler().arm(timer, saturating_add(turn_now(*cell.runtime()), first));
+  if (first <= Duration::zero()) {  // due already: behind what waits, and before what comes
+    timer.fire(timer);
+  } else {
+    cell.scheduler().arm(timer, saturating_add(turn_now(*cell.runtime()), first));
+  }
   return true;
 }
 

@@ -342,6 +342,12 @@ void UnsentAsk::send(Cell* target, AskError why_not, Duration within) && {
 
 // ---- later replies ----
 
+void fail_in_hand(Cell& cell, AskError why) noexcept {
+  const Envelope* const envelope = cell.current();
+  if (envelope == nullptr || envelope->ops->abandon != &Question::abandon_ask) return;
+  if (AskCore* const ask = static_cast<const Question*>(envelope)->ask) ask->fail(why);
+}
+
 void delegate(Cell& from, Cell& to, Question* question, const TypeInfo* reply) noexcept {
   Envelope* const in_hand = from.current();
   const bool is_asked = in_hand != nullptr && in_hand->ops->abandon == &Question::abandon_ask;

@@ -58,33 +58,51 @@ std::size_t put_aside_count(const Cell& cell) noexcept {
   return x == nullptr ? 0 : x->stashed;
 }
 
+namespace {
+
+/// The newest first, so that the oldest comes to stand in front.
+void put_back_on_shelf(Cell& cell, Envelope* oldest) noexcept {
+  Shelf& shelf = *cell.bound()->shelf;
+  Envelope* newest = nullptr;
+  while (oldest != nullptr) {
+    auto* const next = static_cast<Envelope*>(oldest->next.load(kRelaxed));
+    oldest->next.store(newest, kRelaxed);
+    newest = std::exchange(oldest, next);
+  }
+  const TimePoint now = shelf.measures() ? cell.runtime()->clock->now() : TimePoint{};
+  while (newest != nullptr) {
+    Envelope& envelope = *std::exchange(newest, static_cast<Envelope*>(newest->next.load(kRelaxed)));
+    if (shelf.put_back(envelope, {priority_of(envelope), true, now})) cell.mailbox().push_own(*make_token());
+  }
+}
+
+/// A chain of messages, before all that wait. Above a bound.
+void put_before_all(Cell& cell, Envelope& first, Envelope& last) noexcept {
+  Bound* const bound = cell.bound();
+  if (bound != nullptr && bound->shelf != nullptr) return put_back_on_shelf(cell, &first);
+  for (const Link* each = &first; bound != nullptr && each != nullptr; each = each->next.load(kRelaxed)) {
+    if (static_cast<const Envelope*>(each)->ops->bounded) bound->enter_above();
+  }
+  while (!cell.mailbox().prepend(first, last)) std::this_thread::yield();  // a sender is about to link
+}
+
+}  // namespace
+
 std::size_t bring_back(Cell& cell, std::size_t most) noexcept {
   CellExtras& x = cell.extras();
   if (x.stashed == 0 || most == 0) return 0;
   Envelope* first = nullptr;
   Envelope* last = nullptr;
   const std::size_t count = take_some(x, most, first, last);
-  Bound* const bound = cell.bound();
-  if (bound != nullptr && bound->shelf != nullptr) {
-    // The newest first, so that the oldest comes to stand in front.
-    Envelope* newest_first = nullptr;
-    while (first != nullptr) {
-      Envelope* const next = static_cast<Envelope*>(first->next.load(kRelaxed));
-      first->next.store(newest_first, kRelaxed);
-      newest_first = std::exchange(first, next);
-    }
-    while (newest_first != nullptr) {
-      Envelope& envelope = *std::exchange(newest_first, static_cast<Envelope*>(newest_first->next.load(kRelaxed)));
-      const TimePoint now = bound->shelf->measures() ? cell.runtime()->clock->now() : TimePoint{};
-      if (bound->shelf->put_back(envelope, {priority_of(envelope), true, now})) cell.mailbox().push_own(*make_token());
-    }
-    return count;
-  }
-  for (Link* each = first; bound != nullptr && each != nullptr; each = each->next.load(kRelaxed)) {
-    if (static_cast<Envelope*>(each)->ops->bounded) bound->enter_above();
-  }
-  while (!cell.mailbox().prepend(*first, *last)) std::this_thread::yield();  // a sender is about to link
+  put_before_all(cell, *first, *last);
   return count;
+}
+
+void put_in_front(Cell& cell, Envelope* envelope) noexcept {
+  cell.runtime()->count(Count::Sent);
+  if (cell.bound() != nullptr) note_enqueued(cell);
+  envelope->next.store(nullptr, kRelaxed);
+  put_before_all(cell, *envelope, *envelope);
 }
 
 /// No life will come to what the stash keeps. Not for a killer: the handler that was left behind may be putting something

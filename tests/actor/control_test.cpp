@@ -36,7 +36,6 @@ TEST_CASE("a ticking actor ticks exactly n times in n intervals") {  // F18
     void on_tick() { ++*count; }
     void handle(int milliseconds) { set_interval(std::chrono::milliseconds{milliseconds}); }
     void handle(bool on) { on ? start_ticking() : stop_ticking(); }
-    using TickingActor::handle;
     int* count;
   };
   TestSystem system;

@@ -320,6 +320,12 @@ class Actor {
             Later<R>{}};
   }
 
+  /// For a handler that has seen to the answer in another way.
+  template <class R>
+  [[nodiscard]] Later<R> already_answered() const noexcept {
+    return {};
+  }
+
   /// Models Asio's executor: what runs on it is serialized with the handlers. Needs coppice/asio.hpp.
   [[nodiscard]] ActorExecutor executor() const noexcept;
 

@@ -189,6 +189,10 @@ class UnsentAsk {
   Question* question_;
 };
 
+/// Answers the question in hand, if there is one of that type.
+void answer_in_hand(Cell& cell, const TypeInfo* type, void* reply) noexcept;
+void fail_in_hand(Cell& cell, AskError why) noexcept;
+
 /// Sends the question that is in hand on, with another message.
 void delegate(Cell& from, Cell& to, Question* question, const TypeInfo* reply) noexcept;
 

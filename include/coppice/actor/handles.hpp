@@ -37,6 +37,9 @@ template <class A, class M>
 consteval bool handles() {
   static_assert(is_complete<A>(),
                 "the actor's class must be complete where it is sent to; a Protocol ref does not need it");
+  if constexpr (requires { A::template kInheritsHandler<M>; }) {
+    if constexpr (A::template kInheritsHandler<M>) return true;
+  }
   if constexpr (requires(A& actor, M&& message) { actor.handle(std::move(message)); }) {
     return has_exact_handler<A, M, decltype(std::declval<A&>().handle(std::declval<M>()))>();
   } else {

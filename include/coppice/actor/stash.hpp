@@ -11,6 +11,8 @@ namespace coppice::detail {
 Delivery put_aside(Cell& cell, Envelope* envelope) noexcept;
 /// Moves the oldest of what is kept, `most` at most, in order to the front of the mailbox. How many there were.
 std::size_t bring_back(Cell& cell, std::size_t most) noexcept;
+/// Puts a message in front of all that wait. Takes it.
+void put_in_front(Cell& cell, Envelope* envelope) noexcept;
 [[nodiscard]] std::size_t put_aside_count(const Cell& cell) noexcept;
 
 /// The message in hand again, with whatever came along: its sender, its options, and whoever waits for the answer. They go
