@@ -33,6 +33,7 @@ struct Target {
     TimeRatio,   // our time over the peer's: at most
     SpeedRatio,  // our speed over the peer's: at least
     Time,        // our nanoseconds: at most
+    Extra,       // our nanoseconds above the peer's: at most
     None,        // for information
   };
   Kind kind;
@@ -120,6 +121,60 @@ void add_messages(std::vector<Workload>& all, unsigned workers) {
       {"spawn and stop, from an actor", workers, [=] { return spawn_and_stop_inside(workers); }, nullptr, spawn});
 }
 
+double ring_with(unsigned workers, const MailboxOptions& mailbox) {
+  Ring ring{workers, 2, mailbox};
+  static_cast<void>(ring.run(kHops / 10));
+  const double hop = per(ring.run(kHops), kHops);
+  ring.finish();
+  return hop;
+}
+
+double calls(unsigned workers) {
+  Calling calling{workers};
+  static_cast<void>(calling.run(kHops / 50));
+  const double call = per(calling.run(kHops / 2), kHops / 2);
+  calling.finish();
+  return call;
+}
+
+double threads_flood(unsigned workers, const MailboxOptions& mailbox) {
+  CountingOfThreads counting{workers, mailbox};
+  static_cast<void>(counting.run(kFlood / 10, 8));
+  const double message = per(counting.run(kFlood, 8), kFlood);
+  counting.finish();
+  return message;
+}
+
+double actors_flood(unsigned workers, const MailboxOptions& mailbox) {
+  CountingOfActors counting{workers, mailbox, 8};
+  static_cast<void>(counting.run(kFlood / 10));
+  const double message = per(counting.run(kFlood), kFlood);
+  counting.finish();
+  return message;
+}
+
+/// What a bound costs, and a call.
+void add_mailboxes(std::vector<Workload>& all, unsigned workers) {
+  const Target extra{Target::Kind::Extra, 15};
+  const Target most_of{Target::Kind::SpeedRatio, 0.7};
+  const Target none{Target::Kind::None};
+  const auto queue = [] { return per(queue_of_threads(kFlood, 8), kFlood); };
+  const auto hop = [workers](const MailboxOptions& mailbox) { return [=] { return ring_with(workers, mailbox); }; };
+  const Bounded block{10'000, Overflow::Block};
+  all.push_back({"bounded: rejects, a hop (peer: unbounded)", workers, hop(Bounded{1'000}), hop({}), extra});
+  all.push_back({"bounded: blocks, a hop (peer: unbounded)", workers, hop(block), hop({}), extra});
+  all.push_back({"bounded: drops the oldest, a hop (peer: unbounded)", workers,
+                 hop(Bounded{1'000, Overflow::DropOldest}), hop({}), none});
+  all.push_back(
+      {"with priorities, a hop (peer: without)", workers, hop(Unbounded{.order = Order::Priority}), hop({}), none});
+  all.push_back({"bounded, blocks: 8 threads to one actor", workers, [=] { return threads_flood(workers, block); },
+                 queue, most_of});
+  all.push_back({"bounded, blocks: 8 actors to one (peer: 8 threads)", workers,
+                 [=] { return actors_flood(workers, block); }, queue, most_of});
+  all.push_back(
+      {"call from a thread, idle actor", workers, [=] { return calls(workers); }, nullptr, {Target::Kind::Time, 200}});
+}
+
 void add_supervision(std::vector<Workload>& all, unsigned workers) {
   const auto crash = [workers](std::size_t siblings, bool throws) {
     return [=] { return crash_to_first_message({workers, siblings, throws}, kCrashes); };
@@ -140,6 +195,7 @@ void add_supervision(std::vector<Workload>& all, unsigned workers) {
 std::vector<Workload> workloads() {
   std::vector<Workload> all;
   for (const unsigned workers : {1U, 2U}) add_messages(all, workers);
+  for (const unsigned workers : {1U, 2U}) add_mailboxes(all, workers);
   for (const unsigned workers : {1U, 2U}) add_supervision(all, workers);
   return all;
 }
@@ -154,6 +210,7 @@ Verdict judge(const Target& target, double ours, double ratio) {
     case Target::Kind::TimeRatio: return {fmt::format("time ≤ {:.2f}×", target.value), ratio <= target.value};
     case Target::Kind::SpeedRatio: return {fmt::format("speed ≥ {:.2f}×", target.value), ratio >= target.value};
     case Target::Kind::Time: return {fmt::format("≤ {:.0f} ns", target.value), ours <= target.value};
+    case Target::Kind::Extra: return {fmt::format("≤ {:.0f} ns more", target.value), ratio <= target.value};
     case Target::Kind::None: break;
   }
   return {"", true};
@@ -168,8 +225,11 @@ bool measure(const Workload& workload, int rounds) {
     ours.push_back(workload.ours());
     if (!workload.peer) continue;
     peer.push_back(workload.peer());
-    const bool is_speed = workload.target.kind != Target::Kind::TimeRatio;
-    ratios.push_back(is_speed ? peer.back() / ours.back() : ours.back() / peer.back());
+    switch (workload.target.kind) {
+      case Target::Kind::TimeRatio: ratios.push_back(ours.back() / peer.back()); break;
+      case Target::Kind::Extra: ratios.push_back(ours.back() - peer.back()); break;
+      default: ratios.push_back(peer.back() / ours.back());
+    }
   }
   const Verdict verdict = judge(workload.target, median(ours), ratios.empty() ? 0 : median(ratios));
   const char* const word = workload.target.kind == Target::Kind::None ? "" : verdict.ok ? "ok" : "**missed**";

@@ -103,4 +103,31 @@ inline Nanoseconds queue_between_threads(std::int64_t messages, Tokens tokens) {
   return end - begun;
 }
 
+/// Several threads enqueue, without tokens, one dequeues.
+inline Nanoseconds queue_of_threads(std::int64_t messages, int producers) {
+  struct alignas(256) Shared {
+    moodycamel::ConcurrentQueue<std::int64_t> queue;
+  };
+  const auto shared = std::make_unique<Shared>();
+  Nanoseconds end = 0;
+  std::atomic<bool> ready{false};
+  std::thread consumer{[&] {
+    std::int64_t count = 0;
+    ready.store(true);
+    for (std::int64_t value = 0; count < messages;) count += shared->queue.try_dequeue(value) ? value : 0;
+    end = now_ns();
+  }};
+  while (!ready.load()) std::this_thread::yield();
+  std::vector<std::thread> threads;
+  const Nanoseconds begun = now_ns();
+  for (int t = 0; t < producers; ++t) {
+    threads.emplace_back([&queue = shared->queue, n = messages / producers] {
+      for (std::int64_t i = 0; i < n; ++i) queue.enqueue(std::int64_t{1});
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  consumer.join();
+  return end - begun;
+}
+
 }  // namespace coppice::bench

@@ -36,8 +36,9 @@ struct Neighbour : Actor<Neighbour> {
 
 class Ring {
  public:
-  Ring(unsigned workers, std::size_t size) : system_{default_options(workers)}, actors_(size) {
-    for (auto& actor : actors_) actor = system_.spawn<Neighbour>(&finish_);
+  Ring(unsigned workers, std::size_t size, const MailboxOptions& mailbox = {})
+      : system_{default_options(workers)}, actors_(size) {
+    for (auto& actor : actors_) actor = system_.spawn<Neighbour>({.mailbox = mailbox}, &finish_);
     for (std::size_t i = 0; i < size; ++i) actors_[i].send(Meet{actors_[(i + 1) % size]});
     messages_ = size;
     come_to_rest(system_);
@@ -236,6 +237,99 @@ class AskingFromOutside {
  private:
   ActorSystem system_;
   ActorRef<Answerer> answerer_;
+  std::uint64_t messages_ = 0;
+};
+
+/// The same by call(), which may run the idle actor on the calling thread.
+class Calling {
+ public:
+  explicit Calling(unsigned workers) : system_{default_options(workers)}, answerer_{system_.spawn<Answerer>()} {}
+  Nanoseconds run(std::int64_t calls) {
+    const Nanoseconds begun = now_ns();
+    for (std::int64_t i = 0; i < calls; ++i) {
+      const Result<std::int64_t, AskError> answer = answerer_.call(Question{i}, std::chrono::seconds{10});
+      require(answer && *answer == i + 1, "a call got no answer, or the wrong one");
+    }
+    messages_ += static_cast<std::uint64_t>(calls);
+    return now_ns() - begun;
+  }
+  void finish() { expect_all_handled(system_, messages_); }
+
+ private:
+  ActorSystem system_;
+  ActorRef<Answerer> answerer_;
+  std::uint64_t messages_ = 0;
+};
+
+/// Threads that are no actors flood one actor.
+class CountingOfThreads {
+ public:
+  CountingOfThreads(unsigned workers, const MailboxOptions& mailbox)
+      : system_{default_options(workers)}, counter_{system_.spawn<Counter>({.mailbox = mailbox}, &finish_)} {}
+  Nanoseconds run(std::int64_t messages, int threads) {
+    counter_.send(Expect{messages, 0});
+    come_to_rest(system_);
+    std::vector<std::thread> producers;
+    const Nanoseconds begun = now_ns();
+    for (int t = 0; t < threads; ++t) {
+      producers.emplace_back([this, n = messages / threads] {
+        for (std::int64_t i = 0; i < n; ++i) {
+          require(counter_.send(Increment{1}) == Delivery::Accepted, "a message was refused");
+        }
+      });
+    }
+    const Nanoseconds took = finish_.wait() - begun;
+    for (auto& producer : producers) producer.join();
+    messages_ += static_cast<std::uint64_t>(messages) + 1;
+    return took;
+  }
+  void finish() { expect_all_handled(system_, messages_); }
+
+ private:
+  Finish finish_;
+  ActorSystem system_;
+  ActorRef<Counter> counter_;
+  std::uint64_t messages_ = 0;
+};
+
+/// Actors flood one actor, each some messages a turn.
+struct Feeder : Actor<Feeder> {
+  explicit Feeder(ActorRef<Counter> c) : counter{std::move(c)} {}
+  void handle(Produce p) {
+    const std::int64_t n = std::min(p.messages, p.burst);
+    for (std::int64_t i = 0; i < n; ++i) {
+      require(counter.send(Increment{1}) == Delivery::Accepted, "a message was refused");
+    }
+    if (p.messages > n) self().send(Produce{p.messages - n, p.burst});
+  }
+  ActorRef<Counter> counter;
+};
+class CountingOfActors {
+ public:
+  CountingOfActors(unsigned workers, const MailboxOptions& mailbox, int producers)
+      : system_{default_options(workers)}, counter_{system_.spawn<Counter>({.mailbox = mailbox}, &finish_)} {
+    for (int i = 0; i < producers; ++i) feeders_.push_back(system_.spawn<Feeder>(counter_));
+  }
+  Nanoseconds run(std::int64_t messages) {
+    constexpr std::int64_t kTurn = 50;
+    counter_.send(Expect{messages, 0});
+    come_to_rest(system_);
+    const auto each = messages / static_cast<std::int64_t>(feeders_.size());
+    const Nanoseconds begun = now_ns();
+    for (const auto& feeder : feeders_) feeder.send(Produce{each, kTurn});
+    const Nanoseconds took = finish_.wait() - begun;
+    const std::int64_t turns = (each + kTurn - 1) / kTurn;
+    messages_ += static_cast<std::uint64_t>(messages) + 1 + feeders_.size() * static_cast<std::uint64_t>(turns);
+    come_to_rest(system_);
+    return took;
+  }
+  void finish() { expect_all_handled(system_, messages_); }
+
+ private:
+  Finish finish_;
+  ActorSystem system_;
+  ActorRef<Counter> counter_;
+  std::vector<ActorRef<Feeder>> feeders_;
   std::uint64_t messages_ = 0;
 };
 

@@ -53,9 +53,12 @@ AskCore::~AskCore() {
 }
 
 bool AskCore::claim() noexcept {
-  std::uint32_t pending = kPending;
-  // acquire: the outcome is written after the claim. Exactly one wins.
-  return progress.compare_exchange_strong(pending, kWriting, kAcqRel, kRelaxed);
+  std::uint32_t seen = progress.load(kRelaxed);
+  do {
+    if ((seen & ~kAwaited) != kPending) return false;
+    // acquire: the outcome is written after the claim. Exactly one wins.
+  } while (!progress.compare_exchange_weak(seen, kWriting | (seen & kAwaited), kAcqRel, kRelaxed));
+  return true;
 }
 
 bool AskCore::settle(void* reply) noexcept {
@@ -139,10 +142,9 @@ struct ThreadAsk final : AskCore {
         until{last_moment} {}
 
   static void wake_thread(AskCore& core) noexcept {
-    // The asker may let go the moment it sees Done; this count keeps the word for the wake-up.
-    const auto keep = IntrusivePtr<Timer>::of(core);
-    core.progress.store(kDone, kRelease);  // partner: the acquire in is_done() and await()
-    static_cast<ThreadAsk&>(core).runtime->wake(core.progress);
+    // release: partner of the acquire in is_done() and await(). Who waits says so on the word before it sleeps.
+    const std::uint32_t before = core.progress.exchange(kDone, kAcqRel);
+    if ((before & kAwaited) != 0) static_cast<ThreadAsk&>(core).runtime->wake(core.progress);
   }
 
   IntrusivePtr<Runtime> runtime;
@@ -221,9 +223,9 @@ bool await(AskCore& ask) noexcept {
     return false;
   }
   while (!self.is_done()) {
-    const std::uint32_t seen = self.progress.load(kAcquire);
-    if (seen == AskCore::kDone) break;
-    const TimePoint until = seen == AskCore::kWriting ? TimePoint::max() : self.until;
+    const std::uint32_t seen = self.progress.fetch_or(AskCore::kAwaited, kAcqRel) | AskCore::kAwaited;
+    if ((seen & AskCore::kDone) != 0) break;
+    const TimePoint until = (seen & AskCore::kWriting) != 0 ? TimePoint::max() : self.until;
     if (!self.runtime->wait(self.progress, seen, until)) self.fail(AskError::Timeout);
   }
   return true;

@@ -141,6 +141,21 @@ TEST_CASE("a paused place is paused in its next life too") {
   testing::check_end(system);
 }
 
+TEST_CASE("a paused child is not taken for one that hangs") {
+  TestSystem system{{.system = testing::quiet()}};
+  Log log;
+  const auto root = system.start(
+      supervisor({.id = "app"}, child<Writer>({.id = "writer", .health = {.interval = 1s, .timeout = 100ms}}, &log)));
+  const auto writer = root.value().child<Writer>("writer").value();
+  writer.pause();
+  system.advance(1min);
+  CHECK(writer.incarnation() == 1);
+  writer.resume();
+  system.advance(1min);
+  CHECK(writer.incarnation() == 1);
+  testing::check_end(system);
+}
+
 TEST_CASE("who yields lets all others go first") {  // F19
   struct Polite : Actor<Polite> {
     explicit Polite(Log* l) : log{l} {}

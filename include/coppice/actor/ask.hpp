@@ -67,10 +67,10 @@ inline constexpr ReplyOps kReplyOps<void>{&kTypeInfo<void>, 0, 1, nullptr, nullp
 /// One question under way. It is also its own deadline's timer, and counts itself with the timer's count. The reply
 /// stands behind it in the same block.
 ///
-/// Threads    settle(), fail(): any. The outcome: whoever saw Done.
+/// Threads    settle(), fail(): any, with a count of it. The outcome: whoever saw Done.
 /// [A1] Exactly one of them wins, whatever races: reply, time-out, crash, close, cancel. The others answer false.
 struct AskCore : Timer {
-  enum : std::uint32_t { kPending = 0, kWriting = 1, kDone = 2 };
+  enum : std::uint32_t { kPending = 0, kWriting = 1, kDone = 2, kAwaited = 4 };  // the last: with any of the others
   using Announce = void (*)(AskCore&) noexcept;  // tells the asker, after the outcome is in place
 
   AskCore(Act destroy_act, Announce tell, const ReplyOps& of, std::uint32_t slot_offset, std::uint32_t all) noexcept;
@@ -79,7 +79,7 @@ struct AskCore : Timer {
   /// Takes `reply` (of the ask's own type; anything but null for void) for the outcome.
   bool settle(void* reply) noexcept;
   bool fail(AskError why) noexcept;
-  [[nodiscard]] bool is_done() const noexcept { return progress.load(kAcquire) == kDone; }
+  [[nodiscard]] bool is_done() const noexcept { return (progress.load(kAcquire) & kDone) != 0; }
   [[nodiscard]] void* slot() noexcept { return reinterpret_cast<std::byte*>(this) + slot_at; }
 
   Atomic<std::uint32_t> progress{kPending};

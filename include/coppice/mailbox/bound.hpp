@@ -44,10 +44,10 @@ struct Bound {
     const std::uint64_t in = entered.load(kAcquire);
     return in > out ? in - out : 0;
   }
-  /// So few wait that those who wait for room should hear of it. A quarter below the capacity: one that is told at each
+  /// So few wait that those who wait for room should hear of it. Half of the capacity: one that is told at each
   /// message costs its sleeper a wake-up at each message.
   [[nodiscard]] bool has_much_room(std::uint64_t waiting_now) const noexcept {
-    return waiting_now < capacity && capacity - waiting_now >= (capacity + 3) / 4;
+    return waiting_now < capacity && capacity - waiting_now >= (capacity + 1) / 2;
   }
 
   const MailboxOptions options;
