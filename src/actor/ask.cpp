@@ -1,5 +1,7 @@
 #include "coppice/actor/ask.hpp"
 
+#include <algorithm>
+
 #include "coppice/actor/actor_ref.hpp"
 #include "coppice/actor/signals.hpp"
 
@@ -81,11 +83,24 @@ void answer(Cell& replier, AskCore& ask, void* reply) noexcept {
   if (!ask.settle(reply)) replier.runtime()->count(Count::LateReply);
 }
 
+namespace {
+
+AskError error_for(DeadReason reason) noexcept {
+  switch (reason) {
+    case DeadReason::Rejected:
+    case DeadReason::Dropped:
+    case DeadReason::DroppedOldest:
+    case DeadReason::Replaced: return AskError::Rejected;  // there was no room for it, or there is none any more
+    case DeadReason::TimedOut: return AskError::Timeout;
+    case DeadReason::InHand: return AskError::Crashed;
+    default: return AskError::Closed;
+  }
+}
+
+}  // namespace
+
 void Question::abandon_ask(Envelope& envelope, DeadReason reason) noexcept {
-  AskError error = AskError::Closed;
-  if (reason == DeadReason::Rejected || reason == DeadReason::Dropped) error = AskError::Rejected;
-  if (reason == DeadReason::InHand) error = AskError::Crashed;
-  static_cast<Question&>(envelope).ask->fail(error);
+  static_cast<Question&>(envelope).ask->fail(error_for(reason));
 }
 
 void Question::describe_ask(const Envelope& envelope, Particulars& to) noexcept {
@@ -154,7 +169,10 @@ IntrusivePtr<AskCore> ask_from_thread(Cell& target, Question* question, const Re
     throw;
   }
   address(*question, *ask, this_thread.cell, now, deadline);
-  deliver(target, question);
+  How how;
+  // A mailbox that blocks must not hold the asker beyond its deadline.
+  if (const Bound* const bound = target.bound()) how.within = std::min(within, bound->options.rules().block_within);
+  deliver(target, question, how);
   return ask;
 }
 
