@@ -223,6 +223,7 @@ void CellLife::close_place(const ExitReason& reason) noexcept {
   c.mailbox().close();
   drain_to_dead_letters(x.pinned);
   give_up_holdings(c, HoldFor::Place);
+  x.full_besides.clear();  // two that have filled each other's would keep each other
   for (const auto& item : std::exchange(x.place_items, {})) item->place_ended();
   if (c.is_supervised()) fire_links(reason);  // those that were made while it waited for its next life
   send_downs(reason);
