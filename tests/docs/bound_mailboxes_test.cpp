@@ -74,6 +74,7 @@ TEST_CASE("what is urgent goes first and what is late not at all") {
   desk.send(Trade{"buy"});
   desk.send(Trade{"cancel"}, {.priority = Priority::Critical});
   desk.send(Trade{"too late"}, {.expires_after = -1ns});
+  system.run_until_idle();
   CHECK(seen_by(desk) == std::vector<std::string>{"cancel", "buy", "report"});
   CHECK(system.ledger().dead(DeadReason::Expired) == 1);
 }

@@ -168,6 +168,35 @@ TEST_CASE("whom a sender fills last does not decide how much another gets") {  /
   }
 }
 
+TEST_CASE("who sends to a muted actor is not muted by it") {  // P11; guarantees.md says what that costs
+  Scene scene{1};
+  struct First : Actor<First> {
+    explicit First(ActorRef<Source> s) : source{std::move(s)} {}
+    ActorRef<Source> source;
+    void handle(Go go) { source.send(go); }
+  };
+  const auto stage = scene.system.spawn<Source>({.mailbox = Bounded{1, Overflow::Block}}, scene.sinks, &scene.seen);
+  const auto first = scene.system.spawn<First>(stage);
+  for (int i = 0; i < 5; ++i) first.send(Go{2});
+  scene.system.run_until_idle();
+  CHECK(stage.message_count() == 1);
+  CHECK(first.message_count() >= 4);  // it may have filled the stage just before that was muted
+  scene.system.advance(10ms);
+  CHECK(first.message_count() == 5);
+  CHECK(scene.seen.numbers.size() == 10);
+  testing::check_end(scene.system);
+}
+
+TEST_CASE("a system with muted actors shuts down at once") {  // P11, P13
+  Scene scene{1};
+  for (int i = 0; i < 3; ++i) scene.source.send(Go{2});
+  scene.system.run_until_idle();
+  const TimePoint before = scene.system.now();
+  testing::check_end(scene.system);
+  CHECK(scene.system.now() == before);
+  CHECK(scene.system.ledger().dead(DeadReason::Stopped) == 2 + 2);
+}
+
 TEST_CASE("what comes for a muted actor waits and none of it is lost") {  // F30
   Scene scene{1};
   const auto other = scene.system.spawn<Sink>(&scene.seen);
