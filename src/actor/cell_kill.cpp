@@ -130,6 +130,7 @@ bool CellLife::zombie_return() noexcept {
     withdraw_items();  // what the destructor made
     fire_links(ExitReason::killed());
   }
+  x.full_besides.clear();
   if (x.pinned != nullptr) free_block(x.pinned, static_cast<Envelope*>(x.pinned)->ops->bytes);
   x.pinned = nullptr;
   c.runtime()->zombie_returned(c);

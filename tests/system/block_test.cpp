@@ -194,6 +194,40 @@ TEST_CASE("many threads that wait for one place are all served") {  // F30, P4
   }
 }
 
+struct Flood : Actor<Flood> {
+  explicit Flood(std::vector<ActorRef<Reader>> r) : readers{std::move(r)} {}
+  std::vector<ActorRef<Reader>> readers;
+  void handle(Gate* gate) {
+    gate->pass();
+    for (int i = 0; i < 3; ++i) {
+      for (const auto& reader : readers) reader.send(i);
+    }
+  }
+};
+
+TEST_CASE("a handler that was left behind may fill mailboxes and leaves nothing") {  // P11, P13
+  Gate busy;
+  Gate hung;
+  SystemOptions options;
+  options.workers = 4;
+  ActorSystem system{std::move(options)};
+  std::vector<ActorRef<Reader>> readers;
+  for (int i = 0; i < 2; ++i) readers.push_back(system.spawn<Reader>({.mailbox = blocking(1)}));
+  for (const auto& reader : readers) reader.send(testing::Hang{&busy});
+  REQUIRE(busy.wait_for_arrivals(2));
+  const auto flood = system.spawn<Flood>(readers);
+  flood.send(&hung);
+  REQUIRE(hung.wait_for_arrivals());
+  CHECK(system.stop(flood, {.within = 0ns}).get());
+  CHECK(system.stats().zombies == 1);
+  hung.open();
+  REQUIRE(testing::eventually([&] { return system.stats().zombies == 0; }));
+  busy.open();
+  REQUIRE(testing::at_rest(system));
+  for (const auto& reader : readers) CHECK(seen_by(reader) == std::vector<int>{0, 1, 2});
+  testing::check_end(system);
+}
+
 TEST_CASE("a thread that waits in a test system lets its actors run and its clock move") {  // F30
   std::vector<int> seen;
   TestSystem system;
