@@ -1,5 +1,7 @@
 #include "coppice/actor/ask.hpp"
 
+#include <algorithm>
+
 #include "coppice/actor/actor_ref.hpp"
 #include "coppice/actor/signals.hpp"
 
@@ -84,19 +86,24 @@ void answer(Cell& replier, AskCore& ask, void* reply) noexcept {
   if (!ask.settle(reply)) replier.runtime()->count(Count::LateReply);
 }
 
-void Question::abandon_ask(Envelope& envelope, DeadReason reason) noexcept {
-  AskError error = AskError::Closed;
+namespace {
+
+AskError error_for(DeadReason reason) noexcept {
   switch (reason) {
     case DeadReason::Rejected:
     case DeadReason::Dropped:
     case DeadReason::DroppedOldest:
-    case DeadReason::Replaced:
-    case DeadReason::TimedOut:
-    case DeadReason::Unsupported: error = AskError::Rejected; break;
-    case DeadReason::InHand: error = AskError::Crashed; break;
-    default: break;
+    case DeadReason::Replaced: return AskError::Rejected;  // there was no room for it, or there is none any more
+    case DeadReason::TimedOut: return AskError::Timeout;
+    case DeadReason::InHand: return AskError::Crashed;
+    default: return AskError::Closed;
   }
-  if (AskCore* const ask = static_cast<Question&>(envelope).ask) ask->fail(error);
+}
+
+}  // namespace
+
+void Question::abandon_ask(Envelope& envelope, DeadReason reason) noexcept {
+  if (AskCore* const ask = static_cast<Question&>(envelope).ask) ask->fail(error_for(reason));
 }
 
 void Question::take_over(Question& other) noexcept {
@@ -171,7 +178,10 @@ IntrusivePtr<AskCore> ask_from_thread(Cell& target, Question* question, const Re
     throw;
   }
   address(*question, *ask, this_thread.cell, now, deadline);
-  deliver(target, question);
+  How how;
+  // A mailbox that blocks must not hold the asker beyond its deadline.
+  if (const Bound* const bound = target.bound()) how.within = std::min(within, bound->options.rules().block_within);
+  deliver(target, question, how);
   return ask;
 }
 

@@ -1,6 +1,7 @@
 #include "back_pressure.hpp"
 
 #include <mutex>
+#include <utility>
 
 #include "cell_extras.hpp"
 #include "cell_life.hpp"
@@ -18,6 +19,12 @@ void unmute(RoomWaiter& waiter) noexcept {
   cell.release();  // perhaps the last count
 }
 
+[[nodiscard]] bool is_full(const Cell& cell) noexcept {
+  const Bound& bound = *cell.bound();
+  const std::uint64_t waiting = bound.shelf == nullptr ? bound.waiting() : bound.shelf->bounded_depth();
+  return !cell.is_closed() && waiting >= bound.capacity;
+}
+
 }  // namespace
 
 MuteWaiter::MuteWaiter(Cell& c) noexcept : RoomWaiter{&unmute}, cell{c} {}
@@ -25,12 +32,18 @@ MuteWaiter::MuteWaiter(Cell& c) noexcept : RoomWaiter{&unmute}, cell{c} {}
 void mute(Cell& sender, Cell& receiver) noexcept {
   if (&sender == &receiver) return;
   CellExtras& mine = sender.extras();
+  if (mine.is_muted) {  // set and taken back on this turn only
+    if (mine.muted_by != &receiver && (mine.full_besides.empty() || mine.full_besides.back().get() != &receiver))
+      mine.full_besides.push_back(IntrusivePtr<Cell>::of(receiver));
+    return;
+  }
   {
     const std::lock_guard lock{muting};
     const CellExtras* const theirs = receiver.extras_if_any();
-    if (mine.is_muted || (theirs != nullptr && theirs->is_muted)) return;
+    if (theirs != nullptr && theirs->is_muted) return;
     mine.is_muted = true;
   }
+  mine.muted_by = &receiver;
   if (mine.mute_waiter == nullptr) mine.mute_waiter = std::make_unique<MuteWaiter>(sender);
   sender.hold(kHeldByRoom);
   sender.add_ref();
@@ -40,11 +53,18 @@ void mute(Cell& sender, Cell& receiver) noexcept {
 }
 
 void CellLife::on_unmute() noexcept {
+  CellExtras& x = c.extras();
   {
     const std::lock_guard lock{muting};
-    c.extras().is_muted = false;
+    x.is_muted = false;
   }
-  c.release(kHeldByRoom);
+  x.muted_by = nullptr;
+  while (!x.full_besides.empty() && !x.is_muted) {
+    const auto receiver = std::move(x.full_besides.back());
+    x.full_besides.pop_back();
+    if (is_full(*receiver)) mute(c, *receiver);
+  }
+  if (!x.is_muted) c.release(kHeldByRoom);
 }
 
 void note_enqueued(Cell& cell) noexcept {

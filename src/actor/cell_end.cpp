@@ -224,6 +224,8 @@ void CellLife::close_place(const ExitReason& reason) noexcept {
   c.mailbox().close();
   drain_to_dead_letters(x.pinned);
   give_up_holdings(c, HoldFor::Place);
+  // Two that have filled each other's mailboxes would keep each other. A handler that is left behind may be at it.
+  if (c.claim_.load(kRelaxed) != Cell::Claim::Killer) x.full_besides.clear();
   for (const auto& item : std::exchange(x.place_items, {})) item->place_ended();
   if (c.is_supervised()) fire_links(reason);  // those that were made while it waited for its next life
   send_downs(reason);

@@ -93,9 +93,11 @@ class CellExtras : public PoolAllocated {
   HoldingList holdings;
   const EnvelopeOps* exit_ops = nullptr;  // traps exits
   std::unique_ptr<MuteWaiter> mute_waiter;
-  Link* pinned = nullptr;            // what a handler that was left behind has in hand
-  Atomic<Cell*> successor{nullptr};  // counted
-  std::string own_name;              // a supervised place claims it whenever it opens
+  const Cell* muted_by = nullptr;                // whom it waits for; to compare
+  std::vector<IntrusivePtr<Cell>> full_besides;  // whom it has filled while it was muted by another
+  Link* pinned = nullptr;                        // what a handler that was left behind has in hand
+  Atomic<Cell*> successor{nullptr};              // counted
+  std::string own_name;                          // a supervised place claims it whenever it opens
   std::vector<LinkEnd> links;
   std::vector<IntrusivePtr<PlaceItem>> place_items;
   std::vector<IntrusivePtr<Ticket>> end_tickets;

@@ -131,6 +131,7 @@ bool CellLife::zombie_return() noexcept {
     fire_links(ExitReason::killed());
   }
   bury_stash();
+  x.full_besides.clear();
   if (x.pinned != nullptr) free_block(x.pinned, static_cast<Envelope*>(x.pinned)->ops->bytes);
   x.pinned = nullptr;
   c.runtime()->zombie_returned(c);

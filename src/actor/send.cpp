@@ -98,6 +98,7 @@ Put wait_for_room(Cell& cell, Envelope& envelope, const How& how) noexcept {
   Runtime& runtime = *cell.runtime();
   Room& room = *cell.bound()->room;
   const Duration within = how.within.value_or(cell.bound()->options.rules().block_within);
+  if (within <= Duration::zero()) return Put::Full;  // not at all: a test system would run its actors
   const TimePoint until = saturating_add(runtime.clock->now(), within);
   const ThreadWait wait{room};
   for (;;) {
@@ -121,11 +122,16 @@ Put block(Cell& cell, Envelope& envelope, const How& how) noexcept {
   return came;
 }
 
+/// A priority for a mailbox that has none. What has ended says that first.
+Delivery unsupported(Cell& cell, Envelope* envelope, const How& how) noexcept {
+  if (cell.is_closed()) return refused(cell, envelope, Delivery::Closed, DeadReason::Closed, how);
+  return refused(cell, envelope, Delivery::Rejected, DeadReason::Unsupported, how);
+}
+
 /// Puts it where it is to go, the send being counted.
 Delivery place(Cell& cell, Envelope* envelope, const How& how) noexcept {
   if (cell.bound() == nullptr) {
-    if (how.priority != Priority::Normal)
-      return refused(cell, envelope, Delivery::Rejected, DeadReason::Unsupported, how);
+    if (how.priority != Priority::Normal) return unsupported(cell, envelope, how);
     switch (cell.mailbox().push(*envelope)) {
       case Pushed::Activate: cell.activate(); return Delivery::Accepted;
       case Pushed::Queued: return Delivery::Accepted;
@@ -134,7 +140,7 @@ Delivery place(Cell& cell, Envelope* envelope, const How& how) noexcept {
     return refused(cell, envelope, Delivery::Closed, DeadReason::Closed, how);
   }
   if (how.priority != Priority::Normal && cell.bound()->options.rules().order != Order::Priority)
-    return refused(cell, envelope, Delivery::Rejected, DeadReason::Unsupported, how);
+    return unsupported(cell, envelope, how);
   Put came = put(cell, *envelope, how.priority);
   if (came == Put::Full) came = block(cell, *envelope, how);
   switch (came) {

@@ -103,10 +103,10 @@ struct Companions : Envelope {
   explicit Companions(const EnvelopeOps* operations) noexcept : Envelope{operations} {}
   Cell* sender = nullptr;  // counted, as the next; set when the message has been made, since that may throw
   Cell* reply_to = nullptr;
+  Priority priority = Priority::Normal;  // not last: see kMessageAt
   std::uint64_t correlation_id = 0;
   TimePoint sent_at{};
   TimePoint expires = TimePoint::max();  // handled at that moment still, but not after it
-  Priority priority = Priority::Normal;
 
   [[nodiscard]] bool is_late(const Cell& cell) const noexcept;
   /// What came along with the other one comes along with this one.

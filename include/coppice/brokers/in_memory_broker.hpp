@@ -21,8 +21,9 @@ class BrokerCore;
 template <class M>
 struct PublicationEnvelope : Envelope {
   PublicationEnvelope(const EnvelopeOps* operations, std::shared_ptr<const M> m) noexcept
-      : Envelope{operations}, message{std::move(m)} {}
+      : Envelope{operations}, payload{m.get()}, message{std::move(m)} {}
   ~PublicationEnvelope() = delete;
+  const void* payload;  // for mailboxes that look at it
   union {
     std::shared_ptr<const M> message;
   };
@@ -37,9 +38,15 @@ Outcome handle_publication(Cell& cell, Envelope& envelope) {
   return Outcome::Handled;
 }
 template <class A, class M>
-inline constexpr EnvelopeOps kPublicationOps{
-    &handle_publication<A, M>,      nullptr, &PublicationEnvelope<M>::destroy_publication, &kTypeInfo<M>, nullptr,
-    sizeof(PublicationEnvelope<M>), true};
+inline constexpr EnvelopeOps kPublicationOps{&handle_publication<A, M>,
+                                             nullptr,
+                                             &PublicationEnvelope<M>::destroy_publication,
+                                             &kTypeInfo<M>,
+                                             nullptr,
+                                             sizeof(PublicationEnvelope<M>),
+                                             true,
+                                             kMessageAt<Envelope, const void*>,
+                                             true};
 
 /// Where one publication goes.
 struct Receiver {

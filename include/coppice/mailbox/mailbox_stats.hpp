@@ -9,16 +9,17 @@ namespace coppice {
 
 /// What one mailbox has seen, all lives of its actor together; see Bounded::measured. Exact at rest.
 ///
-/// [B3] enqueued = handled + dead (by reason) + depth
+/// [B3] enqueued = handled + dead (by reason) + depth, and the one in hand while there is one
 struct MailboxStats {
   std::uint64_t enqueued = 0;  ///< all that was sent there and not handed back by try_send, replies and timers included
   std::uint64_t handled = 0;
-  std::uint64_t depth = 0;                          ///< waits, or is in hand
+  std::uint64_t depth = 0;                          ///< waits
   std::uint64_t high_water = 0;                     ///< the most that has waited at once
   std::uint64_t dead_by_reason[kDeadReasons] = {};  ///< by DeadReason
-  std::uint64_t taken = 0;                          ///< have left the mailbox for a handler: what the times are about
-  Duration waited_most{};                           ///< the longest time in the queue
-  Duration waited_in_all{};                         ///< the sum of the times in the queue; saturates
+  std::uint64_t taken =
+      0;  ///< have left the mailbox in their turn, those that had expired included: what the times are about
+  Duration waited_most{};    ///< the longest time in the queue
+  Duration waited_in_all{};  ///< the sum of the times in the queue; saturates
 
   [[nodiscard]] std::uint64_t dead() const noexcept {
     std::uint64_t sum = 0;

@@ -70,9 +70,20 @@ struct Envelope : Link {
   return ops.message_is_shared ? *reinterpret_cast<const void* const*>(at) : at;
 }
 
-/// Where a message of type M stands behind a base whose size is a multiple of its alignment, in the types made from it.
+template <class Base>
+struct WithTail : Base {
+  char tail;
+};
+
+/// Where a message of type M stands behind a base, in the types made from it.
 template <class Base, class M>
-inline constexpr std::uint16_t kMessageAt = (sizeof(Base) + alignof(M) - 1) / alignof(M) * alignof(M);
+consteval std::uint16_t message_at() {
+  static_assert(sizeof(WithTail<Base>) > sizeof(Base),
+                "the base ends in padding, where the compiler may put what stands behind it");
+  return (sizeof(Base) + alignof(M) - 1) / alignof(M) * alignof(M);
+}
+template <class Base, class M>
+inline constexpr std::uint16_t kMessageAt = message_at<Base, M>();
 
 /// Destroys what the envelope carries, then its block. What a message's destructor throws ends here.
 inline void destroy_envelope(Envelope* envelope) noexcept {

@@ -1,0 +1,6 @@
+#pragma once
+
+#include "flood.hpp"
+
+void print_head();
+void print_row(const Flood& flood);
