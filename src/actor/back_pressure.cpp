@@ -25,6 +25,16 @@ void unmute(RoomWaiter& waiter) noexcept {
   return !cell.is_closed() && waiting >= bound.capacity;
 }
 
+/// Whether `waiting` is muted by `whom`, by somebody who is muted by it, and so on. Under the lock.
+[[nodiscard]] bool waits_for(const Cell& waiting, const Cell& whom) noexcept {
+  for (const Cell* each = &waiting; each != nullptr;) {
+    if (each == &whom) return true;
+    const CellExtras* const x = each->extras_if_any();
+    each = x == nullptr ? nullptr : x->muted_by.get();
+  }
+  return false;
+}
+
 }  // namespace
 
 MuteWaiter::MuteWaiter(Cell& c) noexcept : RoomWaiter{&unmute}, cell{c} {}
@@ -32,18 +42,16 @@ MuteWaiter::MuteWaiter(Cell& c) noexcept : RoomWaiter{&unmute}, cell{c} {}
 void mute(Cell& sender, Cell& receiver) noexcept {
   if (&sender == &receiver) return;
   CellExtras& mine = sender.extras();
-  if (mine.is_muted) {  // set and taken back on this turn only
+  if (mine.muted_by) {  // set and taken back on this turn only
     if (mine.muted_by != &receiver && (mine.full_besides.empty() || mine.full_besides.back().get() != &receiver))
       mine.full_besides.push_back(IntrusivePtr<Cell>::of(receiver));
     return;
   }
   {
     const std::lock_guard lock{muting};
-    const CellExtras* const theirs = receiver.extras_if_any();
-    if (theirs != nullptr && theirs->is_muted) return;
-    mine.is_muted = true;
+    if (waits_for(receiver, sender)) return;
+    mine.muted_by = IntrusivePtr<Cell>::of(receiver);
   }
-  mine.muted_by = &receiver;
   if (mine.mute_waiter == nullptr) mine.mute_waiter = std::make_unique<MuteWaiter>(sender);
   sender.hold(kHeldByRoom);
   sender.add_ref();
@@ -54,17 +62,17 @@ void mute(Cell& sender, Cell& receiver) noexcept {
 
 void CellLife::on_unmute() noexcept {
   CellExtras& x = c.extras();
+  IntrusivePtr<Cell> before;  // goes after the lock, and perhaps its place with it
   {
     const std::lock_guard lock{muting};
-    x.is_muted = false;
+    std::swap(before, x.muted_by);
   }
-  x.muted_by = nullptr;
-  while (!x.full_besides.empty() && !x.is_muted) {
+  while (!x.full_besides.empty() && !x.muted_by) {
     const auto receiver = std::move(x.full_besides.back());
     x.full_besides.pop_back();
     if (is_full(*receiver)) mute(c, *receiver);
   }
-  if (!x.is_muted) c.release(kHeldByRoom);
+  if (!x.muted_by) c.release(kHeldByRoom);
 }
 
 void note_enqueued(Cell& cell) noexcept {

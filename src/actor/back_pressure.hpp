@@ -8,11 +8,12 @@ namespace coppice::detail {
 
 /// The sender of the message in hand has filled `receiver`'s mailbox, which blocks: when its handler returns it handles
 /// nothing until there is room, or the place has ended. Of several that it has filled it waits for one after the other. Not
-/// if the receiver is muted: of several that wait for each other in a circle one is not muted, and moves all others on.
+/// if the receiver waits for the sender, itself or through others: of those who fill each other's mailboxes in a circle one
+/// is not muted, and moves all others on.
 ///
 /// Threads    the sender's turn.
-/// [B6] The muted wait for each other in no circle: who is muted waits for one that was not muted at that moment, and all
-///      that is decided under one lock.
+/// [B6] The muted wait for each other in no circle, so at the end of each row stands one that is not muted: that is looked
+///      up and written down under one lock.
 void mute(Cell& sender, Cell& receiver) noexcept;
 
 /// Its place in a room: the cell is held until it is let go.

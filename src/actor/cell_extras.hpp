@@ -66,7 +66,6 @@ class CellExtras : public PoolAllocated {
   bool told_to_keep = false;  // a next life will come: the supervisor stops this one in order to start it again
   bool start_failed = false;
   bool start_ignored = false;
-  bool is_muted = false;      // waits for room in somebody's mailbox; under the lock of back_pressure.cpp
   bool downs_due = false;     // the life has ended and its watchers wait for the supervisor's verdict
   bool closed_place = false;  // closed by the supervisor, spec kept
   OnError verdict = OnError::Supervise;
@@ -93,7 +92,7 @@ class CellExtras : public PoolAllocated {
   HoldingList holdings;
   const EnvelopeOps* exit_ops = nullptr;  // traps exits
   std::unique_ptr<MuteWaiter> mute_waiter;
-  const Cell* muted_by = nullptr;                // whom it waits for; to compare
+  IntrusivePtr<Cell> muted_by;                   // whom it waits for; under the lock of back_pressure.cpp
   std::vector<IntrusivePtr<Cell>> full_besides;  // whom it has filled while it was muted by another
   Link* pinned = nullptr;                        // what a handler that was left behind has in hand
   Atomic<Cell*> successor{nullptr};              // counted

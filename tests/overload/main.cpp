@@ -3,8 +3,8 @@
 //
 //     overload POLICY PRODUCERS SECONDS       unbounded reject drop_newest drop_oldest block keep_latest; threads actors
 //
-// It exits with 0 where the memory has stayed within the documented bound, all messages are accounted for and the producers
-// were fast enough; with 1, and says what was wrong, otherwise.
+// It exits with 0 where the memory has stayed within the documented bound, all messages are accounted for and the
+// producers were fast enough; with 1, and says what was wrong, otherwise.
 
 #include <malloc.h>
 #include <sys/resource.h>

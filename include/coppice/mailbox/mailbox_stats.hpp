@@ -16,8 +16,7 @@ struct MailboxStats {
   std::uint64_t depth = 0;                          ///< waits
   std::uint64_t high_water = 0;                     ///< the most that has waited at once
   std::uint64_t dead_by_reason[kDeadReasons] = {};  ///< by DeadReason
-  std::uint64_t taken =
-      0;  ///< have left the mailbox in their turn, those that had expired included: what the times are about
+  std::uint64_t taken = 0;   ///< have left in their turn, expired or not: what the times are about
   Duration waited_most{};    ///< the longest time in the queue
   Duration waited_in_all{};  ///< the sum of the times in the queue; saturates
 
