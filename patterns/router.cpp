@@ -166,25 +166,28 @@ Delivery RouterCore::send(Envelope* envelope, const Chooser& chooser, std::uint6
   const auto now = table();
   const auto& members = now->members;
   if (members.empty()) return undeliverable(envelope, refusal);
-  for (std::size_t tries = 0;; ++tries) {
-    const Candidates among{*this, *now, key};
-    RouteMember& member = *members[among.member(chooser.choose(chooser.strategy, among))];
-    // Who takes nothing may have closed or filled up since we looked: then another look finds the others. Once nobody
-    // has room left, or after as many tries as there are members, the mailbox itself has the last word.
-    const bool is_last = among.tier_ > kComingBack || tries == members.size();
+  Refusals refusals;
+  for (;;) {
+    const Candidates among{*this, *now, key, refusals};
+    const std::uint32_t chosen = among.member(chooser.choose(chooser.strategy, among));
+    RouteMember& member = *members[chosen];
+    // Who takes nothing has closed or filled up since we looked: then we look among the others. Once nobody has room
+    // left, or after so many tries, the mailbox itself has the last word.
+    const bool is_last = among.tier_ > kComingBack || refusals.count == Refusals::kMost;
     if (count_for != nullptr) count_for(*envelope, &member);
     const Delivery delivery = deliver(RefAccess::cell(member.ref), envelope, is_last ? refusal : Refusal::HandBack);
     if (delivery == Delivery::Accepted) return delivery;
     if (is_last && refusal == Refusal::DeadLetter) return delivery;
     if (count_for != nullptr) count_for(*envelope, nullptr);
     if (is_last) return delivery;
+    refusals.members[refusals.count++] = chosen;
   }
 }
 
 IntrusivePtr<RouteMember> RouterCore::pick(const Chooser& chooser, std::uint64_t key) noexcept {
   const auto now = table();
   if (now->members.empty()) return {};
-  const Candidates among{*this, *now, key};
+  const Candidates among{*this, *now, key, {}};
   return now->members[among.member(chooser.choose(chooser.strategy, among))];
 }
 
@@ -192,10 +195,12 @@ IntrusivePtr<RouteMember> RouterCore::pick(const Chooser& chooser, std::uint64_t
 
 // ---- whom a message may go to ----
 
-Candidates::Candidates(detail::RouterCore& core, const detail::RouteTable& table, std::uint64_t key) noexcept
+Candidates::Candidates(detail::RouterCore& core, const detail::RouteTable& table, std::uint64_t key,
+                       const detail::Refusals& refusals) noexcept
     : core_{core}, table_{table}, key_{key}, tier_{detail::kGone + 1U} {
   for (std::uint32_t i = 0; i < table.members.size(); ++i) {
-    const unsigned tier = detail::tier_of(*table.members[i]);
+    unsigned tier = detail::tier_of(*table.members[i]);
+    if (tier <= detail::kComingBack && refusals.has(i)) tier += detail::kReadyButFull;
     if (tier > tier_) continue;
     if (tier < tier_) {
       tier_ = tier;

@@ -18,6 +18,18 @@ struct RouteMember;
 struct RouteTable;
 class RouterCore;
 
+/// Who has refused the message in hand: asked again only when all others have no room either.
+struct Refusals {
+  static constexpr std::size_t kMost = 8;
+  [[nodiscard]] bool has(std::uint32_t member) const noexcept {
+    for (std::size_t i = 0; i < count; ++i)
+      if (members[i] == member) return true;
+    return false;
+  }
+  std::size_t count = 0;
+  std::uint32_t members[kMost];
+};
+
 /// Spreads bytes over 64 bits, the same on every machine and in every run. Source: FNV-1a, finished by SplitMix64.
 [[nodiscard]] std::uint64_t stable_hash(std::string_view bytes) noexcept;
 [[nodiscard]] std::uint64_t stable_hash(std::uint64_t number) noexcept;
@@ -43,7 +55,8 @@ class Candidates {
  private:
   friend class detail::RouterCore;
   static constexpr std::size_t kFew = 32;
-  Candidates(detail::RouterCore& core, const detail::RouteTable& table, std::uint64_t key) noexcept;
+  Candidates(detail::RouterCore& core, const detail::RouteTable& table, std::uint64_t key,
+             const detail::Refusals& refusals) noexcept;
   [[nodiscard]] std::uint32_t member(std::size_t candidate) const noexcept {
     return many_.empty() ? few_[candidate] : many_[candidate];
   }
