@@ -103,7 +103,7 @@ TEST_CASE("a fetch survives a service that is ill for a while") {
   CHECK(patient.ask(Found{}, 1s).get().value() == 42);
 }
 
-TEST_CASE("a circuit breaker keeps everybody away from a service that fails") {
+TEST_CASE("a circuit breaker keeps all away from a service that fails") {
   testing::TestSystem system{{.seed = 42}};
   const auto service = system.spawn<Service>();
   const CircuitBreaker breaker{system, {.failures = 4, .open_for = 30s}};

@@ -104,7 +104,7 @@ class CancelSource {
  public:
   /// The root of a tree, under the system's clock.
   explicit CancelSource(const System& system);
-  /// Below `parent`: cancelled with it, at once if it has been. Of a token of no source: nobody's child, without a clock.
+  /// Below `parent`: cancelled with it, at once if it has been. Below a token of no source: a root without a clock.
   explicit CancelSource(const CancelToken& parent);
 
   [[nodiscard]] CancelToken token() const noexcept { return CancelToken{node_}; }

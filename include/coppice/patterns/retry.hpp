@@ -38,7 +38,7 @@ struct Attempt {
   Duration left;         ///< until RetryOptions::within is over
 };
 
-/// What is tried again when nobody says otherwise: no reply in time, a full mailbox, a crash, a promise that was dropped.
+/// What is tried again when nobody says otherwise: no reply in time, a full mailbox, a crash, a dropped promise.
 /// Not a place that has ended.
 struct RetryUnlessClosed {
   template <class R>
@@ -148,12 +148,12 @@ class [[nodiscard]] Retrying {
 ///     retry(*this, {.attempts = 5, .within = 10s}, [this] { return ask(database, Query{7}, 1s); })
 ///         .then([this](Result<Row, AskError> row) { … });
 ///
-/// `make` makes each attempt's ask anew, from the Attempt if it takes one; `retry_if` gets each outcome and says whether
-/// to try again. No ask waits beyond `within`, whatever time it was given. Whoever is asked may have carried out an
+/// `make` makes each attempt's ask anew, from the Attempt if it takes one; `retry_if` gets each outcome and says
+/// whether to try again. No ask waits beyond `within`, whatever time it was given. Whoever is asked may have carried out an
 /// attempt whose answer did not come: it must stand being asked twice.
 ///
 /// Threads    the actor's turn, for all of it.
-/// Ownership  belongs to the life: when it ends, nothing is asked any more, and what was captured goes before the state.
+/// Ownership  belongs to the life: when it ends nothing is asked any more, and what was captured goes before the state.
 /// Failure    options out of their bounds abort with a message: check() them before if they come from outside. A life
 ///            that has as many timers as it may does not wait: the outcome is the last attempt's.
 template <class Self, class Make, class RetryIf = RetryUnlessClosed>

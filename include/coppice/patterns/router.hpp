@@ -162,8 +162,8 @@ inline constexpr bool kCountsLoad<Strategy> = Strategy::kCountsLoad;
 /// Threads    any. Copies are of the same router.
 /// Ownership  counted; keeps its members' addresses valid, not the members alive. May outlive its system.
 /// Order      messages of one sender to one member keep their order, but for those that one member refused.
-/// Failure    as ActorRef's, and what the strategy's key() throws: then nothing is sent. An attempt that a member refused
-///            while the message went to another is counted in the ledger as sent and handed back.
+/// Failure    as ActorRef's, and what the strategy's key() throws: then nothing is sent. An attempt that one member
+///            refused before another took the message is counted in the ledger as sent and handed back.
 /// [O1] What send() accepted is in exactly one mailbox.
 /// [O2] A load counts exactly what this router sent to a member and what has been neither handled nor declared dead.
 template <class A, class Strategy = RoundRobin>
@@ -228,8 +228,7 @@ class Router {
   }
   template <class M>
     requires(!Handles<A, Plain<M>>)
-  Delivery send(M&& message) const =
-      delete;  // no handler for this message: no handle() of the members takes exactly it
+  Delivery send(M&& message) const = delete;  // no handler for this message: no member's handle() takes exactly it
 
   /// To one member, chosen once, with what may travel with a send.
   template <class M>
@@ -271,7 +270,7 @@ class Router {
                                                 within)};
   }
 
-  /// An ask of one member by an actor: `workers.ask(*this, Job{7}, 1s).then([this](Result<int, AskError> done) { … });`
+  /// An ask of one member by an actor: `workers.ask(*this, Job{7}, 1s).then([this](auto done) { … });`
   template <class Asker, class M>
     requires(!kIsBroadcast && Handles<A, Plain<M>>)
   auto ask(Actor<Asker>& asker, M&& message, Duration within) const {

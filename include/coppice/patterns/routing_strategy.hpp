@@ -27,7 +27,7 @@ struct Refusals {
     return false;
   }
   std::size_t count = 0;
-  std::uint32_t members[kMost];
+  std::uint32_t members[kMost] = {};
 };
 
 /// Spreads bytes over 64 bits, the same on every machine and in every run. Source: FNV-1a, finished by SplitMix64.

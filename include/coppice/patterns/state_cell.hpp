@@ -34,10 +34,11 @@ class WriterGate {
 /// The latest of values that are plain bytes. Each goes into the next of four slots; whoever reads takes the slot that
 /// was finished last, and starts again only if writers came all the way round meanwhile.
 ///
-/// Why a value is never torn, without fences: a writer marks the slot as being written, then stores its words (release),
-/// then its number (release), then the number of the latest (release). A reader loads the latest, finds its number at
-/// the slot, loads the words (acquire), then looks at the slot's number again. If one of the words was of a later writer,
-/// that load is the partner of the word's store, before which the slot was marked: the second look finds it.
+/// Why a value is never torn, without fences: a writer marks the slot as being written, then stores its words
+/// (release), then its number (release), then the number of the latest (release). A reader loads the latest, finds its
+/// number at the slot, loads the words (acquire), then looks at the slot's number again. If one of the words was of a
+/// later writer, that load is the partner of the word's store, before which the slot was marked: the second look finds
+/// it.
 ///
 /// [X1] A reader starts again only if at least four values were set while it read: somebody gets on.
 template <class T>
@@ -122,8 +123,9 @@ struct SharedValue final : Counted {
   const T value;
 };
 
+/// Larger ones would be copied through the stack, and are better shared.
 template <class T>
-inline constexpr bool kIsPlainBytes = std::is_trivially_copyable_v<T>;
+inline constexpr bool kIsPlainBytes = std::is_trivially_copyable_v<T> && sizeof(T) <= 1'024;
 
 }  // namespace detail
 
@@ -153,15 +155,15 @@ class StateSnapshot {
 /// The latest value of something, for whoever wants to look: not every value, as messages are, but always a whole one.
 /// `StateCell<Prices> prices{…};` one actor sets it, everybody peeks.
 ///
-/// Costs. A T that is plain bytes (trivially copyable): a look copies it and writes nothing, so that any number of
-/// threads may look; memory for four of them. Any other T: a look counts a shared value, under a lock of some
-/// instructions; a set allocates. Large plain values that are looked at often cost less behind a pointer of their own.
+/// Costs. A T that is plain bytes (trivially copyable, up to a kilobyte): a look copies it and writes nothing, so that
+/// any number of threads may look; memory for four of them. Any other T: a look counts a shared value, under a lock of
+/// some instructions; a set allocates.
 ///
 /// Threads    any, for all of it; many may set, and wait for each other for as long as a copy takes. Readers of plain
 ///            bytes wait for nobody (lock-free, [X1]).
 /// Ownership  the cell must outlive its users; snapshots may outlive it.
-/// Order      [X2] Sequence numbers are 1 for the value it was made with and grow by one with each set(); no thread sees
-///            one go back. What happened before a set() happened before a look that finds it.
+/// Order      [X2] Sequence numbers are 1 for the value it was made with and grow by one with each set(); no thread
+///            sees one go back. What happened before a set() happened before a look that finds it.
 /// Failure    set() throws what making the value throws, and std::bad_alloc where it allocates; the value stays then.
 template <class T>
 class StateCell {
@@ -181,7 +183,7 @@ class StateCell {
     auto [sequence, kept] = slot_.get();
     return StateSnapshot<T>{sequence, std::move(kept)};
   }
-  /// The latest value if it is another than the one with that number; nothing if it is that one. 0: there always is one.
+  /// The latest value if it is another than the one with that number; nothing if it is that one. 0: there always is.
   [[nodiscard]] std::optional<StateSnapshot<T>> changed_since(std::uint64_t sequence) const {
     if (slot_.sequence() == sequence) return std::nullopt;
     return peek();
@@ -191,7 +193,7 @@ class StateCell {
  private:
   [[nodiscard]] static auto make(T&& value) {
     if constexpr (detail::kIsPlainBytes<T>) {
-      return T(value);
+      return T(std::move(value));
     } else {
       return detail::IntrusivePtr<detail::Counted>::adopt(new detail::SharedValue<T>(std::move(value)));
     }
