@@ -86,14 +86,19 @@ struct Go {
   RetryOptions options;
 };
 struct Crash {};
+struct CrashLater {
+  Duration after;
+};
 struct Client : Actor<Client> {
   struct Seen {
     std::vector<std::string> outcomes;
     std::vector<TimePoint> times;
     std::vector<std::uint32_t> attempts;
     std::shared_ptr<int> captured = std::make_shared<int>(0);
+    long held_at_end = 0;
   };
   Client(ActorRef<Service> s, Seen* o) : service{std::move(s)}, seen{o} {}
+  ~Client() { seen->held_at_end = seen->captured.use_count() - 1; }
   void handle(Go go) {
     retry(*this, go.options, [this](const Attempt& attempt) {
       seen->attempts.push_back(attempt.number);
@@ -104,6 +109,7 @@ struct Client : Actor<Client> {
     });
   }
   void handle(Crash) { throw std::runtime_error{"crash"}; }
+  void handle(CrashLater later) { send_after(later.after, Crash{}).detach(); }
   ActorRef<Service> service;
   Seen* seen;
 };
@@ -187,6 +193,21 @@ TEST_CASE("a retry ends with the life wherever it stands") {  // F65, [I1]
     CHECK(seen.outcomes.empty());
     testing::check_end(system);
   }
+}
+
+TEST_CASE("what a retry captured goes before the state though its next attempt waits in the mailbox") {  // F65
+  TestSystem system;
+  std::vector<TimePoint> calls;
+  Client::Seen seen;
+  const auto client = system.spawn<Client>(system.spawn<Service>(&calls), &seen);
+  client.send(CrashLater{1'500ms});  // fires in the same moment as the pause's end, and before it
+  system.run_until_idle();
+  client.send(Go{{.attempts = 100, .first = 500ms, .jitter = 0.0}});
+  system.advance(2s);
+  CHECK(system.has_stopped(client));
+  CHECK(seen.attempts.size() == 1);
+  CHECK(seen.held_at_end == 0);
+  testing::check_end(system);
 }
 
 TEST_CASE("which outcomes are tried again may be decided") {  // F65

@@ -12,6 +12,7 @@
 #include "coppice/pool.hpp"
 #include "coppice/system/actor_system.hpp"
 #include "coppice/testing/test_system.hpp"
+#include "support/gate.hpp"
 #include "support/scale.hpp"
 #include "support/test_end.hpp"
 
@@ -316,6 +317,7 @@ TEST_CASE("a member with a full mailbox is passed over while another has room") 
   Job kept{5};
   CHECK(router.try_send(kept) == Delivery::Rejected);
   CHECK(kept.key == 5);
+  CHECK(system.ledger().handed_back == 1);  // nobody else was tried in vain
   system.run_until_idle();
   CHECK(counts(workers) == std::vector<std::uint64_t>(3, 2));
   testing::check_end(system);
@@ -418,6 +420,42 @@ TEST_CASE("a key that cannot be made sends nothing") {  // F44
 }
 
 // ---- threads ----
+
+struct Stand {
+  testing::Gate* gate;
+};
+struct Guard : Actor<Guard> {
+  void handle(Stand stand) { stand.gate->pass(); }
+};
+
+TEST_CASE("what fits into some mailbox is taken however many send at once") {  // F44
+  ActorSystem system{{.workers = 1}};
+  constexpr std::size_t kMembers = 48;
+  const auto guard = system.spawn<Guard>();
+  const auto workers = spawn_many(system, kMembers, Bounded{1});  // so each message meets one that just filled up
+  const Router<Worker, Last> router{system, workers};
+  for (std::size_t round = 0; round < testing::scaled(1'000); ++round) {
+    testing::Gate gate;
+    guard.send(Stand{&gate});  // nobody takes anything meanwhile
+    REQUIRE(gate.wait_for_arrivals());
+    detail::Atomic<std::size_t> accepted{0};
+    detail::Atomic<int> ready{0};
+    const auto send_half = [&] {
+      ready.fetch_add(1);
+      while (ready.load() < 2) std::this_thread::yield();
+      for (std::size_t i = 0; i < kMembers / 2; ++i)
+        if (router.send(Job{}) == Delivery::Accepted) accepted.fetch_add(1);
+    };
+    std::thread other{send_half};
+    send_half();
+    other.join();
+    CHECK(accepted.load() == kMembers);
+    CHECK(router.send(Job{}) == Delivery::Rejected);
+    gate.open();
+    REQUIRE(testing::at_rest(system));
+  }
+  testing::check_end(system);
+}
 
 TEST_CASE("threads that send to members that crash join and leave lose nothing") {  // F44, [O1], [O2], P4
   ActorSystem system{{.workers = 2, .reports = false}};
