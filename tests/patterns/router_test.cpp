@@ -428,6 +428,30 @@ struct Guard : Actor<Guard> {
   void handle(Stand stand) { stand.gate->pass(); }
 };
 
+struct Stuck : Actor<Stuck> {
+  void handle(Stand stand) { stand.gate->pass(); }
+  std::uint32_t handle(Name) { return incarnation(); }
+};
+
+TEST_CASE(
+    "a member whose handler was left behind is found in its next life and its load is what it has to do") {  // F44
+  ActorSystem system{{.workers = 2, .reports = false}};
+  const auto root = system.start(pool<Stuck>({.id = "pool", .size = 1})).value();
+  const auto router = pool_router<Stuck>(system, root, LeastLoaded{}).value();
+  const auto member = router.members()[0];
+  testing::Gate gate;
+  router.send(Stand{&gate});
+  REQUIRE(gate.wait_for_arrivals());
+  static_cast<void>(system.stop(member, {.within = 5ms}).get());
+  REQUIRE(testing::eventually(
+      [&] { return router.ask(Name{}, testing::kPatience).get() == Result<std::uint32_t, AskError>{2}; }));
+  CHECK(testing::eventually([&] { return router.load(member) == 1; }));  // the one that is still in hand
+  gate.open();
+  CHECK(testing::eventually([&] { return router.load(member) == 0; }));
+  CHECK(testing::eventually([&] { return system.stats().zombies == 0; }));
+  testing::check_end(system);
+}
+
 TEST_CASE("what fits into some mailbox is taken however many send at once") {  // F44
   ActorSystem system{{.workers = 1}};
   constexpr std::size_t kMembers = 48;

@@ -78,6 +78,14 @@ TEST_CASE("any value will do") {  // F46
   move_only.set(std::make_unique<int>(6));
   CHECK(**move_only.peek() == 6);
   CHECK(**before == 5);
+  using Large = std::array<std::uint64_t, 4'000>;
+  StateCell<Large> large{Large{}};
+  const auto empty = large.peek();
+  Large full;
+  full.fill(7);
+  large.set(full);
+  CHECK((*empty)[3'999] == 0);
+  CHECK((*large.peek())[3'999] == 7);
   StateCell<bool> by_default;
   CHECK_FALSE(*by_default.peek());
   CHECK(by_default.sequence() == 1);

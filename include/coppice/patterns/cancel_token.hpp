@@ -72,7 +72,7 @@ class [[nodiscard]] CancelRegistration {
 /// [Z1] A callback runs at most once: exactly once if the token is cancelled while it is registered, on the thread that
 ///      cancels (the deadline's is the scheduler's), never under a lock. What it throws ends there: the others run.
 /// [Z2] When cancel() of a token returns, it and everything below it are cancelled, and each callback has run that was
-///      registered before and that no other cancel() has begun with.
+///      registered before and that no other cancel() has taken upon itself.
 class CancelToken {
  public:
   CancelToken() noexcept = default;
@@ -98,7 +98,7 @@ class CancelToken {
 /// The right to cancel a token and, with it, all that was made below it. Ending it cancels nothing.
 ///
 /// Threads    any. Copies are of the same token.
-/// Ownership  counted; a child does not keep its parent's callbacks, nor a parent its children.
+/// Ownership  counted; a child keeps its parents, a parent does not keep its children.
 /// Failure    as CancelToken.
 class CancelSource {
  public:
@@ -112,7 +112,7 @@ class CancelSource {
   /// Costs a lock for as long as it takes to mark all that is below. False: it had been cancelled.
   bool cancel() const noexcept;
   /// Cancels when the system's clock says so, on a thread of the scheduler, or here if it says so now. Of several
-  /// deadlines the first counts. Armed as long as anybody has the source, a token or a callback.
+  /// deadlines the first counts. Armed as long as anybody has the source, a token, a callback or a child.
   void cancel_at(TimePoint deadline) const;
   void cancel_after(Duration delay) const;
   [[nodiscard]] bool is_cancelled() const noexcept { return token().is_cancelled(); }
@@ -132,7 +132,9 @@ class CancelSource {
 /// handler that does not return they run on the killer's thread, while that handler still runs: it may look at the
 /// token, and should. So let callbacks use nothing of the actor's that is not made for several threads.
 ///
-/// Threads    the actor's turn, constructor included. Each call makes a token; actors that make none pay nothing.
+/// Threads    the actor's turn, constructor included.
+/// Ownership  each call makes a token, which the life keeps until its end: make one in the constructor. An actor that
+///            makes none pays nothing.
 template <class Self>
 [[nodiscard]] CancelToken cancel_with(const Actor<Self>& actor, const CancelToken& parent = {}) {
   return cancel_with_life(detail::ActorAccess::cell(actor), parent);
