@@ -16,6 +16,9 @@
 namespace coppice {
 
 class ActorExecutor;
+namespace detail {
+struct ActorAccess;
+}
 
 /// What came with the message in hand.
 struct MessageInfo {
@@ -32,7 +35,6 @@ namespace detail {
 [[nodiscard]] IntrusivePtr<Cell> sender_of(const Cell& cell) noexcept;
 [[nodiscard]] AskCore* ask_in_hand(const Cell& cell, const TypeInfo* reply) noexcept;
 [[nodiscard]] System& system_of(const Runtime& runtime) noexcept;
-struct ActorAccess;
 }  // namespace detail
 
 /// The base of every actor: `struct Counter : coppice::Actor<Counter> { int handle(Add add); };`
