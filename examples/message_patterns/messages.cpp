@@ -94,16 +94,16 @@ bool forward(System& system) {
 
 namespace {
 
-struct Order {
+struct Meal {
   std::string dish;
 };
 struct Ready {};
 
 struct Kitchen : Actor<Kitchen> {
-  Later<std::string> handle(const Order& order) {
+  Later<std::string> handle(const Meal& meal) {
     auto [promise, later] = reply_later<std::string>();
     cooking.emplace(std::move(promise));
-    dish = order.dish;
+    dish = meal.dish;
     return std::move(later);
   }
   void handle(Ready) { cooking->set("hot " + dish); }
@@ -115,9 +115,9 @@ struct Kitchen : Actor<Kitchen> {
 
 bool later_reply(System& system) {
   const auto kitchen = system.spawn<Kitchen>();
-  auto order = kitchen.ask(Order{"soup"}, 5s);
+  auto meal = kitchen.ask(Meal{"soup"}, 5s);
   kitchen.send(Ready{});
-  const std::string dish = order.get().value_or("nothing");
+  const std::string dish = meal.get().value_or("nothing");
   fmt::print("{}\n", dish);
   return dish == "hot soup";
 }

@@ -16,17 +16,17 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct Order {
+struct Booking {
   std::string customer;
   int amount;
 };
 struct Total {};
 
-/// Books orders; one of its own customers at a time.
+/// Books what customers pay.
 struct Clerk : Actor<Clerk> {
-  int handle(const Order& order) {
-    if (order.amount < 0) throw std::invalid_argument{"a negative amount"};
-    return total += order.amount;
+  int handle(const Booking& booking) {
+    if (booking.amount < 0) throw std::invalid_argument{"a negative amount"};
+    return total += booking.amount;
   }
   int handle(Total) const { return total; }
   int total = 0;
@@ -40,14 +40,14 @@ SupervisorSpec office() {
 }
 
 struct CustomerOf {
-  const std::string& operator()(const Order& order) const { return order.customer; }
+  const std::string& operator()(const Booking& booking) const { return booking.customer; }
 };
 
 /// Asks one of the clerks.
 struct Counter : Actor<Counter> {
   explicit Counter(Router<Clerk, LeastLoaded> c) : clerks{std::move(c)} {}
-  void handle(const Order& order) {
-    clerks.ask(*this, order, 1s).then([this](Result<int, AskError> total) {
+  void handle(const Booking& booking) {
+    clerks.ask(*this, booking, 1s).then([this](Result<int, AskError> total) {
       if (total) ++booked;
     });
   }
@@ -68,18 +68,18 @@ struct FirstIdle {
 
 }  // namespace
 
-TEST_CASE("orders go to a pool of clerks") {
+TEST_CASE("bookings go to a pool of clerks") {
   testing::TestSystem system{{.seed = 42}};
   const auto root = system.start(office()).value();
   const auto clerks = pool_router<Clerk>(system, root.child<Supervisor>("clerks").value(), LeastLoaded{}).value();
 
-  for (int amount = 1; amount <= 100; ++amount) clerks.send(Order{"bob", amount});
+  for (int amount = 1; amount <= 100; ++amount) clerks.send(Booking{"bob", amount});
   CHECK(clerks.load(clerks.members()[0]) == 25);
   system.run_until_idle();
   CHECK(clerks.load(clerks.members()[0]) == 0);
 
-  CHECK_FALSE(clerks.ask(Order{"eve", -1}, 1s).get());  // crashes one of them
-  CHECK(clerks.ask(Order{"bob", 1}, 1s).get());         // another one is there
+  CHECK_FALSE(clerks.ask(Booking{"eve", -1}, 1s).get());  // crashes one of them
+  CHECK(clerks.ask(Booking{"bob", 1}, 1s).get());         // another one is there
 }
 
 TEST_CASE("a customer has one clerk") {
@@ -88,15 +88,15 @@ TEST_CASE("a customer has one clerk") {
   const auto office_clerks = root.child<Supervisor>("clerks").value();
   auto clerks = pool_router<Clerk>(system, office_clerks, ConsistentHash{CustomerOf{}}).value();
 
-  const auto bobs = clerks.pick(Order{"bob", 0});
-  clerks.send(Order{"bob", 1});
-  clerks.send(Order{"bob", 2});
+  const auto bobs = clerks.pick(Booking{"bob", 0});
+  clerks.send(Booking{"bob", 1});
+  clerks.send(Booking{"bob", 2});
   CHECK(bobs.ask(Total{}, 1s).get().value() == 3);
 
   clerks.leave(bobs);
-  CHECK(clerks.pick(Order{"bob", 0}) != bobs);
+  CHECK(clerks.pick(Booking{"bob", 0}) != bobs);
   clerks.join(bobs);
-  CHECK(clerks.pick(Order{"bob", 0}) == bobs);
+  CHECK(clerks.pick(Booking{"bob", 0}) == bobs);
 }
 
 TEST_CASE("an actor asks whoever of a pool has least to do") {
@@ -104,7 +104,7 @@ TEST_CASE("an actor asks whoever of a pool has least to do") {
   const auto root = system.start(office()).value();
   const auto clerks = pool_router<Clerk>(system, root.child<Supervisor>("clerks").value(), LeastLoaded{}).value();
   const auto counter = system.spawn<Counter>(clerks);
-  for (int i = 0; i < 3; ++i) counter.send(Order{"bob", 1});
+  for (int i = 0; i < 3; ++i) counter.send(Booking{"bob", 1});
   system.run_until_idle();
   CHECK(counter.ask(Total{}, 1s).get().value() == 3);
 }
@@ -114,7 +114,7 @@ TEST_CASE("a strategy of one's own lets the others sleep") {
   const auto root = system.start(office()).value();
   const auto clerks = pool_router<Clerk>(system, root.child<Supervisor>("clerks").value(), FirstIdle{}).value();
   for (int i = 0; i < 10; ++i) {
-    clerks.send(Order{"bob", 1});
+    clerks.send(Booking{"bob", 1});
     system.run_until_idle();
   }
   CHECK(clerks.members()[0].message_count() == 10);
