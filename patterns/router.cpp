@@ -172,15 +172,15 @@ Delivery RouterCore::send(Envelope* envelope, const Chooser& chooser, std::uint6
     const std::uint32_t chosen = among.member(chooser.choose(chooser.strategy, among));
     RouteMember& member = *members[chosen];
     // Who takes nothing has closed or filled up since we looked: then we look among the others. Once nobody has room
-    // left, or after so many tries, the mailbox itself has the last word.
-    const bool is_last = among.tier_ > kComingBack || refusals.count == Refusals::kMost;
+    // left, or after as many tries as there are members, the mailbox itself has the last word.
+    const bool is_last = among.tier_ > kComingBack || refusals.count() == members.size();
     if (count_for != nullptr) count_for(*envelope, &member);
     const Delivery delivery = deliver(RefAccess::cell(member.ref), envelope, is_last ? refusal : Refusal::HandBack);
     if (delivery == Delivery::Accepted) return delivery;
     if (is_last && refusal == Refusal::DeadLetter) return delivery;
     if (count_for != nullptr) count_for(*envelope, nullptr);
     if (is_last) return delivery;
-    refusals.members[refusals.count++] = chosen;
+    refusals.add(chosen);
   }
 }
 

@@ -18,16 +18,21 @@ struct RouteMember;
 struct RouteTable;
 class RouterCore;
 
-/// Who has refused the message in hand: asked again only when all others have no room either.
-struct Refusals {
-  static constexpr std::size_t kMost = 8;
+/// Who has refused the message in hand, the last few of them: asked again only when all others have no room either.
+class Refusals {
+ public:
+  void add(std::uint32_t member) noexcept { members_[count_++ % kKept] = member; }
+  [[nodiscard]] std::size_t count() const noexcept { return count_; }
   [[nodiscard]] bool has(std::uint32_t member) const noexcept {
-    for (std::size_t i = 0; i < count; ++i)
-      if (members[i] == member) return true;
+    for (std::size_t i = 0; i < count_ && i < kKept; ++i)
+      if (members_[i] == member) return true;
     return false;
   }
-  std::size_t count = 0;
-  std::uint32_t members[kMost] = {};
+
+ private:
+  static constexpr std::size_t kKept = 8;
+  std::size_t count_ = 0;
+  std::uint32_t members_[kKept] = {};
 };
 
 /// Spreads bytes over 64 bits, the same on every machine and in every run. Source: FNV-1a, finished by SplitMix64.
