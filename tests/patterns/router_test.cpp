@@ -238,7 +238,7 @@ TEST_CASE("a strategy of one's own is a type with one function") {  // F44
 // ---- members that die, restart, are full ----
 
 TEST_CASE("a member that is down is passed over and used again when its next life runs") {  // F44
-  for (const std::uint64_t seed : {1, 2, 3}) {
+  for (const std::uint64_t seed : {1U, 2U, 3U}) {
     TestSystem system{{.seed = seed}};
     const auto root =
         system.start(pool<Worker>({.id = "pool", .size = 4, .backoff = Exponential{.first = 1s, .jitter = 0.0}}))
@@ -252,7 +252,7 @@ TEST_CASE("a member that is down is passed over and used again when its next lif
     system.run_until_idle();
     auto after = counts(workers);
     CHECK(after[2] == before[2]);
-    for (const std::size_t i : {0, 1, 3}) CHECK(after[i] == before[i] + 10);
+    for (const std::size_t i : {0U, 1U, 3U}) CHECK(after[i] == before[i] + 10);
     system.advance(1s);
     for (int i = 0; i < 40; ++i) router.send(Job{});
     system.run_until_idle();
