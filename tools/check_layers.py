@@ -15,14 +15,15 @@ ORDER = """
 2 mailbox scheduler
 3 actor
 4 system
-5 supervisors brokers monitors testing
+5 supervisors brokers monitors patterns testing
 """
 
 # Headers that belong to no part: the number of each (what it may include is lower), and whether parts may include it.
 FORWARD = "coppice/fwd.hpp"  # declarations only
 UMBRELLA = "coppice/coppice.hpp"  # everything, for users
 ASIO = "coppice/asio.hpp"  # opt-in I/O, for users
-LOOSE = {FORWARD: 0, ASIO: 5, UMBRELLA: 9}
+POOL = "coppice/pool.hpp"  # opt-in: where supervisors and patterns meet, for users
+LOOSE = {FORWARD: 0, ASIO: 5, POOL: 6, UMBRELLA: 9}
 
 # What a header that every user includes must not drag in.
 HEAVY = {"thread", "iostream", "functional", "future", "ranges", "regex"}
@@ -32,7 +33,7 @@ HEAVY_PREFIXES = ("asio.hpp", "asio/", "boost/asio", "concurrentqueue", "moodyca
 SYNC = re.compile(r"\bstd::(?:atomic\w*|(?:\w+_)?mutex|condition_variable\w*)\b")
 SYNC_HOMES = ("include/coppice/base/", "src/base/")
 
-ROOTS = ("include", "src", "supervisors", "brokers", "monitors")
+ROOTS = ("include", "src", "supervisors", "brokers", "monitors", "patterns")
 NUMBER = {part: int(line.split()[0]) for line in ORDER.split("\n") if line for part in line.split()[1:]}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 # A string or character is matched first so that what looks like a comment inside one is none.

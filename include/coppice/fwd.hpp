@@ -130,4 +130,36 @@ struct Published;
 enum class BrokerError : unsigned char;
 class InMemoryMonitor;
 
+// patterns, and pool.hpp
+template <class A, class Strategy>
+class Router;
+class Candidates;
+struct RoundRobin;
+struct Random;
+struct LeastLoaded;
+template <class KeyOf>
+struct ConsistentHash;
+struct Broadcast;
+struct BroadcastResult;
+struct PoolOptions;
+class CircuitBreaker;
+class CircuitPermit;
+class CircuitRules;
+enum class CircuitState : unsigned char;
+struct CircuitOptions;
+struct CircuitStats;
+struct RetryOptions;
+struct RetryUnlessClosed;
+struct Attempt;
+class RateLimiter;
+class TokenBucket;
+struct RateLimit;
+template <class T>
+class StateCell;
+template <class T>
+class StateSnapshot;
+class CancelToken;
+class CancelSource;
+class CancelRegistration;
+
 }  // namespace coppice

@@ -20,6 +20,9 @@
 namespace coppice {
 
 class ActorExecutor;
+namespace detail {
+struct ActorAccess;
+}
 
 /// What came with the message in hand.
 struct MessageInfo {
@@ -188,6 +191,14 @@ class Actor {
   template <class R, class M>
   class [[nodiscard]] Asking {
    public:
+    using Reply = R;
+    /// It will not be sent: its continuation gets `why`.
+    void refuse(AskError why) noexcept {
+      target_ = {};
+      why_not_ = why;
+    }
+    /// It waits for its answer no longer than that.
+    void limit(Duration most) noexcept { within_ = most < within_ ? most : within_; }
     /// Sends the message. `continuation` runs once, as a message of this actor, with the reply or the reason why there
     /// is none; not at all when this life ends first.
     template <class F>
@@ -332,6 +343,7 @@ class Actor {
   [[nodiscard]] detail::Cell& cell() const noexcept { return *cell_; }
 
  private:
+  friend struct detail::ActorAccess;
   template <class M, class U>
   TimerHandle start(Duration first, Duration period, Every mode, U&& message) {
     using Kind = detail::MessageTimer<Self, M>;
@@ -343,4 +355,15 @@ class Actor {
   detail::Cell* cell_;
 };
 
+namespace detail {
+
+/// For functions that an actor calls with itself: `retry(*this, …)`.
+struct ActorAccess {
+  template <class Self>
+  [[nodiscard]] static Cell& cell(const Actor<Self>& actor) noexcept {
+    return actor.cell();
+  }
+};
+
+}  // namespace detail
 }  // namespace coppice
