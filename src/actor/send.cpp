@@ -59,6 +59,10 @@ Delivery deliver_bounded(Cell& cell, Envelope* envelope, Refusal refusal) noexce
 
 Delivery deliver(Cell& cell, Envelope* envelope, Refusal refusal) noexcept {
   cell.runtime()->count(Count::Sent);
+  return deliver_counted(cell, envelope, refusal);
+}
+
+Delivery deliver_counted(Cell& cell, Envelope* envelope, Refusal refusal) noexcept {
   if (cell.bound() != nullptr) [[unlikely]] {
     return deliver_bounded(cell, envelope, refusal);
   }

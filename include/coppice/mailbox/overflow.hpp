@@ -8,6 +8,7 @@ namespace coppice {
 enum class Overflow : unsigned char {
   Reject,      ///< refuses it: Delivery::Rejected; try_send leaves it with the caller, send makes it a dead letter
   DropNewest,  ///< drops it: Delivery::Dropped and a dead letter
+  DropOldest,  ///< drops the one that has waited longest, a dead letter, and takes the new one
 };
 
 /// As many messages as memory holds.
