@@ -86,9 +86,14 @@ class CountedSends {
   std::uint64_t left_;
 };
 
+constexpr std::ptrdiff_t kAhead = 3;
+
 void deliver_to_each(const Receivers& receivers, Shares& shares, Runtime& runtime, Published& result) {
   CountedSends sends{runtime, receivers.counted_at_once};
+  const Receiver* const end = receivers.each.data() + receivers.each.size();
   for (const Receiver& to : receivers.each) {
+    // Its mailbox was last written where it ran, perhaps on another core.
+    if (end - &to > kAhead) __builtin_prefetch((&to + kAhead)->cell, 1);
     if (to.queue != nullptr) {
       const auto put = to.queue->put(*to.cell, *to.ops, shares.publication(), Refusal::DeadLetter);
       shares.spend();
