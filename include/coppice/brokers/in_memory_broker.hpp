@@ -8,7 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "coppice/actor/actor.hpp"
 #include "coppice/actor/send.hpp"
 #include "coppice/brokers/broker.hpp"
 #include "coppice/brokers/publication.hpp"
@@ -127,7 +126,7 @@ class InMemoryBroker {
     return AskFuture<Reply>{std::move(ask)};
   }
 
-  /// The same on an actor's turn: `broker.ask<int>(*this, "price.tea", GetPrice{}, 1s).then([this](auto price) { … });`
+  /// The same on an actor's turn: `broker.ask<int>(self(), "price.tea", GetPrice{}, 1s).then([this](auto price) { … });`
   template <class R, class M>
   class [[nodiscard]] Asking {
    public:
@@ -152,11 +151,13 @@ class InMemoryBroker {
     M message_;
     Duration within_;
   };
-  template <class R = void*, class Self, class M>
-  auto ask(const Actor<Self>& asker, std::string_view topic, M&& message, Duration within) {
+  template <class R = void*, class A, class M>
+  auto ask(const ActorRef<A>& asker, std::string_view topic, M&& message, Duration within) {
     using Plain = std::remove_cvref_t<M>;
-    return Asking<typename detail::NamedReply<Plain, R>::type, Plain>{*this, asker.cell(), topic,
-                                                                      std::forward<M>(message), within};
+    detail::Cell& cell = detail::RefAccess::cell(asker);
+    COPPICE_VERIFY(detail::this_thread.cell == &cell, "an actor asks over a topic on its own turn");
+    return Asking<typename detail::NamedReply<Plain, R>::type, Plain>{*this, cell, topic, std::forward<M>(message),
+                                                                      within};
   }
 
   /// What the topic retains, or nothing: also where that is of another type.
