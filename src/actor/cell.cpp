@@ -13,6 +13,7 @@ static_assert(sizeof(Cell) == 144, "an idle actor without state must fit into 16
 Factory::~Factory() = default;
 IntrusivePtr<Factory> Factory::for_place() { return IntrusivePtr<Factory>::of(*this); }
 void Factory::retire() noexcept {}
+void Factory::forget() noexcept {}
 void Factory::visit_places(void (*)(void* context, Cell& place), void*) const {}
 
 Cell::Cell(Runtime& runtime, Scheduler& scheduler, const ActorOps& ops, Factory* factory, Cell* parent) noexcept

@@ -138,14 +138,22 @@ TEST_CASE("a retained topic of many words is forgotten without recursion") {
 }
 
 struct Follower : Actor<Follower> {
-  Follower(InMemoryBroker* broker, std::atomic<bool>* w) : wrong{w}, prices{broker->subscribe<Price>("p", self())} {}
-  void handle(const Price& p) {
-    // Every one after the first: none is lost, none comes twice, none comes late.
-    if (p.check != -p.cents || (last != 0 && p.cents != last + 1)) wrong->store(true);
-    last = p.cents;
+  Follower(InMemoryBroker* broker, int n, std::atomic<bool>* w, std::atomic<int>* c)
+      : publications{n}, wrong{w}, complete{c}, prices{broker->subscribe<Price>("p", self())} {
+    if (const auto now = broker->retained<Price>("p")) effective = now->cents;
   }
+  void handle(const Price& p) {
+    // They grow: none comes twice or late. And once subscribed, none is left out.
+    if (p.check != -p.cents || p.cents <= last || (last >= effective && last != 0 && p.cents != last + 1))
+      wrong->store(true);
+    last = p.cents;
+    if (last == publications) complete->fetch_add(1);
+  }
+  int publications;
   std::atomic<bool>* wrong;
+  std::atomic<int>* complete;
   Subscription prices;
+  int effective = 0;
   int last = 0;
 };
 
@@ -153,22 +161,26 @@ TEST_CASE("between the retained value and the first publication nothing is lost 
   ActorSystem system{testing::quiet(testing::two_workers())};
   InMemoryBroker broker{system};
   std::atomic<bool> wrong{false};
+  std::atomic<int> complete{0};
   const int publications = static_cast<int>(testing::scaled(20'000));
   std::thread publisher{[&] {
     for (int i = 1; i <= publications; ++i) broker.publish("p", price(i), kRetain());
   }};
   std::uint64_t sequence = 0;
-  std::size_t followers = 0;
+  int followers = 0;
   for (int cents = 0; cents < publications;) {
     const Retained<Price> now = broker.retained<Price>("p");  // a whole value, and they grow
     if (!now) continue;
     if (now->check != -now->cents || now.sequence() < sequence || now->cents < cents) wrong.store(true);
     sequence = now.sequence();
     cents = now->cents;
-    if (++followers <= 200) static_cast<void>(system.spawn<Follower>(&broker, &wrong));
+    if (followers >= 200) continue;
+    static_cast<void>(system.spawn<Follower>(&broker, publications, &wrong, &complete));
+    ++followers;
   }
   publisher.join();
   REQUIRE(testing::at_rest(system));
+  CHECK(testing::eventually([&] { return complete.load() == followers; }));
   CHECK_FALSE(wrong.load());
   testing::check_end(system);
   CHECK(broker.subscriptions() == 0);

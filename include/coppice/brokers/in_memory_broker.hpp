@@ -76,7 +76,8 @@ struct NamedReply<M, void*> {
 /// [Q1] A publication reaches everybody who was subscribed during the whole of it.
 /// [Q2] One topic carries one message type as long as it has subscribers or retains a value.
 /// [Q3] Of a group one member receives each publication, unless all refuse.
-/// [Q4] A subscriber gets a retained value once, before all that is published after it: none is lost, none comes twice.
+/// [Q4] A subscriber first gets the newest value of each topic that retains one, then all that is published after it:
+///      none of that comes twice or is left out.
 class InMemoryBroker {
  public:
   explicit InMemoryBroker(System& system, BrokerOptions options = {});
