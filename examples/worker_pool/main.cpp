@@ -21,7 +21,7 @@
 #include "../support/crash_counter.hpp"
 #include "coordinator.hpp"
 #include "display.hpp"
-#include "interrupt.hpp"
+#include "../support/interrupt.hpp"
 #include "report.hpp"
 #include "worker.hpp"
 
