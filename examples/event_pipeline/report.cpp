@@ -62,7 +62,10 @@ nlohmann::ordered_json as_json(const Finished& finished) {
   for (const auto& [service, sums] : counts.services)
     report["services"][service] = {{"events", sums.events}, {"milliseconds", sums.milliseconds}};
   const examples::Tally all = finished.crashes.all();
-  report["crashes"] = {{"injected", finished.injected()}, {"in_hand", finished.in_hand}, {"reported", all.crashes}, {"restarts", all.restarts}};
+  report["crashes"] = {{"injected", finished.injected()},
+                       {"in_hand", finished.in_hand},
+                       {"reported", all.crashes},
+                       {"restarts", all.restarts}};
   report["sent_again"] = finished.journal->sent_again;
   report["came_again"] = counts.came_again;
   report["interrupted_by"] = finished.signal;
