@@ -29,8 +29,8 @@ struct BrokerCore::Missed {
   std::vector<IntrusivePtr<Publication>> values;
 };
 
-/// [Q4] The subscription comes into the tree in the very step that finds no retained value which it has not got. What it
-/// has not got is delivered without the lock, and then it tries again.
+/// [Q4] The subscription comes into the tree in the very step that finds no retained value which it has not got. What
+/// it has not got is delivered without the lock, and then it tries again.
 Result<void, BrokerError> BrokerCore::add(const IntrusivePtr<SubscriptionEntry>& entry,
                                           const SubscribeOptions& subscribe) {
   Missed missed;

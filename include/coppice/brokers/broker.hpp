@@ -35,8 +35,8 @@ struct Published {
 /// What may be said of one subscription.
 struct SubscribeOptions {
   /// So many publications of this subscription wait at most, and what happens to one more: Reject, DropNewest, or
-  /// DropOldest, which keeps the newest. They then do not count against the actor's own mailbox. Not given: they wait in
-  /// the mailbox as any message, under its bound. When DropOldest has dropped something, later publications move up:
+  /// DropOldest, which keeps the newest. They then do not count against the actor's own mailbox. Not given: they wait
+  /// in the mailbox as any message, under its bound. When DropOldest has dropped something, later publications move up:
   /// they may then be handled before other messages that their publisher sent in between.
   std::optional<Bounded> bound = std::nullopt;
   /// Of all subscriptions with this name that match a topic, one receives each publication, in turn; one that refuses

@@ -54,12 +54,16 @@ class Route {
   std::size_t used_ = 0;
 };
 
+/// Stands for M::Reply.
+struct ReplyOfMessage {};
+
 template <class M, class R>
 struct NamedReply {
   using type = R;
 };
-template <NamesReply M>
-struct NamedReply<M, void*> {
+template <class M>
+struct NamedReply<M, ReplyOfMessage> {
+  static_assert(NamesReply<M>, "what is the reply's type? Say it: ask<int>(…), or in the message: using Reply = int;");
   using type = typename M::Reply;
 };
 
@@ -118,7 +122,7 @@ class InMemoryBroker {
   /// Asks over a topic, from outside an actor: subscribers whose handler returns an R answer, the first one counts, the
   /// others only hear of it. Closed: nobody is subscribed. NoReply: all have handled it, and nobody answered. Rejected:
   /// a bad topic or type. `ask<int>("price.tea", GetPrice{}, 1s).get()`, or without <int> where M::Reply says it.
-  template <class R = void*, class M>
+  template <class R = detail::ReplyOfMessage, class M>
   auto ask(std::string_view topic, M&& message, Duration within) {
     using Plain = std::remove_cvref_t<M>;
     using Reply = typename detail::NamedReply<Plain, R>::type;
@@ -127,7 +131,7 @@ class InMemoryBroker {
     return AskFuture<Reply>{std::move(ask)};
   }
 
-  /// The same on an actor's turn: `broker.ask<int>(self(), "price.tea", GetPrice{}, 1s).then([this](auto price) { … });`
+  /// The same on an actor's turn: `broker.ask<int>(self(), topic, GetPrice{}, 1s).then([this](auto price) { … });`
   template <class R, class M>
   class [[nodiscard]] Asking {
    public:
@@ -152,7 +156,7 @@ class InMemoryBroker {
     M message_;
     Duration within_;
   };
-  template <class R = void*, class A, class M>
+  template <class R = detail::ReplyOfMessage, class A, class M>
   auto ask(const ActorRef<A>& asker, std::string_view topic, M&& message, Duration within) {
     using Plain = std::remove_cvref_t<M>;
     detail::Cell& cell = detail::RefAccess::cell(asker);
