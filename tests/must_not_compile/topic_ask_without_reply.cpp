@@ -6,7 +6,7 @@ using namespace std::chrono_literals;
 
 struct GetPrice {
 #ifdef WRONG
-  int answer = 0;
+  using Answer = int;
 #else
   using Reply = int;
 #endif
