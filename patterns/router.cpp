@@ -58,10 +58,7 @@ enum Tier : unsigned { kReady, kComingBack, kReadyButFull, kComingBackAndFull, k
 
 bool has_room(const Cell& cell) noexcept {
   const Bound* const bound = cell.bound();
-  if (bound == nullptr) return true;
-  const std::uint64_t left = bound->left.load(kAcquire);
-  const std::uint64_t entered = bound->entered.load(kRelaxed);
-  return entered < left || entered - left < bound->capacity;
+  return bound == nullptr || bound->depth() < bound->capacity;
 }
 
 Tier tier_of(const RouteMember& member) noexcept {

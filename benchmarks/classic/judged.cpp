@@ -15,6 +15,7 @@
 
 #include "../support/crashes.hpp"
 #include "../support/peers.hpp"
+#include "../support/publishing.hpp"
 #include "../support/workloads.hpp"
 
 namespace coppice::bench {
@@ -26,6 +27,7 @@ constexpr std::int64_t kBurst = 1'000;
 constexpr std::size_t kRing = 503;
 constexpr std::size_t kMayflies = 100'000;
 constexpr std::int64_t kCrashes = 5'000;
+constexpr std::int64_t kPublications = 10'000;
 
 /// What a workload is held against.
 struct Target {
@@ -100,6 +102,36 @@ double spawn_and_stop_inside(unsigned workers) {
   const double life = per(spawning.run(static_cast<std::int64_t>(kMayflies)), static_cast<std::int64_t>(kMayflies));
   spawning.finish();
   return life;
+}
+
+/// From an actor to a hundred that count: a delivery.
+double publish_to_hundred(unsigned workers) {
+  Publishing publishing{workers, 100, 1};
+  static_cast<void>(publishing.run(kPublications / 10));
+  const double delivery = per(publishing.run(kPublications), kPublications * 100);
+  publishing.finish();
+  return delivery;
+}
+
+/// From a thread to the one of so many subscriptions that matches: a publication.
+double publish_to_one_of(std::size_t subscriptions) {
+  OneOfMany one{subscriptions};
+  one.publish();
+  const Nanoseconds begun = now_ns();
+  for (std::int64_t i = 0; i < kPublications; ++i) one.publish();
+  const double publication = per(now_ns() - begun, kPublications);
+  one.finish();
+  return publication;
+}
+
+void add_topics(std::vector<Workload>& all) {
+  const auto within = [](double ns) { return Target{Target::Kind::Time, ns}; };
+  for (const unsigned workers : {1U, 2U}) {
+    const auto hundred = [workers] { return publish_to_hundred(workers); };
+    all.push_back({"publish to 100, a delivery", workers, hundred, nullptr, within(1e9 / 30e6)});
+  }
+  const auto one = [] { return publish_to_one_of(100'000); };
+  all.push_back({"publish to one of 100,000", 1, one, nullptr, within(1'000)});
 }
 
 void add_messages(std::vector<Workload>& all, unsigned workers) {
@@ -196,6 +228,7 @@ std::vector<Workload> workloads() {
   std::vector<Workload> all;
   for (const unsigned workers : {1U, 2U}) add_messages(all, workers);
   for (const unsigned workers : {1U, 2U}) add_mailboxes(all, workers);
+  add_topics(all);
   for (const unsigned workers : {1U, 2U}) add_supervision(all, workers);
   return all;
 }

@@ -2,8 +2,8 @@
 
 #include <chrono>
 
+#include "../support/interrupt.hpp"
 #include "coordinator.hpp"
-#include "interrupt.hpp"
 #include "progress_bar.hpp"
 
 /// Ten times a second: passes Ctrl-C on to the coordinator, and draws how far it is if stderr is a terminal.

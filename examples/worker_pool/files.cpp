@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <system_error>
 
-#include "interrupt.hpp"
+#include "../support/interrupt.hpp"
 
 namespace {
 

@@ -19,9 +19,9 @@
 #include "../support/arguments.hpp"
 #include "../support/checked_output.hpp"
 #include "../support/crash_counter.hpp"
+#include "../support/interrupt.hpp"
 #include "coordinator.hpp"
 #include "display.hpp"
-#include "interrupt.hpp"
 #include "report.hpp"
 #include "worker.hpp"
 

@@ -125,8 +125,14 @@ struct OneForOne;
 struct OneForAll;
 struct RestForOne;
 class InMemoryBroker;
+struct BrokerOptions;
 class Subscription;
+class SubscriptionState;
+struct SubscribeOptions;
+struct PublishOptions;
 struct Published;
+template <class M>
+class Retained;
 enum class BrokerError : unsigned char;
 class InMemoryMonitor;
 

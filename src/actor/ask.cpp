@@ -220,6 +220,10 @@ IntrusivePtr<AskCore> call_from_thread(Cell& target, Question* question, const R
   return ask;
 }
 
+IntrusivePtr<AskCore> open_ask(Runtime& runtime, const ReplyOps& reply, Duration within) {
+  return make_thread_ask(&runtime, reply, saturating_add(runtime.clock->now(), within));
+}
+
 IntrusivePtr<AskCore> ask_nobody(const ReplyOps& reply) {
   auto ask = make_thread_ask(dead_cell().runtime(), reply, TimePoint::min());
   ask->fail(AskError::Closed);
@@ -334,16 +338,30 @@ UnsentAsk::~UnsentAsk() {
 
 void* UnsentAsk::continuation() noexcept { return ask_->then(); }
 
-void UnsentAsk::send(Cell* target, AskError why_not, Duration within) && {
-  ActorAsk& ask = *ask_;
+namespace {
+
+/// From here on every path ends in exactly one outcome.
+void open_for_life(ActorAsk& ask, TimePoint deadline) {
   ask.then_alive = true;
   Cell& asker = *ask.asker;
-  // Registered before the send: from here on every path ends in exactly one outcome.
   enlist(asker, ask);
   ask.add_ref();  // the list's
+  if (deadline != TimePoint::max()) asker.scheduler().arm(ask, deadline);
+}
+
+}  // namespace
+
+IntrusivePtr<AskCore> UnsentAsk::open(Duration within) && {
+  open_for_life(*ask_, saturating_add(turn_now(*ask_->asker->runtime()), within));
+  return IntrusivePtr<AskCore>::of(*ask_);
+}
+
+void UnsentAsk::send(Cell* target, AskError why_not, Duration within) && {
+  ActorAsk& ask = *ask_;
+  Cell& asker = *ask.asker;
   const TimePoint now = turn_now(*asker.runtime());
   const TimePoint deadline = saturating_add(now, within);
-  if (deadline != TimePoint::max()) asker.scheduler().arm(ask, deadline);
+  open_for_life(ask, deadline);
   if (target == nullptr) {
     ask.fail(why_not);
     return;

@@ -20,9 +20,7 @@ void unmute(RoomWaiter& waiter) noexcept {
 }
 
 [[nodiscard]] bool is_full(const Cell& cell) noexcept {
-  const Bound& bound = *cell.bound();
-  const std::uint64_t waiting = bound.shelf == nullptr ? bound.waiting() : bound.shelf->bounded_depth();
-  return !cell.is_closed() && waiting >= bound.capacity;
+  return !cell.is_closed() && cell.bound()->depth() >= cell.bound()->capacity;
 }
 
 /// Whether `waiting` is muted by `whom`, by somebody who is muted by it, and so on. Under the lock.
@@ -43,7 +41,7 @@ void mute(Cell& sender, Cell& receiver) noexcept {
   if (&sender == &receiver) return;
   CellExtras& mine = sender.extras();
   if (mine.muted_by) {  // set and taken back on this turn only
-    if (mine.muted_by != &receiver && (mine.full_besides.empty() || mine.full_besides.back().get() != &receiver))
+    if (mine.muted_by.get() != &receiver && (mine.full_besides.empty() || mine.full_besides.back().get() != &receiver))
       mine.full_besides.push_back(IntrusivePtr<Cell>::of(receiver));
     return;
   }

@@ -16,6 +16,7 @@ static_assert(sizeof(Cell) == 144, "an idle actor without state must fit into 16
 Factory::~Factory() = default;
 IntrusivePtr<Factory> Factory::for_place() { return IntrusivePtr<Factory>::of(*this); }
 void Factory::retire() noexcept {}
+void Factory::forget() noexcept {}
 void Factory::visit_places(void (*)(void* context, Cell& place), void*) const {}
 
 Cell::Cell(Runtime& runtime, Scheduler& scheduler, const ActorOps& ops, Factory* factory, Cell* parent) noexcept
@@ -233,8 +234,7 @@ void Cell::admit_waiters() noexcept {
   light_fence();  // [B2] partner: the heavy fence of who waits
   Room& room = *bound_->room;
   if (!room.has_waiters()) return;
-  const std::uint64_t waiting = bound_->shelf == nullptr ? bound_->waiting() : bound_->shelf->bounded_depth();
-  if (!is_closed() && !bound_->has_much_room(waiting)) return;
+  if (!is_closed() && !bound_->has_much_room(bound_->depth())) return;
   if (room.open()) runtime()->wake(room.round());
 }
 

@@ -96,7 +96,10 @@ bool CellLife::settle_visit() noexcept {
       signal = next;
     }
   }
-  if (c.factory_ != nullptr) c.factory_->retire();
+  if (c.factory_ != nullptr) {
+    c.factory_->retire();
+    c.factory_->forget();
+  }
   if (!c.is_supervised() && c.parent_ != nullptr) tell_parent(ChildEvent::Kind::Exited, c.extras().reason);
   c.release();  // the place's own count
   return false;

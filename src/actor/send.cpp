@@ -157,6 +157,10 @@ Delivery place(Cell& cell, Envelope* envelope, const How& how) noexcept {
 
 Delivery deliver(Cell& cell, Envelope* envelope, Refusal refusal) noexcept {
   cell.runtime()->count(Count::Sent);
+  return deliver_counted(cell, envelope, refusal);
+}
+
+Delivery deliver_counted(Cell& cell, Envelope* envelope, Refusal refusal) noexcept {
   if (cell.bound() == nullptr) [[likely]] {
     switch (cell.mailbox().push(*envelope)) {
       case Pushed::Activate: cell.activate(); return Delivery::Accepted;

@@ -32,6 +32,13 @@ Bound::Bound(const MailboxOptions& rules)
       room{rules.bounded() != nullptr && blocks(rules.rules()) ? new Room : nullptr},
       shelf{needs_shelf(rules) ? new Shelf{rules, capacity} : nullptr} {}
 
+std::uint64_t Bound::depth() const noexcept {
+  if (shelf != nullptr) return shelf->bounded_depth();
+  const std::uint64_t out = left.load(kAcquire);
+  const std::uint64_t in = entered.load(kAcquire);
+  return in > out ? in - out : 0;
+}
+
 Bound::~Bound() {
   delete shelf;
   delete room;

@@ -8,17 +8,13 @@
 
 namespace coppice::detail {
 
-void ReportPrinter::print(const SupervisorReport& report) noexcept {
-  if (const Turn turn = take_turn(report.time); turn.prints) write(&report, turn.left_out);
-}
-
 void ReportPrinter::flush() noexcept {
   std::uint64_t left_out = 0;
   {
     const std::lock_guard lock{lock_};
     left_out = std::exchange(left_out_, 0);
   }
-  if (left_out > 0) write(nullptr, left_out);
+  if (left_out > 0) write({}, left_out);
 }
 
 ReportPrinter::Turn ReportPrinter::take_turn(TimePoint now) noexcept {
@@ -35,14 +31,14 @@ ReportPrinter::Turn ReportPrinter::take_turn(TimePoint now) noexcept {
   return {.prints = true, .left_out = std::exchange(left_out_, 0)};
 }
 
-void ReportPrinter::write(const SupervisorReport* report, std::uint64_t left_out) noexcept {
+void ReportPrinter::write(std::string_view text, std::uint64_t left_out) noexcept {
   try {
-    std::string text;
+    std::string all;
     if (left_out > 0)
-      text = fmt::format("coppice: {} {} left out, since only {} are printed in a second\n", left_out,
-                         left_out == 1 ? "report was" : "reports were", per_second_);
-    if (report != nullptr) text += to_string(*report);
-    std::fwrite(text.data(), 1, text.size(), to_);
+      all = fmt::format("coppice: {} {}{} left out, since only {} are printed in a second\n", left_out, what_,
+                        left_out == 1 ? " was" : "s were", per_second_);
+    all += text;
+    std::fwrite(all.data(), 1, all.size(), to_);
   } catch (...) {  // no memory to say it
   }
 }

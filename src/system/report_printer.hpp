@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <string_view>
 
 #include "base/mutex.hpp"
 #include "coppice/actor/supervisor_report.hpp"
@@ -15,10 +16,24 @@ namespace coppice::detail {
 /// Failure    what cannot be written is lost.
 class ReportPrinter {
  public:
-  ReportPrinter(std::FILE* to, unsigned per_second) noexcept : to_{to}, per_second_{per_second} {}
+  /// `what`: one of them.
+  ReportPrinter(std::FILE* to, unsigned per_second, const char* what = "report") noexcept
+      : to_{to}, per_second_{per_second}, what_{what} {}
 
   /// The second is counted by the reports' own time: the system's clock.
-  void print(const SupervisorReport& report) noexcept;
+  void print(const SupervisorReport& report) noexcept {
+    print(report.time, [&] { return to_string(report); });
+  }
+  /// `make_text()` answers what to print, and is called only if it will be.
+  template <class MakeText>
+  void print(TimePoint now, MakeText&& make_text) noexcept {
+    const Turn turn = take_turn(now);
+    if (!turn.prints) return;
+    try {
+      write(make_text(), turn.left_out);
+    } catch (...) {  // no memory to say it
+    }
+  }
   /// Tells what was left out and has not been told yet.
   void flush() noexcept;
 
@@ -28,10 +43,11 @@ class ReportPrinter {
     std::uint64_t left_out;  // before it, not told yet
   };
   [[nodiscard]] Turn take_turn(TimePoint now) noexcept;
-  void write(const SupervisorReport* report, std::uint64_t left_out) noexcept;
+  void write(std::string_view text, std::uint64_t left_out) noexcept;
 
   std::FILE* const to_;
   const unsigned per_second_;
+  const char* const what_;
   BriefLock lock_;  // guards:
   TimePoint second_began_ = TimePoint::min();
   unsigned printed_ = 0;  // in this second

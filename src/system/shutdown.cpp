@@ -180,6 +180,7 @@ void SystemCore::finish_threads() noexcept {
   for (WorkPool* const pool : pools) all_back = pool->stop(until) && all_back;
   emit(EventKind::SystemStopped, {});
   printer_.flush();
+  dead_letter_printer_.flush();
   {
     const Lock lock{mutex_};
     report_.complete = actors_done && all_back;

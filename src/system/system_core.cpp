@@ -36,7 +36,8 @@ namespace detail {
 
 SystemCore::SystemCore(SystemOptions&& options, MonitorBinding binding)
     : options_{std::move(options)},
-      printer_{stderr, options_.reports_per_second},
+      printer_{stderr, options_.reports_per_second, "report"},
+      dead_letter_printer_{stderr, options_.dead_letters_per_second, "dead letter"},
       binding_{std::move(binding)},
       random_{options_.seed} {
   run = binding_.run;
@@ -139,6 +140,7 @@ SystemStats SystemCore::stats() const noexcept {
   stats.timers_refused = total(Count::TimerRefused);
   stats.zombies = zombies_.load(kRelaxed);
   const Lock lock{mutex_};
+  stats.dead_letters_lost = dead_next_ - dead_ring_.size();
   stats.timers = more_timers();
   for (const WorkPool* pool : pools_) stats.timers += pool->timers();
   return stats;
@@ -168,7 +170,13 @@ void SystemCore::dead_letter(Cell& target, const Envelope& envelope, DeadReason 
                          .text = to_string(reason),
                          .time = clock->now()});
   }
-  keep_dead_letter({reason, RefAccess::make<AnyRef>(IntrusivePtr<Cell>::share(&target)), type});
+  Particulars particulars;
+  if (envelope.ops->describe != nullptr) envelope.ops->describe(envelope, particulars);
+  note_dead_letter({.reason = reason,
+                    .target = RefAccess::make<AnyRef>(IntrusivePtr<Cell>::share(&target)),
+                    .message = type,
+                    .sender = RefAccess::make<AnyRef>(IntrusivePtr<Cell>::share(particulars.sender))},
+                   &target);
 }
 
 void SystemCore::dead_letter_to(std::string_view name, const Envelope& envelope) noexcept {
@@ -181,7 +189,68 @@ void SystemCore::dead_letter_to(std::string_view name, const Envelope& envelope)
                          .text = to_string(DeadReason::Closed),
                          .time = clock->now()});
   }
-  keep_dead_letter({DeadReason::Closed, {}, type});
+  Particulars particulars;
+  if (envelope.ops->describe != nullptr) envelope.ops->describe(envelope, particulars);
+  try {
+    note_dead_letter({.reason = DeadReason::Closed,
+                      .target = {},
+                      .message = type,
+                      .sender = RefAccess::make<AnyRef>(IntrusivePtr<Cell>::share(particulars.sender)),
+                      .name = std::string{name}},
+                     nullptr);
+  } catch (...) {  // no memory to show it; it is counted
+  }
+}
+
+void SystemCore::note_dead_letter(DeadLetter letter, const Cell* target) noexcept {
+  if (reports && options_.dead_letters_per_second > 0 && !options_.on_report) print_dead_letter(letter, target);
+  if (has_sinks_.load(kAcquire)) tell_sinks(letter);
+  keep_dead_letter(std::move(letter));
+}
+
+void SystemCore::print_dead_letter(const DeadLetter& letter, const Cell* target) noexcept {
+  if (letter.reason == DeadReason::Cancelled || letter.reason == DeadReason::InHand) return;
+  if (letter.reason == DeadReason::Stopped && closing_.load(kRelaxed)) return;
+  dead_letter_printer_.print(clock->now(), [&] {
+    std::string text = "coppice: dead letter: ";
+    text.append(letter.message).append(" to ").append(target == nullptr ? letter.name : target->path());
+    if (letter.sender) text.append(" from ").append(letter.sender.path());
+    return text.append(": ").append(to_string(letter.reason)).append("\n");
+  });
+}
+
+void SystemCore::tell_sinks(const DeadLetter& letter) noexcept {
+  std::vector<IntrusivePtr<DeadLetterSink>> sinks;
+  try {
+    const Lock lock{mutex_};
+    sinks = sinks_;
+  } catch (...) {  // no memory to tell it; it is counted
+    return;
+  }
+  for (const auto& sink : sinks) sink->heard(letter);
+}
+
+void SystemCore::add_sink(const IntrusivePtr<DeadLetterSink>& sink) {
+  const Lock lock{mutex_};
+  sinks_.push_back(sink);
+  has_sinks_.store(true, kRelease);
+}
+
+void SystemCore::remove_sink(const DeadLetterSink& sink) noexcept {
+  IntrusivePtr<DeadLetterSink> keep;  // goes after the lock
+  const Lock lock{mutex_};
+  const auto found = std::find_if(sinks_.begin(), sinks_.end(), [&](const auto& each) { return each.get() == &sink; });
+  if (found == sinks_.end()) return;
+  keep = std::move(*found);
+  sinks_.erase(found);
+  has_sinks_.store(!sinks_.empty(), kRelease);
+}
+
+void add_dead_letter_sink(Runtime& runtime, const IntrusivePtr<DeadLetterSink>& sink) {
+  static_cast<SystemCore&>(runtime).add_sink(sink);
+}
+void remove_dead_letter_sink(Runtime& runtime, const DeadLetterSink& sink) noexcept {
+  static_cast<SystemCore&>(runtime).remove_sink(sink);
 }
 
 void SystemCore::keep_dead_letter(DeadLetter letter) noexcept {

@@ -51,6 +51,8 @@ class SystemCore : public Runtime {
   [[nodiscard]] Ledger ledger() const noexcept;
   [[nodiscard]] SystemStats stats() const noexcept;
   [[nodiscard]] std::vector<DeadLetter> dead_letters() const;
+  void add_sink(const IntrusivePtr<DeadLetterSink>& sink);
+  void remove_sink(const DeadLetterSink& sink) noexcept;
   [[nodiscard]] const std::string& start_error() const noexcept { return start_error_; }
   [[nodiscard]] std::uint64_t live() const noexcept { return live_.load(kAcquire); }
   /// For a scheduler besides the default; belongs to the core.
@@ -82,9 +84,13 @@ class SystemCore : public Runtime {
   void kill_the_rest() noexcept;
   void finish_threads() noexcept;
   void note_late(Cell& cell, const TypeInfo* handling) noexcept;
+  void note_dead_letter(DeadLetter letter, const Cell* target) noexcept;
+  void print_dead_letter(const DeadLetter& letter, const Cell* target) noexcept;
+  void tell_sinks(const DeadLetter& letter) noexcept;
   void keep_dead_letter(DeadLetter letter) noexcept;
 
   ReportPrinter printer_;
+  ReportPrinter dead_letter_printer_;
   MonitorBinding binding_;
   SteadyClock steady_;
   std::string start_error_;
@@ -93,6 +99,7 @@ class SystemCore : public Runtime {
   Atomic<std::uint64_t> zombies_{0};
   Atomic<std::uint64_t> random_;
   Atomic<bool> closing_{false};
+  Atomic<bool> has_sinks_{false};  // changed under the mutex
   Atomic<std::uint32_t> shutdown_state_{kOpen};
   Names names_;  // with a lock of its own
 
@@ -104,7 +111,8 @@ class SystemCore : public Runtime {
   std::vector<std::unique_ptr<Scheduler>> schedulers_;
   std::vector<WorkPool*> pools_;
   std::vector<DeadLetter> dead_ring_;
-  std::uint64_t dead_next_ = 0;
+  std::uint64_t dead_next_ = 0;  // so many have been kept
+  std::vector<IntrusivePtr<DeadLetterSink>> sinks_;
   bool keeps_dead_letters_ = true;  // until the System object goes: each holds its target, which holds this
   IntrusivePtr<Cell> awaited_;      // told to stop by the shutdown, not ended yet; changed under both locks
   TimePoint awaited_until_{};       // then it is killed

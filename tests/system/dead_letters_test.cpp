@@ -1,3 +1,4 @@
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -103,6 +104,49 @@ TEST_CASE("the newest dead letters are kept and all are counted") {
   for (std::size_t i = 0; i < 3; ++i) CHECK(letters[i].target == AnyRef{ended[i + 2]});  // oldest first
   CHECK(system.ledger().dead(DeadReason::Closed) == 5);
   CHECK(system.stats().dead == 5);
+  CHECK(system.stats().dead_letters_lost == 2);
+  testing::check_end(system);
+}
+
+struct Grumble {
+  ActorRef<Reader> to;
+};
+struct Sender : Actor<Sender> {
+  void handle(const Grumble& grumble) {
+    grumble.to.send(Letter{});
+    grumble.to.send(Letter{}, {.reply_to = self()});
+  }
+};
+
+TEST_CASE("a dead letter names its sender where the message did") {  // F42
+  ActorSystem system{testing::quiet()};
+  const auto ended = system.spawn<Reader>({.name = "ended"});
+  REQUIRE(system.stop(ended).get());
+  const auto sender = system.spawn<Sender>({.name = "sender"});
+  sender.send(Grumble{ended});
+  REQUIRE(testing::at_rest(system));
+  system.named<Reader>("nobody").send(Letter{});
+  const auto letters = system.dead_letters();
+  REQUIRE(letters.size() == 3);
+  CHECK_FALSE(letters[0].sender);
+  CHECK(letters[1].sender == AnyRef{sender});
+  CHECK_FALSE(letters[2].target);
+  CHECK(letters[2].name == "nobody");
+  testing::check_end(system);
+}
+
+TEST_CASE("a dead letter that is kept does not keep what its target was spawned with") {
+  struct Keeper : Actor<Keeper> {
+    explicit Keeper(const std::shared_ptr<int>&) {}  // the argument stays where it is
+    void handle(Letter) {}
+  };
+  const auto argument = std::make_shared<int>(1);
+  ActorSystem system{testing::quiet()};
+  const auto ended = system.spawn<Keeper>(argument);
+  REQUIRE(system.stop(ended).get());
+  ended.send(Letter{});
+  REQUIRE(system.dead_letters().size() == 1);
+  CHECK(testing::eventually([&] { return argument.use_count() == 1; }));  // the last step of its end
   testing::check_end(system);
 }
 

@@ -167,8 +167,8 @@ struct HandlerOps {
     self.message.~M();
   }
   static constexpr EnvelopeOps kSend{
-      &handle_plain,           nullptr, &destroy_plain, &kTypeInfo<M>, nullptr, sizeof(MessageEnvelope<M>), true,
-      kMessageAt<Envelope, M>, false};
+      &handle_plain,          nullptr, &destroy_plain, &kTypeInfo<M>, nullptr, sizeof(MessageEnvelope<M>), true,
+      kMessageAt<Envelope, M>};
   static constexpr EnvelopeOps kSendWith{&handle_rich,
                                          nullptr,
                                          &destroy_rich,
@@ -176,11 +176,10 @@ struct HandlerOps {
                                          &Companions::describe_rich,
                                          sizeof(RichEnvelope<M>),
                                          true,
-                                         kMessageAt<Companions, M>,
-                                         false};
+                                         kMessageAt<Companions, M>};
   static constexpr EnvelopeOps kAsk{&handle_ask,   &Question::abandon_ask,  &AskEnvelope<M>::destroy_ask,
                                     &kTypeInfo<M>, &Question::describe_ask, sizeof(AskEnvelope<M>),
-                                    true,          kMessageAt<Question, M>, false};
+                                    true,          kMessageAt<Question, M>};
 };
 
 template <class A, class M>

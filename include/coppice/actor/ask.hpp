@@ -145,6 +145,8 @@ struct AskEnvelope : Question {
 /// turn it is refused.
 [[nodiscard]] IntrusivePtr<AskCore> call_from_thread(Cell& target, Question* question, const ReplyOps& reply,
                                                      Duration within);
+/// One that whoever calls this sends by another way: a topic, and not one place, may answer.
+[[nodiscard]] IntrusivePtr<AskCore> open_ask(Runtime& runtime, const ReplyOps& reply, Duration within);
 /// One that names no place: closed from the beginning.
 [[nodiscard]] IntrusivePtr<AskCore> ask_nobody(const ReplyOps& reply);
 /// Blocks until the ask of a thread has its outcome. False: on an actor's turn, which must not block; given up then.
@@ -183,6 +185,8 @@ class UnsentAsk {
   /// The continuation has been constructed. `target` null: there is no question, and `why_not` says how the ask fails,
   /// on the asker's next turn. Throws std::bad_alloc.
   void send(Cell* target, AskError why_not, Duration within) &&;
+  /// As open_ask(): nothing is sent here, and the ask waits until somebody settles it. Throws std::bad_alloc.
+  [[nodiscard]] IntrusivePtr<AskCore> open(Duration within) &&;
 
  private:
   ActorAsk* ask_ = nullptr;  // counted

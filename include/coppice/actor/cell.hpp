@@ -61,6 +61,8 @@ struct Factory : PoolAllocated {
   [[nodiscard]] virtual IntrusivePtr<Factory> for_place();
   /// The place has ended for good: what it kept from life to life may go.
   virtual void retire() noexcept;
+  /// No life is on and none will come: the arguments of the one there was may go. (Refs may keep the place for long.)
+  virtual void forget() noexcept;
   /// Calls visit(context, place) for each place that it keeps. For introspection.
   virtual void visit_places(void (*visit)(void* context, Cell& place), void* context) const;
   void add_ref() noexcept { refs.add(); }

@@ -28,6 +28,8 @@ struct How {
 /// A function of the library: inlined into each send it would be 60 instructions there, and save one or two.
 Delivery deliver(Cell& cell, Envelope* envelope, Refusal refusal = Refusal::DeadLetter) noexcept;
 Delivery deliver(Cell& cell, Envelope* envelope, const How& how) noexcept;
+/// The same for an envelope that has been counted as sent, with others of its publication.
+Delivery deliver_counted(Cell& cell, Envelope* envelope, Refusal refusal = Refusal::DeadLetter) noexcept;
 
 /// Makes an envelope of type E in a pool block.
 template <class E, class... Args>

@@ -99,6 +99,25 @@ template <class F>
   return new InPlaceFactory<F>(static_cast<F&&>(make));
 }
 
+/// The same for a place of one life.
+template <class F>
+struct OnceFactory final : Factory {
+  explicit OnceFactory(F&& f) : make(static_cast<F&&>(f)) {}
+  ~OnceFactory() override { forget(); }
+  void construct(void* where) override { make(where); }
+  void forget() noexcept override {
+    if (std::exchange(is_there, false)) make.~F();
+  }
+  union {
+    F make;
+  };
+  bool is_there = true;
+};
+template <class F>
+[[nodiscard]] Factory* make_once_factory(F&& make) {
+  return new OnceFactory<F>(static_cast<F&&>(make));
+}
+
 /// Makes each life from what a callable returns.
 template <class A, class F>
 struct MakerFactory final : Factory {
@@ -170,7 +189,7 @@ template <class A, bool Once, class... Args>
   } else if constexpr (Once) {
     static_assert(std::is_constructible_v<A, std::decay_t<Args>&&...>,
                   "this actor cannot be constructed from these arguments");
-    return make_in_place_factory(
+    return make_once_factory(
         [... kept = std::forward<Args>(args)](void* where) mutable { ::new (where) A(std::move(kept)...); });
   } else {
     static_assert(std::is_constructible_v<A, const std::decay_t<Args>&...>,

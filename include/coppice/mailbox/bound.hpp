@@ -39,11 +39,8 @@ struct Bound {
   void enter_above() noexcept { entered.fetch_add(1, kAcqRel); }
   void withdraw() noexcept { entered.fetch_sub(1, kAcqRel); }
   void leave() noexcept { left.store(left.load(kRelaxed) + 1, kRelease); }
-  [[nodiscard]] std::uint64_t waiting() const noexcept {
-    const std::uint64_t out = left.load(kAcquire);
-    const std::uint64_t in = entered.load(kAcquire);
-    return in > out ? in - out : 0;
-  }
+  /// How many wait that count, wherever they wait. Any thread; a moment's.
+  [[nodiscard]] std::uint64_t depth() const noexcept;
   /// So few wait that those who wait for room should hear of it. Half of the capacity: one that is told at each
   /// message costs its sleeper a wake-up at each message.
   [[nodiscard]] bool has_much_room(std::uint64_t waiting_now) const noexcept {

@@ -51,7 +51,7 @@ struct EnvelopeOps {
   std::uint32_t bytes;                                                   // of the block
   bool bounded;                                                          // counts against the mailbox's capacity
   std::uint16_t message_at = 0;  // where the message stands in the envelope, for mailboxes that look at it; 0: nowhere
-  bool message_is_shared = false;  // a pointer to it stands there
+  std::uint16_t shared_at = 0;   // else a pointer stands there, and the message so many bytes behind what it points to
 };
 
 /// One thing in a mailbox: a link, how to treat it, and (in the types made from it) a sender and the user's message.
@@ -67,7 +67,7 @@ struct Envelope : Link {
   const EnvelopeOps& ops = *envelope.ops;
   if (ops.message_at == 0) return nullptr;
   const std::byte* const at = reinterpret_cast<const std::byte*>(&envelope) + ops.message_at;
-  return ops.message_is_shared ? *reinterpret_cast<const void* const*>(at) : at;
+  return ops.shared_at == 0 ? at : *reinterpret_cast<const std::byte* const*>(at) + ops.shared_at;
 }
 
 template <class Base>

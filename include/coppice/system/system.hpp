@@ -14,6 +14,7 @@
 #include "coppice/actor/signals.hpp"
 #include "coppice/base/clock.hpp"
 #include "coppice/message/ledger.hpp"
+#include "coppice/system/dead_letter.hpp"
 #include "coppice/system/system_options.hpp"
 
 namespace coppice {
@@ -21,13 +22,6 @@ namespace coppice {
 namespace detail {
 class SystemCore;
 }
-
-/// A message that nobody handled.
-struct DeadLetter {
-  DeadReason reason;
-  AnyRef target;
-  std::string_view message;  ///< its type
-};
 
 /// How a system stands. Counted by the runtime; exact at rest.
 struct SystemStats {
@@ -37,6 +31,7 @@ struct SystemStats {
   std::uint64_t queued = 0;
   std::uint64_t dead = 0;
   std::uint64_t dead_by_reason[kDeadReasons] = {};  ///< by DeadReason
+  std::uint64_t dead_letters_lost = 0;              ///< of the dead, those that dead_letters() shows no longer
   std::uint64_t failures = 0;                       ///< lives that crashed
   std::uint64_t restarts = 0;                       ///< lives that followed another in their place
   std::uint64_t late_replies = 0;                   ///< replies that came after their ask had its outcome

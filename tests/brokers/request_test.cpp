@@ -1,0 +1,209 @@
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "catch.hpp"
+#include "coppice/coppice.hpp"
+#include "coppice/testing/test_system.hpp"
+#include "support/quiet.hpp"
+#include "support/test_end.hpp"
+
+namespace coppice {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::TestSystem;
+
+struct GetPrice {
+  using Reply = int;
+  std::string item;
+};
+struct Tell {
+  std::string text;
+};
+
+struct Shop : Actor<Shop> {
+  explicit Shop(int c) : cents{c} {}
+  int handle(const GetPrice& get) {
+    if (get.item == "crash") throw std::runtime_error{"no such item"};
+    ++asked;
+    return cents;
+  }
+  int cents;
+  int asked = 0;
+};
+struct Tap : Actor<Tap> {
+  explicit Tap(int* c) : count{c} {}
+  void handle(const GetPrice&) { ++*count; }
+  int* count;
+};
+struct SlowShop : Actor<SlowShop> {
+  Later<int> handle(const GetPrice& get) {
+    auto [promise, later] = reply_later<int>();
+    if (get.item != "drop") kept.push_back(std::move(promise));
+    if (get.item != "keep" && !kept.empty()) kept.back().set(77);
+    return std::move(later);
+  }
+  std::vector<ReplyPromise<int>> kept;
+};
+struct Customer : Actor<Customer> {
+  Customer(InMemoryBroker* b, std::vector<Result<int, AskError>>* o) : broker{b}, outcomes{o} {}
+  void handle(Tell tell) {
+    broker->ask(self(), "price." + tell.text, GetPrice{tell.text}, 1s).then([this](Result<int, AskError> price) {
+      outcomes->push_back(price);
+    });
+  }
+  InMemoryBroker* broker;
+  std::vector<Result<int, AskError>>* outcomes;
+};
+
+TEST_CASE("an ask over a topic is answered by a subscriber and others only hear of it") {
+  int taps = 0;
+  TestSystem system;
+  InMemoryBroker broker{system};
+  const Subscription tap = broker.subscribe<GetPrice>("price.>", system.spawn<Tap>(&taps));
+  const Subscription shop = broker.subscribe<GetPrice>("price.tea", system.spawn<Shop>(120));
+  const Subscription slow = broker.subscribe<GetPrice>("price.coffee", system.spawn<SlowShop>());
+  CHECK(broker.ask("price.tea", GetPrice{"tea"}, 1s).get().value() == 120);
+  CHECK(broker.ask<int>("price.coffee", GetPrice{"coffee"}, 1s).get().value() == 77);
+  system.run_until_idle();
+  CHECK(taps == 2);
+  testing::check_end(system);
+}
+
+TEST_CASE("the first of several answers counts and the others are no late replies") {
+  TestSystem system;
+  InMemoryBroker broker{system};
+  std::vector<Subscription> kept;
+  for (int cents = 1; cents <= 5; ++cents)
+    kept.push_back(broker.subscribe<GetPrice>("price.tea", system.spawn<Shop>(cents)));
+  const auto answer = broker.ask("price.tea", GetPrice{"tea"}, 1s).get();
+  REQUIRE(answer);
+  CHECK((*answer >= 1 && *answer <= 5));
+  system.run_until_idle();
+  CHECK(system.stats().late_replies == 0);
+  testing::check_end(system);
+}
+
+TEST_CASE("an ask over a topic that nobody answers says why") {  // P12
+  int taps = 0;
+  TestSystem system;
+  InMemoryBroker broker{system};
+  CHECK(broker.ask("price.tea", GetPrice{"tea"}, 1s).get() == Error{AskError::Closed});
+  CHECK(broker.ask("price.*", GetPrice{"tea"}, 1s).get() == Error{AskError::Rejected});
+  const Subscription tap = broker.subscribe<GetPrice>("price.>", system.spawn<Tap>(&taps));
+  CHECK(broker.ask("price.tea", GetPrice{"tea"}, 1s).get() == Error{AskError::NoReply});
+  CHECK(broker.ask<int>("price.tea", Tell{"another type"}, 1s).get() == Error{AskError::Rejected});
+  const Subscription shop = broker.subscribe<GetPrice>("price.crash", system.spawn<Shop>(1));
+  CHECK(broker.ask("price.crash", GetPrice{"crash"}, 1s).get() == Error{AskError::Crashed});
+  const auto slow = system.spawn<SlowShop>();
+  const Subscription keeps = broker.subscribe<GetPrice>("price.keep", slow);
+  CHECK(broker.ask("price.keep", GetPrice{"keep"}, 1s).get() == Error{AskError::Timeout});
+  const Subscription drops = broker.subscribe<GetPrice>("price.drop", slow);
+  CHECK(broker.ask("price.drop", GetPrice{"drop"}, 1s).get() == Error{AskError::NoReply});
+  const auto full = system.spawn<Shop>({.mailbox = Bounded{.capacity = 1}}, 1);
+  const Subscription busy = broker.subscribe<GetPrice>("full", full);
+  CHECK(broker.publish("full", GetPrice{"tea"}).delivered == 1);
+  CHECK(broker.ask("full", GetPrice{"tea"}, 1s).get() == Error{AskError::Rejected});
+  const auto ending = system.spawn<Shop>(1);
+  const Subscription last = broker.subscribe<GetPrice>("ending", ending);
+  system.run_until_idle();
+  auto asked = broker.ask("ending", GetPrice{"tea"}, 1s);
+  CHECK(system.stop(ending).get());
+  CHECK(asked.get() == Error{AskError::Closed});
+  testing::check_end(system);
+}
+
+TEST_CASE("an actor asks over a topic and goes on with the answer on its turn") {
+  std::vector<Result<int, AskError>> outcomes;
+  TestSystem system;
+  InMemoryBroker broker{system};
+  const Subscription shop = broker.subscribe<GetPrice>("price.tea", system.spawn<Shop>(120), {.group = "shops"});
+  const auto keeper = system.spawn<SlowShop>();
+  const Subscription keeps = broker.subscribe<GetPrice>("price.keep", keeper, {.bound = Bounded{.capacity = 1}});
+  const auto customer = system.spawn<Customer>(&broker, &outcomes);
+  for (const char* const item : {"tea", "nobody", "keep", "keep"}) {
+    customer.send(Tell{item});
+    system.run_until_idle();
+  }
+  CHECK(outcomes == std::vector<Result<int, AskError>>{120, Error{AskError::Closed}});
+  system.advance(2s);
+  CHECK(outcomes == std::vector<Result<int, AskError>>{120, Error{AskError::Closed}, Error{AskError::Timeout},
+                                                       Error{AskError::Timeout}});
+  CHECK(system.stop(keeper).get());  // a late answer finds nobody
+  testing::check_end(system);
+}
+
+TEST_CASE("an ask over a topic ends with the life that made it") {  // P5, P12
+  std::vector<Result<int, AskError>> outcomes;
+  TestSystem system;
+  InMemoryBroker broker{system};
+  const auto keeper = system.spawn<SlowShop>();
+  const Subscription keeps = broker.subscribe<GetPrice>("price.keep", keeper);
+  const auto customer = system.spawn<Customer>(&broker, &outcomes);
+  customer.send(Tell{"keep"});
+  system.run_until_idle();
+  CHECK(system.stop(customer).get());
+  CHECK(system.stop(keeper).get());
+  system.advance(2s);
+  CHECK(outcomes.empty());
+  testing::check_end(system);
+}
+
+struct Question {
+  int number;
+};
+struct Answer {
+  int number;
+};
+struct Asker : Actor<Asker> {
+  Asker(InMemoryBroker* b, std::vector<std::uint64_t>* a) : broker{b}, answers{a} {}
+  void handle(Question question) { broker->publish("questions", question, {.reply_to = self(), .correlation_id = 42}); }
+  void handle(Answer answer) {
+    answers->push_back(info().correlation_id * 100 + static_cast<std::uint64_t>(answer.number));
+  }
+  InMemoryBroker* broker;
+  std::vector<std::uint64_t>* answers;
+};
+
+struct Asked : Actor<Asked> {
+  void handle(const Question& question) {
+    const MessageInfo came = info();
+    CHECK(came.sender == sender());
+    came.reply_to.as<Asker>().send(Answer{question.number + 1},
+                                   {.reply_to = {}, .correlation_id = came.correlation_id});
+  }
+};
+
+TEST_CASE("a publication carries its sender its reply address and its correlation id") {  // F34
+  std::vector<std::uint64_t> answers;
+  TestSystem system;
+  InMemoryBroker broker{system};
+  const Subscription plain = broker.subscribe<Question>("questions", system.spawn<Asked>());
+  const Subscription bounded = broker.subscribe<Question>("questions", system.spawn<Asked>(), {.bound = Bounded{}});
+  system.spawn<Asker>(&broker, &answers).send(Question{6});
+  system.run_until_idle();
+  CHECK(answers == std::vector<std::uint64_t>{4207, 4207});
+  testing::check_end(system);
+}
+
+TEST_CASE("a blocking answer to an ask over a topic is refused on an actor's turn") {
+  struct Blocks : Actor<Blocks> {
+    Blocks(InMemoryBroker* b, Result<int, AskError>* o) : broker{b}, outcome{o} {}
+    void handle(Tell) { *outcome = broker->ask("price.tea", GetPrice{"tea"}, 1s).get(); }
+    InMemoryBroker* broker;
+    Result<int, AskError>* outcome;
+  };
+  Result<int, AskError> outcome{0};
+  TestSystem system;
+  InMemoryBroker broker{system};
+  const Subscription shop = broker.subscribe<GetPrice>("price.tea", system.spawn<Shop>(120));
+  system.spawn<Blocks>(&broker, &outcome).send(Tell{});
+  system.run_until_idle();
+  CHECK(outcome == Error{AskError::Rejected});
+  testing::check_end(system);
+}
+
+}  // namespace
+}  // namespace coppice
