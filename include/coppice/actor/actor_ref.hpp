@@ -137,10 +137,10 @@ struct HandlerOps {
       static_cast<void>(actor(cell).handle(std::move(question.message)));
     } else if constexpr (std::is_void_v<Return>) {
       actor(cell).handle(std::move(question.message));
-      answer(cell, *question.ask, &question);
+      answer(cell, question, &question);
     } else {
       auto reply = actor(cell).handle(std::move(question.message));
-      answer(cell, *question.ask, std::addressof(reply));
+      answer(cell, question, std::addressof(reply));
     }
     return Outcome::Handled;
   }
