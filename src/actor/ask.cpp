@@ -295,11 +295,15 @@ UnsentAsk::~UnsentAsk() {
 void* UnsentAsk::continuation() noexcept { return ask_->then(); }
 
 void UnsentAsk::send(Cell* target, AskError why_not, Duration within) && {
-  Cell& asker = *ask_->asker;
   // Registered before the send: from here on every path ends in exactly one outcome.
-  enlist(asker, *ask_);
+  enlist(*ask_->asker, *ask_);
   ActorAsk& ask = *std::exchange(ask_, nullptr);  // the count is the list's from here on
   ask.then_alive = true;
+  send_ask(ask, target, target == nullptr ? nullptr : std::exchange(question_, nullptr), why_not, within);
+}
+
+void send_ask(AskCore& ask, Cell* target, Question* question, AskError why_not, Duration within) noexcept {
+  Cell& asker = *ask.asker;
   const TimePoint now = turn_now(*asker.runtime());
   const TimePoint deadline = saturating_add(now, within);
   const bool has_deadline = deadline != TimePoint::max();
@@ -309,8 +313,8 @@ void UnsentAsk::send(Cell* target, AskError why_not, Duration within) && {
     ask.fail(why_not);
     return;
   }
-  address(*question_, ask, now, deadline);
-  deliver(*target, std::exchange(question_, nullptr));
+  address(*question, ask, now, deadline);
+  deliver(*target, question);
 }
 
 // ---- later replies ----

@@ -22,15 +22,24 @@ void unmute(RoomWaiter& waiter) noexcept {
 
 MuteWaiter::MuteWaiter(Cell& c) noexcept : RoomWaiter{&unmute}, cell{c} {}
 
-void mute(Cell& sender, Cell& receiver) noexcept {
-  if (&sender == &receiver) return;
+bool begin_wait(Cell& sender, Cell& receiver) noexcept {
+  if (&sender == &receiver) return false;
   CellExtras& mine = sender.extras();
-  {
-    const std::lock_guard lock{muting};
-    const CellExtras* const theirs = receiver.extras_if_any();
-    if (mine.is_muted || (theirs != nullptr && theirs->is_muted)) return;
-    mine.is_muted = true;
-  }
+  const std::lock_guard lock{muting};
+  const CellExtras* const theirs = receiver.extras_if_any();
+  if (mine.is_muted || (theirs != nullptr && theirs->is_muted)) return false;
+  mine.is_muted = true;
+  return true;
+}
+
+void end_wait(Cell& sender) noexcept {
+  const std::lock_guard lock{muting};
+  sender.extras().is_muted = false;
+}
+
+void mute(Cell& sender, Cell& receiver) noexcept {
+  if (!begin_wait(sender, receiver)) return;
+  CellExtras& mine = sender.extras();
   if (mine.mute_waiter == nullptr) mine.mute_waiter = std::make_unique<MuteWaiter>(sender);
   sender.hold(kHeldByRoom);
   sender.add_ref();
@@ -40,11 +49,9 @@ void mute(Cell& sender, Cell& receiver) noexcept {
 }
 
 void CellLife::on_unmute() noexcept {
-  {
-    const std::lock_guard lock{muting};
-    c.extras().is_muted = false;
-  }
+  end_wait(c);
   c.release(kHeldByRoom);
+  if (c.extras().ready != nullptr) c.attention_ = true;  // handlers that would have gone on meanwhile
 }
 
 void note_enqueued(Cell& cell) noexcept {

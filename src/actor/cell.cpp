@@ -242,6 +242,14 @@ void Cell::signal(CellSignal* signal, WokenBy by) noexcept {
   }
 }
 
+void Cell::wake(Wakeup& wakeup) noexcept {
+  switch (mailbox().push_signal(wakeup)) {
+    case Pushed::Activate: return activate();
+    case Pushed::Queued: return;
+    case Pushed::Refused: return wakeup.let_go(wakeup);
+  }
+}
+
 bool Cell::is_ending() const noexcept {
   const CellExtras* const extras = extras_if_any();
   return has_ended() || (extras != nullptr && extras->ending);

@@ -22,17 +22,24 @@ struct CellLife {
   /// All that was accepted before a draining stop is handled. As attend().
   [[nodiscard]] bool drained() noexcept;
   void failed_in_hand(Envelope& envelope, bool was_handled, const std::exception* known) noexcept;
+  void count_handled(const TypeInfo& message) noexcept;
   void finish_start(const ExitReason* failure) noexcept;
   void finish_stop(const ExitReason& reason) noexcept;
 
-  static void answer_for_ended(Cell& cell, CellSignal* signal) noexcept;
+  static void answer_for_ended(Cell& cell, LaneSignal* signal) noexcept;
   /// The answer to a link that came too late.
   static void refuse_link(Cell& ended, const CellSignal& link, const ExitReason& reason) noexcept;
-  static void answer_at_end(Cell& cell, CellSignal* signal, const ExitReason& reason) noexcept;
+  static void answer_at_end(Cell& cell, LaneSignal* signal, const ExitReason& reason) noexcept;
   static bool take_over(Cell& cell, const ExitReason& why) noexcept;
   /// A place whose first activation will not come.
   static void never_starts(Cell& cell) noexcept;
   static void look_for_depth(Cell& cell, DepthSink& sink, std::uint32_t which) noexcept;
+
+  // Suspended handlers of the cell whose turn it is.
+  /// It goes on at the next activation, or when the cell is no longer muted or paused.
+  static void make_ready(Cell& cell, HandlerRun& run) noexcept;
+  static void go_to_the_back(HandlerRun& run) noexcept;
+  static void give_up(HandlerRun& run) noexcept;
 
  private:
   // Who may touch the life-cycle: see Cell::claim_.
@@ -44,7 +51,8 @@ struct CellLife {
   template <class F>
   [[nodiscard]] std::exception_ptr hook(F&& user_code) noexcept;
 
-  [[nodiscard]] CellSignal* next_signal() noexcept;
+  [[nodiscard]] LaneSignal* next_signal() noexcept;
+  void handle(LaneSignal* signal) noexcept;  // takes it
   void handle(CellSignal& signal) noexcept;
   [[nodiscard]] bool is_between_lives() const noexcept;
   void on_stop_signal(CellSignal& signal) noexcept;
@@ -62,6 +70,11 @@ struct CellLife {
   void on_link_exit(CellSignal& signal) noexcept;
   void on_exit(CellSignal& signal) noexcept;
   void on_unmute() noexcept;
+
+  // Suspended handlers; see suspension.cpp.
+  void on_wakeup(Wakeup& wakeup) noexcept;
+  void resume(HandlerRun& run) noexcept;
+  bool resume_ready() noexcept;
 
   void start_life() noexcept;
   [[nodiscard]] Start construct_life(const ExitReason& last_reason);

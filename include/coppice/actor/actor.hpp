@@ -239,6 +239,19 @@ class Actor {
     requires(!detail::kIsProtocol<A> && !Handles<A, std::remove_cvref_t<M>>)
   void ask(const ActorRef<A>& ref, M&& message, Duration within) = delete;  // no handler for this message
 
+  // In a handler that is a coroutine; they need coppice/coroutine.hpp, and are said there.
+  template <class M, class A, class... Args>
+    requires(!detail::kIsProtocol<A> && Handles<A, M>)
+  auto ask(const ActorRef<A>& ref, Duration within, Args&&... args);
+  template <class M, class... Rs, class... Ms, class... Args>
+    requires(std::is_same_v<M, Ms> || ...)
+  auto ask(const ActorRef<Protocol<Rs(Ms)...>>& ref, Duration within, Args&&... args);
+  template <class M, class A, class... Args>
+    requires Handles<A, M>
+  auto send(const ActorRef<A>& ref, Args&&... args);
+  [[nodiscard]] static auto sleep_for(Duration delay) noexcept;
+  [[nodiscard]] static auto yield() noexcept;
+
   /// Passes a message on with the original's reply address and correlation id.
   template <class A, class M>
     requires Handles<A, std::remove_cvref_t<M>>

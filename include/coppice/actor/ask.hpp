@@ -187,6 +187,10 @@ class UnsentAsk {
   Question* question_;
 };
 
+/// Arms the deadline of an actor's ask, whose maker holds the one count, and sends the question. Without a target it fails
+/// at once: `why_not`.
+void send_ask(AskCore& ask, Cell* target, Question* question, AskError why_not, Duration within) noexcept;
+
 /// Fails the ask, if there is one, when the place ends.
 void close_with(Cell& place, const IntrusivePtr<AskCore>& ask);
 

@@ -64,9 +64,10 @@ enum class StopMode : unsigned char {
   Drain,    // handled first
 };
 
-/// All that an actor is told past its messages. One fat struct: signals are rare, and one kind of block serves them
-/// all.
-struct CellSignal : Signal, PoolAllocated {
+struct HandlerRun;
+
+/// What travels in an actor's system lane.
+struct LaneSignal : Signal {
   enum class Kind : unsigned char {
     Stop,        // end the life; keep_place: the supervisor will start another
     Kill,        // end it without on_stop; a reason other than normal is the end's, else it is killed
@@ -87,9 +88,27 @@ struct CellSignal : Signal, PoolAllocated {
     Poke,     // a manager's own: run child_event with nothing (timers of a supervisor)
     Measure,  // how many messages wait?
     Unmute,   // there is room again where it waited for some
+    Wakeup,   // a Wakeup; all others are CellSignals
   };
-  explicit CellSignal(Kind k) noexcept : kind{k} {}
+  explicit LaneSignal(Kind k) noexcept : kind{k} {}
   Kind kind;
+};
+
+/// What a suspended handler waits for has come. Part of what it waits for, which keeps a count of itself for the time
+/// that it is under way. Light, for there may be one for each message.
+///
+/// Threads    pushing: any, once at a time. The rest: the turn of the handler's actor.
+struct Wakeup : LaneSignal {
+  explicit Wakeup(void (*let)(Wakeup&) noexcept) noexcept : LaneSignal{Kind::Wakeup}, let_go{let} {}
+  void (*let_go)(Wakeup& wakeup) noexcept;               // drops that count; any thread
+  bool (*is_enough)(Wakeup& wakeup) noexcept = nullptr;  // null: the handler goes on; else: whether it does
+  HandlerRun* run = nullptr;                             // who waits for it; null: nobody any more
+};
+
+/// What else an actor is told past its messages. One fat struct: signals are rare, and one kind of block serves them
+/// all.
+struct CellSignal : LaneSignal, PoolAllocated {
+  explicit CellSignal(Kind k) noexcept : LaneSignal{k} {}
   StopMode mode = StopMode::Discard;
   bool keep_place = false;    // the mailbox stays open: a next life may come
   bool told_to_keep = false;  // by the supervisor: a next life will come

@@ -33,8 +33,8 @@ struct PublicationEnvelope : Envelope {
 
 template <class A, class M>
 Outcome handle_publication(Cell& cell, Envelope& envelope) {
-  static_cast<void>(static_cast<A*>(cell.state())->handle(*static_cast<PublicationEnvelope<M>&>(envelope).message));
-  return Outcome::Handled;
+  return call_handler(*static_cast<A*>(cell.state()), cell, envelope,
+                      *static_cast<PublicationEnvelope<M>&>(envelope).message);
 }
 template <class A, class M>
 inline constexpr EnvelopeOps kPublicationOps{
