@@ -37,10 +37,7 @@ bool CellLife::attend(unsigned& signals_left) noexcept {
     c.unborn_ = false;
     start_life();
   }
-  // A reentrant handler that yields lets one of the messages that wait go first.
-  if (resume_ready() && !zombie_ && c.holds_ == 0 && c.mailbox().next() != nullptr &&
-      c.extras().taken_signals == nullptr)
-    return settle_visit();
+  resume_ready();
   for (; !over_ && !zombie_; --signals_left) {
     LaneSignal* const signal = next_signal();
     if (signal == nullptr) break;
@@ -51,6 +48,7 @@ bool CellLife::attend(unsigned& signals_left) noexcept {
     }
     handle(signal);
   }
+  put_back();
   if (over_) {
     // Those that were taken before the end hear of it. Who comes later finds nobody: settle_visit().
     CellExtras& x = c.extras();

@@ -39,6 +39,8 @@ struct CellLife {
   /// It goes on at the next activation, or when the cell is no longer muted or paused.
   static void make_ready(Cell& cell, HandlerRun& run) noexcept;
   static void go_to_the_back(HandlerRun& run) noexcept;
+  /// True: the wakeup comes again when one of the messages that wait has been handled.
+  [[nodiscard]] bool let_one_through(Wakeup& wakeup) noexcept;
   static void give_up(HandlerRun& run) noexcept;
 
  private:
@@ -74,7 +76,8 @@ struct CellLife {
   // Suspended handlers; see suspension.cpp.
   void on_wakeup(Wakeup& wakeup) noexcept;
   void resume(HandlerRun& run) noexcept;
-  bool resume_ready() noexcept;
+  void resume_ready() noexcept;
+  void put_back() noexcept;
 
   void start_life() noexcept;
   [[nodiscard]] Start construct_life(const ExitReason& last_reason);
@@ -102,6 +105,7 @@ struct CellLife {
   Cell& c;
   bool over_ = false;    // the place has ended for good: leave it
   bool zombie_ = false;  // it was taken over while user code ran
+  Wakeup* again_ = nullptr;  // see let_one_through()
 };
 
 template <class F>

@@ -186,7 +186,7 @@ void CellLife::count_handled(const TypeInfo& message) noexcept {
 
 void CellLife::on_wakeup(Wakeup& wakeup) noexcept {
   HandlerRun* const run = wakeup.run;
-  const bool goes_on = run != nullptr && (wakeup.is_enough == nullptr || wakeup.is_enough(wakeup));
+  const bool goes_on = run != nullptr && (wakeup.is_enough == nullptr || wakeup.is_enough(wakeup, *this));
   if (goes_on) wakeup.run = nullptr;
   wakeup.let_go(wakeup);
   if (goes_on) resume(*run);
@@ -216,10 +216,10 @@ void CellLife::make_ready(Cell& cell, HandlerRun& run) noexcept {
   *last = &run;
 }
 
-/// Those that are ready now; who gets ready meanwhile comes next time. False: there were none.
-bool CellLife::resume_ready() noexcept {
+/// Those that are ready now; who gets ready meanwhile comes next time.
+void CellLife::resume_ready() noexcept {
   CellExtras* const x = c.extras_if_any();
-  if (x == nullptr || x->ready == nullptr) return false;
+  if (x == nullptr || x->ready == nullptr) return;
   unsigned count = 0;
   for (const HandlerRun* run = x->ready; run != nullptr; run = run->next_ready) ++count;
   for (; count != 0 && x->ready != nullptr && !zombie_; --count) {
@@ -227,7 +227,6 @@ bool CellLife::resume_ready() noexcept {
     remove_ready(*x, run);
     resume(run);
   }
-  return true;
 }
 
 void HandlerRun::withdraw_run(LifeItem& item) noexcept {
@@ -279,7 +278,7 @@ struct CoroutineAsk final : AskCore, Wakeup {
     if (!hand_over) core.add_ref();
     self.asker->wake(self);
   }
-  static bool enough(Wakeup& wakeup) noexcept {
+  static bool enough(Wakeup& wakeup, CellLife&) noexcept {
     auto& self = static_cast<CoroutineAsk&>(wakeup);
     Gathering& several = *self.gathering;
     return --several.left == 0 || (several.one_is_enough && self.replied);
@@ -363,13 +362,34 @@ struct YieldPause final : Wakeup, PoolAllocated {
     auto& self = static_cast<YieldPause&>(wakeup);
     if (self.refs.drop()) delete &self;
   }
-  /// The activation ends here; the next one begins with the handler.
-  static bool comes(Wakeup& wakeup) noexcept {
-    CellLife::go_to_the_back(*std::exchange(wakeup.run, nullptr));
+  /// The activation ends here; the next one begins with the handler. One that is reentrant is behind the actor's next
+  /// message as well.
+  static bool comes(Wakeup& wakeup, CellLife& life) noexcept {
+    auto& self = static_cast<YieldPause&>(wakeup);
+    if (!std::exchange(self.was_late, true) && life.let_one_through(wakeup)) {
+      self.refs.add();
+    } else {
+      CellLife::go_to_the_back(*std::exchange(wakeup.run, nullptr));
+    }
     return false;
   }
   RefCount refs;
+  bool was_late = false;
 };
+
+bool CellLife::let_one_through(Wakeup& wakeup) noexcept {
+  if (c.holds_ != 0 || c.mailbox().next() == nullptr) return false;
+  wakeup.next_signal = std::exchange(again_, &wakeup);
+  return true;
+}
+
+/// Only when the signals have been taken: one of them may be the end.
+void CellLife::put_back() noexcept {
+  while (again_ != nullptr) {
+    Wakeup& wakeup = *std::exchange(again_, static_cast<Wakeup*>(again_->next_signal));
+    c.wake(wakeup);
+  }
+}
 
 void CellLife::go_to_the_back(HandlerRun& run) noexcept {
   make_ready(*run.cell, run);
@@ -421,7 +441,7 @@ struct RoomPause final : Wakeup, RoomWaiter, PoolAllocated {
     envelope = nullptr;
     return true;
   }
-  static bool try_again(Wakeup& wakeup) noexcept {
+  static bool try_again(Wakeup& wakeup, CellLife&) noexcept {
     auto& self = static_cast<RoomPause&>(wakeup);
     if (self.try_to(false)) return true;
     self.join();

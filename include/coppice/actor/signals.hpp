@@ -64,6 +64,7 @@ enum class StopMode : unsigned char {
   Drain,    // handled first
 };
 
+struct CellLife;
 struct HandlerRun;
 
 /// What travels in an actor's system lane.
@@ -101,7 +102,8 @@ struct LaneSignal : Signal {
 struct Wakeup : LaneSignal {
   explicit Wakeup(void (*let)(Wakeup&) noexcept) noexcept : LaneSignal{Kind::Wakeup}, let_go{let} {}
   void (*let_go)(Wakeup& wakeup) noexcept;               // drops that count; any thread
-  bool (*is_enough)(Wakeup& wakeup) noexcept = nullptr;  // null: the handler goes on; else: whether it does
+  // Null: the handler goes on. Else: whether it does.
+  bool (*is_enough)(Wakeup& wakeup, CellLife& life) noexcept = nullptr;
   HandlerRun* run = nullptr;                             // who waits for it; null: nobody any more
 };
 
