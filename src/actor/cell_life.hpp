@@ -21,6 +21,8 @@ struct CellLife {
   [[nodiscard]] bool attend(unsigned& signals_left) noexcept;
   /// All that was accepted before a draining stop is handled. As attend().
   [[nodiscard]] bool drained() noexcept;
+  /// A suspended handler goes on, as a message is handled: see suspension.cpp.
+  void wake_lightly(Wakeup& wakeup) noexcept;
   void failed_in_hand(Envelope& envelope, bool was_handled, const std::exception* known) noexcept;
   void count_handled(const TypeInfo& message) noexcept;
   void finish_start(const ExitReason* failure) noexcept;
@@ -75,6 +77,8 @@ struct CellLife {
 
   // Suspended handlers; see suspension.cpp.
   void on_wakeup(Wakeup& wakeup) noexcept;
+  [[nodiscard]] HandlerRun* woken(Wakeup& wakeup) noexcept;
+  [[nodiscard]] bool may_go_on(HandlerRun& run) noexcept;
   void resume(HandlerRun& run) noexcept;
   void resume_ready() noexcept;
   void put_back() noexcept;

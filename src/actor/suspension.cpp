@@ -94,10 +94,10 @@ void answer_run(HandlerRun& run) noexcept {
   }
 }
 
-void suspend(HandlerRun& run) {
+/// It waits for nothing any more.
+void resign(HandlerRun& run) noexcept {
   Cell& cell = *run.cell;
-  enlist(cell, run);
-  ++cell.extras().suspended;
+  if (delist(cell, run)) --cell.extras().suspended;
 }
 
 }  // namespace
@@ -115,7 +115,8 @@ Outcome start_handler(Cell& cell, Envelope& envelope, Question* question, TaskFr
   try {
     if (!run->go_on()) {
       run->keep(envelope, question);
-      suspend(*run);
+      enlist(cell, *run);
+      ++cell.extras().suspended;
       if (!reentrant) cell.hold(kHeldByHandler);
       return Outcome::Suspended;
     }
@@ -139,22 +140,19 @@ namespace {
 
 /// True: it is over, one way or the other, and the run is gone.
 bool take_further(HandlerRun& run, CellLife& life) noexcept {
-  Cell& cell = *run.cell;
-  static_cast<void>(delist(cell, run));
-  --cell.extras().suspended;
   bool handled = false;
   try {
-    if (!run.go_on()) {
-      suspend(run);
-      return false;
-    }
+    if (!run.go_on()) return false;
+    resign(run);
     answer_run(run);
     handled = true;
     life.count_handled(*run.ops->message);
     run.unwind();
   } catch (const std::exception& known) {
+    resign(run);
     life.failed_in_hand(run, handled, &known);
   } catch (...) {
+    resign(run);
     life.failed_in_hand(run, handled, nullptr);
   }
   delete &run;
@@ -184,18 +182,44 @@ void CellLife::count_handled(const TypeInfo& message) noexcept {
                                .time = {}});
 }
 
-void CellLife::on_wakeup(Wakeup& wakeup) noexcept {
+/// Who goes on, or null. Takes the wakeup's count.
+HandlerRun* CellLife::woken(Wakeup& wakeup) noexcept {
   HandlerRun* const run = wakeup.run;
   const bool goes_on = run != nullptr && (wakeup.is_enough == nullptr || wakeup.is_enough(wakeup, *this));
   if (goes_on) wakeup.run = nullptr;
   wakeup.let_go(wakeup);
-  if (goes_on) resume(*run);
+  return goes_on ? run : nullptr;
+}
+
+/// When its life ends it is unwound with it; while the cell is muted or paused it waits.
+bool CellLife::may_go_on(HandlerRun& run) noexcept {
+  if (c.is_held(kHeldByLife)) return false;
+  if (!c.is_held(kHeldByRoom) && !c.is_held(kHeldByOrder)) return true;
+  make_ready(c, run);
+  return false;
+}
+
+void CellLife::on_wakeup(Wakeup& wakeup) noexcept {
+  if (HandlerRun* const run = woken(wakeup)) resume(*run);
+}
+
+/// Without entering, as the run loop handles a message, and for its reason: nobody can take the place over before
+/// current_ is set. A Kill that came before would have been in the lane with the wakeup, which would not have been alone.
+void CellLife::wake_lightly(Wakeup& wakeup) noexcept {
+  HandlerRun* const run = woken(wakeup);
+  if (run == nullptr || !may_go_on(*run)) return;
+  if (WorkerSlot* const worker = this_thread.worker; worker != nullptr && worker->next != nullptr) flush_slot(*worker);
+  c.current_.store(run, kRelease);  // partner: take_over()
+  this_thread.now_known = false;
+  const bool reentrant = run->is_reentrant;
+  if (take_further(*run, *this) && !reentrant) c.release(kHeldByHandler);
+  c.current_.store(nullptr, kRelease);
+  light_fence();  // partner: the heavy fence in take_over(), before it looks at current_
 }
 
 /// As a hook, with the handler's message in hand: a killer may take the place from it.
 void CellLife::resume(HandlerRun& run) noexcept {
-  if (c.is_held(kHeldByLife)) return;  // its life ends: it is unwound with it
-  if (c.is_held(kHeldByRoom) || c.is_held(kHeldByOrder)) return make_ready(c, run);
+  if (!may_go_on(run)) return;
   if (WorkerSlot* const worker = this_thread.worker; worker != nullptr && worker->next != nullptr) flush_slot(*worker);
   c.current_.store(&run, kRelease);  // partner: take_over()
   leave();
@@ -260,7 +284,7 @@ namespace {
 struct CoroutineAsk final : AskCore, Wakeup {
   CoroutineAsk(Cell& a, const ReplyOps& reply, std::uint32_t slot_offset, std::uint32_t all) noexcept
       : AskCore{&CoroutineAsk::destroy_block, &CoroutineAsk::send_wakeup, &a, reply, slot_offset, all},
-        Wakeup{&CoroutineAsk::drop_count} {}
+        Wakeup{&CoroutineAsk::drop_count, true} {}
   static void destroy_block(Timer& timer) noexcept {
     auto& self = static_cast<CoroutineAsk&>(timer);
     const std::uint32_t bytes = self.bytes;
@@ -316,7 +340,7 @@ void give_up_ask(AskCore& core) noexcept {
   auto& ask = static_cast<CoroutineAsk&>(core);
   ask.run = nullptr;
   ask.given_up = true;
-  ask.fail(AskError::Cancelled);  // whatever comes later finds it settled
+  if (!ask.is_done()) ask.fail(AskError::Cancelled);  // whatever comes later finds it settled
   ask.asker->scheduler().disarm(ask);
   core.release();
 }
@@ -328,7 +352,7 @@ namespace {
 struct SleepTimer final : Timer, Wakeup {
   explicit SleepTimer(Cell& c) noexcept
       : Timer{&SleepTimer::fire_wakeup, [](Timer& t) noexcept { delete static_cast<SleepTimer*>(&t); }},
-        Wakeup{[](Wakeup& w) noexcept { static_cast<SleepTimer&>(w).Timer::release(); }},
+        Wakeup{[](Wakeup& w) noexcept { static_cast<SleepTimer&>(w).Timer::release(); }, true},
         cell{IntrusivePtr<Cell>::of(c)} {}
   static void fire_wakeup(Timer& timer) noexcept {
     auto& self = static_cast<SleepTimer&>(timer);
@@ -357,7 +381,7 @@ void give_up_sleep(Timer& timer) noexcept {
 // ---- yielding ----
 
 struct YieldPause final : Wakeup, PoolAllocated {
-  YieldPause() noexcept : Wakeup{&YieldPause::drop_count} { is_enough = &YieldPause::comes; }
+  YieldPause() noexcept : Wakeup{&YieldPause::drop_count, false} { is_enough = &YieldPause::comes; }
   static void drop_count(Wakeup& wakeup) noexcept {
     auto& self = static_cast<YieldPause&>(wakeup);
     if (self.refs.drop()) delete &self;
@@ -413,7 +437,7 @@ void give_up_yield(YieldPause& pause) noexcept {
 
 struct RoomPause final : Wakeup, RoomWaiter, PoolAllocated {
   RoomPause(Cell& me, Cell& to, Envelope* message) noexcept
-      : Wakeup{&RoomPause::drop_count},
+      : Wakeup{&RoomPause::drop_count, false},
         RoomWaiter{&RoomPause::there_is_room},
         sender{IntrusivePtr<Cell>::of(me)},
         target{IntrusivePtr<Cell>::of(to)},

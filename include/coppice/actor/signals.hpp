@@ -100,7 +100,9 @@ struct LaneSignal : Signal {
 ///
 /// Threads    pushing: any, once at a time. The rest: the turn of the handler's actor.
 struct Wakeup : LaneSignal {
-  explicit Wakeup(void (*let)(Wakeup&) noexcept) noexcept : LaneSignal{Kind::Wakeup}, let_go{let} {}
+  Wakeup(void (*let)(Wakeup&) noexcept, bool light) noexcept
+      : LaneSignal{Kind::Wakeup}, is_light{light}, let_go{let} {}
+  const bool is_light;  // is_enough touches nothing of the cell
   void (*let_go)(Wakeup& wakeup) noexcept;               // drops that count; any thread
   // Null: the handler goes on. Else: whether it does.
   bool (*is_enough)(Wakeup& wakeup, CellLife& life) noexcept = nullptr;
