@@ -5,3 +5,4 @@
 
 #include "coppice/actor/awaitables.hpp"
 #include "coppice/actor/task.hpp"
+#include "coppice/actor/when_awaited.hpp"

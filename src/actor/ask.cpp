@@ -294,12 +294,18 @@ UnsentAsk::~UnsentAsk() {
 
 void* UnsentAsk::continuation() noexcept { return ask_->then(); }
 
-void UnsentAsk::send(Cell* target, AskError why_not, Duration within) && {
+AskCore& UnsentAsk::send(Cell* target, AskError why_not, Duration within) && {
   // Registered before the send: from here on every path ends in exactly one outcome.
   enlist(*ask_->asker, *ask_);
   ActorAsk& ask = *std::exchange(ask_, nullptr);  // the count is the list's from here on
   ask.then_alive = true;
   send_ask(ask, target, target == nullptr ? nullptr : std::exchange(question_, nullptr), why_not, within);
+  return ask;
+}
+
+void withdraw_ask(AskCore& sent) noexcept {
+  auto& ask = static_cast<ActorAsk&>(sent);
+  if (delist(*ask.asker, ask)) ask.withdraw(ask);
 }
 
 void send_ask(AskCore& ask, Cell* target, Question* question, AskError why_not, Duration within) noexcept {

@@ -183,17 +183,23 @@ class Actor {
   template <class R, class M>
   class [[nodiscard]] Asking {
    public:
+    using Reply = R;
     /// Sends the message. `continuation` runs once, as a message of this actor, with the reply or the reason why there
     /// is none; not at all when this life ends first.
     template <class F>
       requires requires(F& continuation, Result<R, AskError> outcome) { continuation(std::move(outcome)); }
     void then(F&& continuation) && {
+      static_cast<void>(std::move(*this).send(std::forward<F>(continuation)));
+    }
+    /// then(), for whoever may give the ask up again: see detail::withdraw_ask.
+    template <class F>
+    detail::AskCore& send(F&& continuation) && {
       using Continuation = std::decay_t<F>;
       detail::Question* question = nullptr;
       if (target_) question = detail::make_envelope<detail::AskEnvelope<M>>(ops_, std::move(message_));
       detail::UnsentAsk unsent{*asker_, question, detail::kReplyOps<R>, detail::kContinuationOps<R, Continuation>};
       ::new (unsent.continuation()) Continuation(std::forward<F>(continuation));
-      std::move(unsent).send(target_.get(), why_not_, within_);
+      return std::move(unsent).send(target_.get(), why_not_, within_);
     }
 
    private:

@@ -179,13 +179,16 @@ class UnsentAsk {
   ~UnsentAsk();
   [[nodiscard]] void* continuation() noexcept;
   /// The continuation has been constructed. `target` null: there is no question, and `why_not` says how the ask fails,
-  /// on the asker's next turn. Throws std::bad_alloc.
-  void send(Cell* target, AskError why_not, Duration within) &&;
+  /// on the asker's next turn. Throws std::bad_alloc. Answers the ask, which is there until its continuation runs.
+  AskCore& send(Cell* target, AskError why_not, Duration within) &&;
 
  private:
   ActorAsk* ask_ = nullptr;  // counted
   Question* question_;
 };
+
+/// Gives up an ask whose continuation has not run, and never will then. The asker's turn.
+void withdraw_ask(AskCore& sent) noexcept;
 
 /// Arms the deadline of an actor's ask, whose maker holds the one count, and sends the question. Without a target it fails
 /// at once: `why_not`.
