@@ -80,8 +80,9 @@ double actor_flood(unsigned workers, std::int64_t burst) {
   return message;
 }
 
+template <class Work>
 double ask_back_and_forth(unsigned workers) {
-  Asking asking{workers};
+  Work asking{workers};
   static_cast<void>(asking.run(kHops / 50));
   const double ask = per(asking.run(kHops / 5), kHops / 5);
   asking.finish();
@@ -147,7 +148,10 @@ void add_messages(std::vector<Workload>& all, unsigned workers) {
   all.push_back({"counting, actor to actor", workers, [=] { return actor_flood(workers, kFlood); }, queue, most_of});
   all.push_back({"counting, thread to actor", workers, [=] { return outside_flood(workers); }, queue, most_of});
   all.push_back({"counting, bursts of 1000", workers, [=] { return actor_flood(workers, kBurst); }, queue, none});
-  all.push_back({"ask, actor to actor", workers, [=] { return ask_back_and_forth(workers); }, nullptr, none});
+  all.push_back({"ask, actor to actor", workers, [=] { return ask_back_and_forth<Asking>(workers); }, nullptr,
+                 Target{Target::Kind::Time, 150}});
+  all.push_back({"ask, in a coroutine", workers, [=] { return ask_back_and_forth<AskingInCoroutine>(workers); }, nullptr,
+                 Target{Target::Kind::Time, 120}});
   all.push_back({"spawn and stop, from a thread", workers, [=] { return spawn_and_stop(workers); }, nullptr, spawn});
   all.push_back(
       {"spawn and stop, from an actor", workers, [=] { return spawn_and_stop_inside(workers); }, nullptr, spawn});

@@ -112,6 +112,7 @@ int main() {
     measure("counting from outside", workers, CountingFromOutside{workers}, plain);
     measure("ask from outside", workers, AskingFromOutside{workers}, plain, kMessages / 20);
     measure("ask, actor to actor", workers, Asking{workers}, plain);
+    measure("ask, in a coroutine", workers, AskingInCoroutine{workers}, plain);
   }
   return 0;
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "coppice/coppice.hpp"
+#include "coppice/coroutine.hpp"
 #include "harness.hpp"
 
 namespace coppice::bench {
@@ -199,14 +200,29 @@ struct Asker : Actor<Asker> {
   std::int64_t left = 0;
 };
 
-class Asking {
+/// One handler that is a coroutine and asks in a loop. Its answers come in the system lane and count as no messages.
+struct CoroutineAsker : Actor<CoroutineAsker> {
+  CoroutineAsker(Finish* f, ActorRef<Answerer> a) : finish{f}, answerer{std::move(a)} {}
+  Task<> handle(AskTimes times) {
+    for (std::int64_t left = times.times; left > 0; --left) {
+      const auto answer = co_await ask<Question>(answerer, std::chrono::seconds{10}, left);
+      require(answer && *answer == left + 1, "an ask got no answer, or the wrong one");
+    }
+    finish->reach();
+  }
+  Finish* finish;
+  ActorRef<Answerer> answerer;
+};
+
+template <class A, std::uint64_t kMessagesAnAsk>
+class AskingBy {
  public:
-  explicit Asking(unsigned workers)
-      : system_{default_options(workers)}, asker_{system_.spawn<Asker>(&finish_, system_.spawn<Answerer>())} {}
+  explicit AskingBy(unsigned workers)
+      : system_{default_options(workers)}, asker_{system_.spawn<A>(&finish_, system_.spawn<Answerer>())} {}
   Nanoseconds run(std::int64_t asks) {
     const Nanoseconds begun = now_ns();
     asker_.send(AskTimes{asks});
-    messages_ += 2 * static_cast<std::uint64_t>(asks) + 1;
+    messages_ += kMessagesAnAsk * static_cast<std::uint64_t>(asks) + 1;
     return finish_.wait() - begun;
   }
   void finish() { expect_all_handled(system_, messages_); }
@@ -214,9 +230,11 @@ class Asking {
  private:
   Finish finish_;
   ActorSystem system_;
-  ActorRef<Asker> asker_;
+  ActorRef<A> asker_;
   std::uint64_t messages_ = 0;
 };
+using Asking = AskingBy<Asker, 2>;
+using AskingInCoroutine = AskingBy<CoroutineAsker, 1>;
 
 /// The calling thread, which is no actor, asks and blocks.
 class AskingFromOutside {

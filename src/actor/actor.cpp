@@ -192,7 +192,7 @@ AskCore* ask_in_hand(const Cell& cell, const TypeInfo* reply) noexcept {
 }
 
 void answer_in_hand(Cell& cell, const TypeInfo* type, void* reply) noexcept {
-  if (AskCore* const ask = ask_in_hand(cell, type)) answer(cell, *ask, reply);
+  if (ask_in_hand(cell, type) != nullptr) answer(cell, static_cast<Question&>(*cell.current()), reply);
 }
 
 System& system_of(const Runtime& runtime) noexcept {

@@ -42,11 +42,14 @@ void destroy_ask_block(Timer& timer) noexcept {
 
 }  // namespace
 
-AskCore::AskCore(Act destroy_act, Announce tell, const ReplyOps& of, std::uint32_t slot_offset,
+AskCore::AskCore(Act destroy_act, Announce tell, Cell* a, const ReplyOps& of, std::uint32_t slot_offset,
                  std::uint32_t all) noexcept
-    : Timer{&fire_timeout, destroy_act}, slot_at{slot_offset}, bytes{all}, reply_ops{&of}, announce{tell} {}
+    : Timer{&fire_timeout, destroy_act}, slot_at{slot_offset}, bytes{all}, reply_ops{&of}, announce{tell}, asker{a} {
+  if (asker != nullptr) asker->add_ref();
+}
 
 AskCore::~AskCore() {
+  if (asker != nullptr) asker->release();
   if (!replied || reply_ops->destroy == nullptr) return;
   try {
     reply_ops->destroy(slot());
@@ -63,7 +66,7 @@ bool AskCore::claim() noexcept {
   return true;
 }
 
-bool AskCore::settle(void* reply) noexcept {
+bool AskCore::settle(void* reply, bool hand_over) noexcept {
   if (!claim()) return false;
   try {
     if (reply_ops->move != nullptr) reply_ops->move(reply, slot());
@@ -71,19 +74,23 @@ bool AskCore::settle(void* reply) noexcept {
   } catch (...) {  // moving the reply threw
     error = AskError::Crashed;
   }
-  announce(*this);
+  announce(*this, hand_over);
   return true;
 }
 
 bool AskCore::fail(AskError why) noexcept {
   if (!claim()) return false;
   error = why;
-  announce(*this);
+  announce(*this, false);
   return true;
 }
 
-void answer(Cell& replier, AskCore& ask, void* reply) noexcept {
-  if (!ask.settle(reply)) replier.runtime()->count(Count::LateReply);
+void answer(Cell& replier, Question& question, void* reply) noexcept {
+  if (question.ask->settle(reply, true)) {
+    question.ask = nullptr;
+  } else {
+    replier.runtime()->count(Count::LateReply);
+  }
 }
 
 namespace {
@@ -108,14 +115,13 @@ void Question::abandon_ask(Envelope& envelope, DeadReason reason) noexcept {
 
 void Question::take_over(Question& other) noexcept {
   ask = std::exchange(other.ask, nullptr);
-  asker = std::exchange(other.asker, nullptr);
   sent_at = other.sent_at;
   deadline = other.deadline;
 }
 
 void Question::describe_ask(const Envelope& envelope, Particulars& to) noexcept {
   const auto& self = static_cast<const Question&>(envelope);
-  to.sender = to.reply_to = self.asker;
+  if (self.ask != nullptr) to.sender = to.reply_to = self.ask->asker;
   to.ask = self.ask;
   to.sent_at = self.sent_at;
   to.deadline = self.deadline;
@@ -123,17 +129,13 @@ void Question::describe_ask(const Envelope& envelope, Particulars& to) noexcept 
 
 void Question::let_go() noexcept {
   if (ask != nullptr) ask->release();
-  if (asker != nullptr) asker->release();
 }
 
 namespace {
 
-/// From here on the question keeps its asker and the ask.
-void address(Question& question, AskCore& ask, Cell* asker, TimePoint now, TimePoint deadline) noexcept {
-  ask.add_ref();
+/// From here on the question keeps the ask, and so its asker. Takes over a count.
+void address(Question& question, AskCore& ask, TimePoint now, TimePoint deadline) noexcept {
   question.ask = &ask;
-  if (asker != nullptr) asker->add_ref();
-  question.asker = asker;
   question.sent_at = now;
   question.deadline = deadline;
 }
@@ -144,14 +146,15 @@ void address(Question& question, AskCore& ask, Cell* asker, TimePoint now, TimeP
 struct ThreadAsk final : AskCore {
   ThreadAsk(Runtime* r, const ReplyOps& reply, TimePoint last_moment, std::uint32_t slot_offset,
             std::uint32_t all) noexcept
-      : AskCore{&destroy_ask_block<ThreadAsk>, &ThreadAsk::wake_thread, reply, slot_offset, all},
+      : AskCore{&destroy_ask_block<ThreadAsk>, &ThreadAsk::wake_thread, this_thread.cell, reply, slot_offset, all},
         runtime{IntrusivePtr<Runtime>::share(r)},
         until{last_moment} {}
 
-  static void wake_thread(AskCore& core) noexcept {
+  static void wake_thread(AskCore& core, bool hand_over) noexcept {
     // release: partner of the acquire in is_done() and await(). Who waits says so on the word before it sleeps.
     const std::uint32_t before = core.progress.exchange(kDone, kAcqRel);
     if ((before & kAwaited) != 0) static_cast<ThreadAsk&>(core).runtime->wake(core.progress);
+    if (hand_over) core.release();
   }
 
   IntrusivePtr<Runtime> runtime;
@@ -177,7 +180,8 @@ IntrusivePtr<AskCore> ask_from_thread(Cell& target, Question* question, const Re
     destroy_envelope(question);
     throw;
   }
-  address(*question, *ask, this_thread.cell, now, deadline);
+  ask->add_ref();
+  address(*question, *ask, now, deadline);
   How how;
   // A mailbox that blocks must not hold the asker beyond its deadline.
   if (const Bound* const bound = target.bound()) how.within = std::min(within, bound->options.rules().block_within);
@@ -251,9 +255,8 @@ bool await(AskCore& ask) noexcept {
 struct ActorAsk final : AskCore, LifeItem {
   ActorAsk(Cell& a, const ReplyOps& reply, const ContinuationOps& t, std::uint32_t slot_offset,
            std::uint32_t then_offset, std::uint32_t all) noexcept
-      : AskCore{&destroy_ask_block<ActorAsk>, &ActorAsk::send_answer, reply, slot_offset, all},
+      : AskCore{&destroy_ask_block<ActorAsk>, &ActorAsk::send_answer, &a, reply, slot_offset, all},
         LifeItem{&ActorAsk::withdraw_ask},
-        asker{IntrusivePtr<Cell>::of(a)},
         then_ops{&t},
         then_at{then_offset},
         incarnation{a.incarnation()} {}
@@ -273,40 +276,42 @@ struct ActorAsk final : AskCore, LifeItem {
     self.drop_continuation();
     self.release();
   }
-  static void send_answer(AskCore& core) noexcept;
+  static void send_answer(AskCore& core, bool hand_over) noexcept;
 
-  IntrusivePtr<Cell> asker;
   const ContinuationOps* then_ops;
   std::uint32_t then_at;
   std::uint32_t incarnation;
   bool then_alive = false;
-  bool withdrawn = false;  // asker's turn only
+  bool withdrawn = false;   // asker's turn only, as the next
+  bool was_listed = false;  // the list's count goes with the answer's
 };
 
 namespace {
 
 struct AnswerEnvelope : Envelope {
-  explicit AnswerEnvelope(const EnvelopeOps* operations, ActorAsk& a) noexcept : Envelope{operations}, ask{&a} {
-    a.add_ref();
-  }
-  ActorAsk* ask;  // counted
+  explicit AnswerEnvelope(const EnvelopeOps* operations, ActorAsk& a) noexcept : Envelope{operations}, ask{&a} {}
+  ActorAsk* ask;  // counted; the maker's count
 };
 static_assert(sizeof(AnswerEnvelope) == kAnswerBytes);
 
 }  // namespace
 
-void ActorAsk::send_answer(AskCore& core) noexcept {
+void ActorAsk::send_answer(AskCore& core, bool hand_over) noexcept {
   auto& self = static_cast<ActorAsk&>(core);
   core.progress.store(kDone, kRelease);
   // Settled by the asker's own end: there is no life to answer.
-  if (self.asker->incarnation() != self.incarnation || (this_thread.cell == self.asker.get() && self.withdrawn)) return;
+  if (self.asker->incarnation() != self.incarnation || (this_thread.cell == self.asker && self.withdrawn)) {
+    if (hand_over) core.release();
+    return;
+  }
+  if (!hand_over) core.add_ref();
   deliver(*self.asker, make_envelope<AnswerEnvelope>(&core.reply_ops->answer, self));
 }
 
 Outcome handle_answer(Cell& asker, Envelope& envelope) {
   ActorAsk& ask = *static_cast<AnswerEnvelope&>(envelope).ask;
   if (ask.incarnation != asker.incarnation() || ask.withdrawn) return Outcome::Stale;
-  if (delist(asker, ask)) ask.release();
+  ask.was_listed = delist(asker, ask);
   asker.scheduler().disarm(ask);
   struct Drop {
     ~Drop() { ask.drop_continuation(); }
@@ -316,7 +321,24 @@ Outcome handle_answer(Cell& asker, Envelope& envelope) {
   return Outcome::Handled;
 }
 
-void destroy_answer(Envelope& envelope) { static_cast<AnswerEnvelope&>(envelope).ask->release(); }
+void destroy_answer(Envelope& envelope) {
+  ActorAsk& ask = *static_cast<AnswerEnvelope&>(envelope).ask;
+  ask.release(ask.was_listed ? 2 : 1);
+}
+
+namespace {
+
+/// What is due sooner is watched closely.
+constexpr Duration kSoon = std::chrono::milliseconds{10};
+
+/// Takes over a count.
+void arm_deadline(Cell& asker, AskCore& ask, TimePoint deadline, Duration within) noexcept {
+  if (within >= kSoon) return asker.scheduler().arm_unlikely(ask, deadline);
+  asker.scheduler().arm(ask, deadline);
+  ask.release();
+}
+
+}  // namespace
 
 UnsentAsk::UnsentAsk(Cell& asker, Question* question, const ReplyOps& reply, const ContinuationOps& then)
     : question_{question} {
@@ -338,36 +360,47 @@ UnsentAsk::~UnsentAsk() {
 
 void* UnsentAsk::continuation() noexcept { return ask_->then(); }
 
-namespace {
-
-/// From here on every path ends in exactly one outcome.
-void open_for_life(ActorAsk& ask, TimePoint deadline) {
-  ask.then_alive = true;
-  Cell& asker = *ask.asker;
-  enlist(asker, ask);
-  ask.add_ref();  // the list's
-  if (deadline != TimePoint::max()) asker.scheduler().arm(ask, deadline);
-}
-
-}  // namespace
-
 IntrusivePtr<AskCore> UnsentAsk::open(Duration within) && {
-  open_for_life(*ask_, saturating_add(turn_now(*ask_->asker->runtime()), within));
-  return IntrusivePtr<AskCore>::of(*ask_);
+  enlist(*ask_->asker, *ask_);
+  ActorAsk& ask = *std::exchange(ask_, nullptr);  // the count is the list's from here on
+  ask.then_alive = true;
+  auto shared = IntrusivePtr<AskCore>::of(ask);
+  Cell& asker = *ask.asker;
+  const TimePoint deadline = saturating_add(turn_now(*asker.runtime()), within);
+  if (deadline != TimePoint::max()) {
+    ask.add_ref();
+    arm_deadline(asker, ask, deadline, within);
+  }
+  return shared;
 }
 
-void UnsentAsk::send(Cell* target, AskError why_not, Duration within) && {
-  ActorAsk& ask = *ask_;
+AskCore& UnsentAsk::send(Cell* target, AskError why_not, Duration within) && {
+  // Registered before the send: from here on every path ends in exactly one outcome.
+  enlist(*ask_->asker, *ask_);
+  ActorAsk& ask = *std::exchange(ask_, nullptr);  // the count is the list's from here on
+  ask.then_alive = true;
+  send_ask(ask, target, target == nullptr ? nullptr : std::exchange(question_, nullptr), why_not, within);
+  return ask;
+}
+
+void withdraw_ask(AskCore& sent) noexcept {
+  auto& ask = static_cast<ActorAsk&>(sent);
+  if (delist(*ask.asker, ask)) ask.withdraw(ask);
+}
+
+void send_ask(AskCore& ask, Cell* target, Question* question, AskError why_not, Duration within) noexcept {
   Cell& asker = *ask.asker;
   const TimePoint now = turn_now(*asker.runtime());
   const TimePoint deadline = saturating_add(now, within);
-  open_for_life(ask, deadline);
+  const bool has_deadline = deadline != TimePoint::max();
+  ask.refs.add_unshared((has_deadline ? 1U : 0U) + (target != nullptr ? 1U : 0U));
+  if (has_deadline) arm_deadline(asker, ask, deadline, within);
   if (target == nullptr) {
     ask.fail(why_not);
     return;
   }
-  address(*question_, ask, &asker, now, deadline);
-  deliver(*target, std::exchange(question_, nullptr));
+  address(*question, ask, now, deadline);
+  deliver(*target, question);
 }
 
 // ---- later replies ----

@@ -37,19 +37,29 @@ void unmute(RoomWaiter& waiter) noexcept {
 
 MuteWaiter::MuteWaiter(Cell& c) noexcept : RoomWaiter{&unmute}, cell{c} {}
 
+bool begin_wait(Cell& sender, Cell& receiver) noexcept {
+  if (&sender == &receiver) return false;
+  CellExtras& mine = sender.extras();
+  const std::lock_guard lock{muting};
+  if (mine.muted_by || waits_for(receiver, sender)) return false;
+  mine.muted_by = IntrusivePtr<Cell>::of(receiver);
+  return true;
+}
+
+void end_wait(Cell& sender) noexcept {
+  IntrusivePtr<Cell> before;  // goes after the lock, and perhaps its place with it
+  const std::lock_guard lock{muting};
+  std::swap(before, sender.extras().muted_by);
+}
+
 void mute(Cell& sender, Cell& receiver) noexcept {
-  if (&sender == &receiver) return;
   CellExtras& mine = sender.extras();
   if (mine.muted_by) {  // set and taken back on this turn only
     if (mine.muted_by.get() != &receiver && (mine.full_besides.empty() || mine.full_besides.back().get() != &receiver))
       mine.full_besides.push_back(IntrusivePtr<Cell>::of(receiver));
     return;
   }
-  {
-    const std::lock_guard lock{muting};
-    if (waits_for(receiver, sender)) return;
-    mine.muted_by = IntrusivePtr<Cell>::of(receiver);
-  }
+  if (!begin_wait(sender, receiver)) return;
   if (mine.mute_waiter == nullptr) mine.mute_waiter = std::make_unique<MuteWaiter>(sender);
   sender.hold(kHeldByRoom);
   sender.add_ref();
@@ -60,17 +70,15 @@ void mute(Cell& sender, Cell& receiver) noexcept {
 
 void CellLife::on_unmute() noexcept {
   CellExtras& x = c.extras();
-  IntrusivePtr<Cell> before;  // goes after the lock, and perhaps its place with it
-  {
-    const std::lock_guard lock{muting};
-    std::swap(before, x.muted_by);
-  }
+  end_wait(c);
   while (!x.full_besides.empty() && !x.muted_by) {
     const auto receiver = std::move(x.full_besides.back());
     x.full_besides.pop_back();
     if (is_full(*receiver)) mute(c, *receiver);
   }
-  if (!x.muted_by) c.release(kHeldByRoom);
+  if (x.muted_by) return;
+  c.release(kHeldByRoom);
+  if (x.ready != nullptr) c.attention_ = true;  // handlers that would have gone on meanwhile
 }
 
 void note_enqueued(Cell& cell) noexcept {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "base/platform.hpp"
 #include "coppice/actor/cell.hpp"
 #include "mailbox/room.hpp"
@@ -15,6 +17,16 @@ namespace coppice::detail {
 /// [B6] The muted wait for each other in no circle, so at the end of each row stands one that is not muted: that is looked
 ///      up and written down under one lock.
 void mute(Cell& sender, Cell& receiver) noexcept;
+
+/// The same for a sender whose suspended handler waits: false, and nothing is to be waited for, where mute() would do
+/// nothing.
+[[nodiscard]] bool begin_wait(Cell& sender, Cell& receiver) noexcept;
+void end_wait(Cell& sender) noexcept;
+
+/// One try to deliver, the send being counted. Nothing: it is full and blocks, and the envelope still the caller's.
+[[nodiscard]] std::optional<Delivery> deliver_unless_full(Cell& cell, Envelope* envelope, bool above) noexcept;
+/// An end as a dead letter after that.
+void refuse(Cell& cell, Envelope* envelope, Delivery why, DeadReason reason) noexcept;
 
 /// Its place in a room: the cell is held until it is let go.
 struct MuteWaiter final : RoomWaiter {

@@ -249,6 +249,14 @@ void Cell::signal(CellSignal* signal, WokenBy by) noexcept {
   }
 }
 
+void Cell::wake(Wakeup& wakeup) noexcept {
+  switch (mailbox().push_signal(wakeup, wakeup.is_light)) {
+    case Pushed::Activate: return activate();
+    case Pushed::Queued: return;
+    case Pushed::Refused: return wakeup.let_go(wakeup);
+  }
+}
+
 bool Cell::is_ending() const noexcept {
   const CellExtras* const extras = extras_if_any();
   return has_ended() || (extras != nullptr && extras->ending);
@@ -280,6 +288,11 @@ Cell::Next Cell::rest() noexcept {
 }
 
 Cell::Next Cell::attend(unsigned& signals_left) noexcept {
+  if (!attention_) {
+    for (Signal* light = nullptr; signals_left != 0 && (light = mailbox().take_light()) != nullptr; --signals_left)
+      CellLife{*this}.wake_lightly(static_cast<Wakeup&>(*light));
+    if (!mailbox().has_signals()) return Next::GoOn;  // else perhaps the crash of one that went on
+  }
   if (!CellLife{*this}.attend(signals_left)) return Next::Over;
   return attention_ ? Next::Later : Next::GoOn;
 }

@@ -112,6 +112,10 @@ void CellLife::end_life() noexcept {
     }
     if (zombie_) return;
   }
+  if (x.suspended != 0) {  // frames to unwind: user code
+    static_cast<void>(hook([this] { withdraw_items(); }));
+    if (zombie_) return;
+  }
   withdraw_items();
   if (!x.links.empty()) fire_links(reason);
   if (c.state_alive_) {
@@ -240,8 +244,8 @@ void CellLife::never_starts(Cell& cell) noexcept {
   CellLife{cell}.drain_to_dead_letters(nullptr);
   give_up_holdings(cell, HoldFor::Place);
   cell.place_over_.store(true, kRelease);
-  for (auto* signal = static_cast<CellSignal*>(cell.mailbox().end_now()); signal != nullptr;) {
-    auto* const next = static_cast<CellSignal*>(signal->next_signal);
+  for (auto* signal = static_cast<LaneSignal*>(cell.mailbox().end_now()); signal != nullptr;) {
+    auto* const next = static_cast<LaneSignal*>(signal->next_signal);
     answer_for_ended(cell, signal);
     signal = next;
   }

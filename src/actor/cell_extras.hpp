@@ -55,7 +55,7 @@ class CellExtras : public PoolAllocated {
   // What every start of a supervised life touches stands together: perhaps another core touched it last.
   std::string name;
   void* record = nullptr;               // the manager's: not the owner's turn but its
-  CellSignal* taken_signals = nullptr;  // taken from the lane, not handled yet: here, since a hook may not return
+  LaneSignal* taken_signals = nullptr;  // taken from the lane, not handled yet: here, since a hook may not return
   IntrusivePtr<Ticket> start_ticket;
   Cell* newest_child = nullptr;  // counted each; linked through older_/newer_
 
@@ -88,6 +88,7 @@ class CellExtras : public PoolAllocated {
   ExitReason manager_reason;
   Timer* child_timer = nullptr;
   LifeItem* items = nullptr;      // newest first
+  HandlerRun* ready = nullptr;    // of the suspended handlers those that go on at the next occasion, in that order
   WatchNode* watchers = nullptr;  // newest first; counted each
   HoldingList holdings;
   const EnvelopeOps* exit_ops = nullptr;  // traps exits

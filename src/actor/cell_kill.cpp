@@ -93,13 +93,13 @@ bool CellLife::take_over(Cell& cell, const ExitReason& why) noexcept {
   life.fire_links(reason);
   life.close_place(reason);
   cell.place_over_.store(true, kRelease);
-  while (CellSignal* const signal = x.taken_signals) {  // those that the owner has in hand
-    x.taken_signals = static_cast<CellSignal*>(signal->next_signal);
+  while (LaneSignal* const signal = x.taken_signals) {  // those that the owner has in hand
+    x.taken_signals = static_cast<LaneSignal*>(signal->next_signal);
     answer_at_end(cell, signal, reason);
   }
   // In one step: the owner that comes back must find the lane marked, or it would go on with the mailbox.
-  for (auto* signal = static_cast<CellSignal*>(cell.mailbox().end_now()); signal != nullptr;) {
-    auto* const next = static_cast<CellSignal*>(signal->next_signal);
+  for (auto* signal = static_cast<LaneSignal*>(cell.mailbox().end_now()); signal != nullptr;) {
+    auto* const next = static_cast<LaneSignal*>(signal->next_signal);
     answer_at_end(cell, signal, reason);
     signal = next;
   }

@@ -38,22 +38,23 @@ bool CellLife::attend(unsigned& signals_left) noexcept {
     c.unborn_ = false;
     start_life();
   }
+  resume_ready();
   for (; !over_ && !zombie_; --signals_left) {
-    CellSignal* const signal = next_signal();
+    LaneSignal* const signal = next_signal();
     if (signal == nullptr) break;
     if (signals_left == 0) {  // others wait too; from here the next activation goes on
       c.extras().taken_signals = signal;
       c.attention_ = true;
       break;
     }
-    handle(*signal);
-    delete signal;
+    handle(signal);
   }
+  put_back();
   if (over_) {
     // Those that were taken before the end hear of it. Who comes later finds nobody: settle_visit().
     CellExtras& x = c.extras();
-    while (CellSignal* const signal = x.taken_signals) {
-      x.taken_signals = static_cast<CellSignal*>(signal->next_signal);
+    while (LaneSignal* const signal = x.taken_signals) {
+      x.taken_signals = static_cast<LaneSignal*>(signal->next_signal);
       answer_at_end(c, signal, x.reason);
     }
   }
@@ -61,17 +62,18 @@ bool CellLife::attend(unsigned& signals_left) noexcept {
 }
 
 /// The oldest that waits, or null. Those behind it stay where a killer finds them.
-CellSignal* CellLife::next_signal() noexcept {
+LaneSignal* CellLife::next_signal() noexcept {
   CellExtras* const x = c.extras_if_any();
-  CellSignal* signal = x == nullptr ? nullptr : x->taken_signals;
-  if (signal == nullptr) signal = static_cast<CellSignal*>(c.mailbox().take_signals());
+  LaneSignal* signal = x == nullptr ? nullptr : x->taken_signals;
+  if (signal == nullptr) signal = static_cast<LaneSignal*>(c.mailbox().take_signals());
   if (signal == nullptr) return nullptr;
-  auto* const behind = static_cast<CellSignal*>(signal->next_signal);
+  auto* const behind = static_cast<LaneSignal*>(signal->next_signal);
   c.extras().taken_signals = behind;
   // What the one behind it tells of was last touched where that happened, perhaps on another core.
-  if (behind != nullptr) {
+  if (behind != nullptr && behind->kind != LaneSignal::Kind::Wakeup) {
     __builtin_prefetch(reinterpret_cast<const std::byte*>(behind) + kCacheLine);
-    if (behind->other) __builtin_prefetch(&behind->other->extras_);
+    const Cell* const other = static_cast<CellSignal*>(behind)->other.get();
+    if (other != nullptr) __builtin_prefetch(&other->extras_);
   }
   return signal;
 }
@@ -90,8 +92,8 @@ bool CellLife::settle_visit() noexcept {
     return true;
   }
   while (!c.mailbox().end()) {
-    for (auto* signal = static_cast<CellSignal*>(c.mailbox().take_signals()); signal != nullptr;) {
-      auto* const next = static_cast<CellSignal*>(signal->next_signal);
+    for (auto* signal = static_cast<LaneSignal*>(c.mailbox().take_signals()); signal != nullptr;) {
+      auto* const next = static_cast<LaneSignal*>(signal->next_signal);
       answer_for_ended(c, signal);
       signal = next;
     }

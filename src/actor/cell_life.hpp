@@ -24,18 +24,29 @@ struct CellLife {
   [[nodiscard]] bool attend(unsigned& signals_left) noexcept;
   /// All that was accepted before a draining stop is handled. As attend().
   [[nodiscard]] bool drained() noexcept;
+  /// A suspended handler goes on, as a message is handled: see suspension.cpp.
+  void wake_lightly(Wakeup& wakeup) noexcept;
   void failed_in_hand(Envelope& envelope, bool was_handled, const std::exception* known) noexcept;
+  void count_handled(const TypeInfo& message) noexcept;
   void finish_start(const ExitReason* failure) noexcept;
   void finish_stop(const ExitReason& reason) noexcept;
 
-  static void answer_for_ended(Cell& cell, CellSignal* signal) noexcept;
+  static void answer_for_ended(Cell& cell, LaneSignal* signal) noexcept;
   /// The answer to a link that came too late.
   static void refuse_link(Cell& ended, const CellSignal& link, const ExitReason& reason) noexcept;
-  static void answer_at_end(Cell& cell, CellSignal* signal, const ExitReason& reason) noexcept;
+  static void answer_at_end(Cell& cell, LaneSignal* signal, const ExitReason& reason) noexcept;
   static bool take_over(Cell& cell, const ExitReason& why) noexcept;
   /// A place whose first activation will not come.
   static void never_starts(Cell& cell) noexcept;
   static void look_for_depth(Cell& cell, DepthSink& sink, std::uint32_t which) noexcept;
+
+  // Suspended handlers of the cell whose turn it is.
+  /// It goes on at the next activation, or when the cell is no longer muted or paused.
+  static void make_ready(Cell& cell, HandlerRun& run) noexcept;
+  static void go_to_the_back(HandlerRun& run) noexcept;
+  /// True: the wakeup comes again when one of the messages that wait has been handled.
+  [[nodiscard]] bool let_one_through(Wakeup& wakeup) noexcept;
+  static void give_up(HandlerRun& run) noexcept;
 
  private:
   // Who may touch the life-cycle: see Cell::claim_.
@@ -47,7 +58,8 @@ struct CellLife {
   template <class F>
   [[nodiscard]] std::exception_ptr hook(F&& user_code) noexcept;
 
-  [[nodiscard]] CellSignal* next_signal() noexcept;
+  [[nodiscard]] LaneSignal* next_signal() noexcept;
+  void handle(LaneSignal* signal) noexcept;  // takes it
   void handle(CellSignal& signal) noexcept;
   [[nodiscard]] bool is_between_lives() const noexcept;
   void on_stop_signal(CellSignal& signal) noexcept;
@@ -67,6 +79,14 @@ struct CellLife {
   void on_unmute() noexcept;
   void on_pause() noexcept;
   void on_resume(std::uint32_t messages) noexcept;
+
+  // Suspended handlers; see suspension.cpp.
+  void on_wakeup(Wakeup& wakeup) noexcept;
+  [[nodiscard]] HandlerRun* woken(Wakeup& wakeup) noexcept;
+  [[nodiscard]] bool may_go_on(HandlerRun& run) noexcept;
+  void resume(HandlerRun& run) noexcept;
+  void resume_ready() noexcept;
+  void put_back() noexcept;
 
   void start_life() noexcept;
   [[nodiscard]] Start construct_life(const ExitReason& last_reason);
@@ -95,6 +115,7 @@ struct CellLife {
   Cell& c;
   bool over_ = false;    // the place has ended for good: leave it
   bool zombie_ = false;  // it was taken over while user code ran
+  Wakeup* again_ = nullptr;  // see let_one_through()
 };
 
 template <class F>

@@ -18,6 +18,13 @@ void send_down_at_once(Cell& ended, WatchNode& watch, std::uint32_t incarnation,
 
 }  // namespace
 
+void CellLife::handle(LaneSignal* signal) noexcept {
+  if (signal->kind == LaneSignal::Kind::Wakeup) return on_wakeup(static_cast<Wakeup&>(*signal));
+  auto* const full = static_cast<CellSignal*>(signal);
+  handle(*full);
+  delete full;
+}
+
 void CellLife::handle(CellSignal& signal) noexcept {
   using Kind = CellSignal::Kind;
   switch (signal.kind) {
@@ -50,6 +57,7 @@ void CellLife::handle(CellSignal& signal) noexcept {
     case Kind::Pause: return on_pause();
     case Kind::Resume: return on_resume(signal.incarnation);
     case Kind::Measure: return signal.sink->depth_is(signal.incarnation, c.depth(kDepthMost));
+    case Kind::Wakeup: return;  // no CellSignal
   }
 }
 
@@ -239,8 +247,13 @@ void CellLife::on_unwatch(CellSignal& signal) noexcept {
   watch.release();
 }
 
-void CellLife::answer_for_ended(Cell& cell, CellSignal* signal) noexcept {
+void CellLife::answer_for_ended(Cell& cell, LaneSignal* any) noexcept {
   using Kind = CellSignal::Kind;
+  if (any->kind == Kind::Wakeup) {  // its handler has been unwound, or was left behind
+    auto& wakeup = static_cast<Wakeup&>(*any);
+    return wakeup.let_go(wakeup);
+  }
+  auto* const signal = static_cast<CellSignal*>(any);
   if (signal->by_itself || signal->kind == Kind::Unmute) {  // of a handler that was left behind
     delete signal;
     return;
@@ -272,8 +285,10 @@ void CellLife::answer_for_ended(Cell& cell, CellSignal* signal) noexcept {
 }
 
 /// What came before the end is answered with the end, not with "there is nobody".
-void CellLife::answer_at_end(Cell& cell, CellSignal* signal, const ExitReason& reason) noexcept {
+void CellLife::answer_at_end(Cell& cell, LaneSignal* any, const ExitReason& reason) noexcept {
   using Kind = CellSignal::Kind;
+  if (any->kind == Kind::Wakeup) return answer_for_ended(cell, any);
+  auto* const signal = static_cast<CellSignal*>(any);
   switch (signal->kind) {
     case Kind::Stop:
       if (signal->ticket) signal->ticket->complete(true, reason);

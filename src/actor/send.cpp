@@ -128,6 +128,17 @@ Delivery unsupported(Cell& cell, Envelope* envelope, const How& how) noexcept {
   return refused(cell, envelope, Delivery::Rejected, DeadReason::Unsupported, how);
 }
 
+Delivery conclude(Cell& cell, Envelope* envelope, Put came, const How& how) noexcept {
+  switch (came) {
+    case Put::Done: note_enqueued(cell); return Delivery::Accepted;
+    case Put::Rejected: return refused(cell, envelope, Delivery::Rejected, DeadReason::Rejected, how);
+    case Put::Dropped: return refused(cell, envelope, Delivery::Dropped, DeadReason::Dropped, how);
+    case Put::Full: return refused(cell, envelope, Delivery::TimedOut, DeadReason::TimedOut, how);
+    case Put::Closed: break;
+  }
+  return refused(cell, envelope, Delivery::Closed, DeadReason::Closed, how);
+}
+
 /// Puts it where it is to go, the send being counted.
 Delivery place(Cell& cell, Envelope* envelope, const How& how) noexcept {
   if (cell.bound() == nullptr) {
@@ -143,17 +154,21 @@ Delivery place(Cell& cell, Envelope* envelope, const How& how) noexcept {
     return unsupported(cell, envelope, how);
   Put came = put(cell, *envelope, how.priority);
   if (came == Put::Full) came = block(cell, *envelope, how);
-  switch (came) {
-    case Put::Done: note_enqueued(cell); return Delivery::Accepted;
-    case Put::Rejected: return refused(cell, envelope, Delivery::Rejected, DeadReason::Rejected, how);
-    case Put::Dropped: return refused(cell, envelope, Delivery::Dropped, DeadReason::Dropped, how);
-    case Put::Full: return refused(cell, envelope, Delivery::TimedOut, DeadReason::TimedOut, how);
-    case Put::Closed: break;
-  }
-  return refused(cell, envelope, Delivery::Closed, DeadReason::Closed, how);
+  return conclude(cell, envelope, came, how);
 }
 
 }  // namespace
+
+std::optional<Delivery> deliver_unless_full(Cell& cell, Envelope* envelope, bool above) noexcept {
+  if (cell.bound() == nullptr) return place(cell, envelope, {});
+  const Put came = put(cell, *envelope, Priority::Normal, above);
+  if (came == Put::Full) return std::nullopt;
+  return conclude(cell, envelope, came, {});
+}
+
+void refuse(Cell& cell, Envelope* envelope, Delivery why, DeadReason reason) noexcept {
+  static_cast<void>(refused(cell, envelope, why, reason, {}));
+}
 
 Delivery deliver(Cell& cell, Envelope* envelope, Refusal refusal) noexcept {
   cell.runtime()->count(Count::Sent);

@@ -5,7 +5,17 @@ namespace {
 
 Signal ended_marker;
 
-Signal* oldest_first(Signal* newest) noexcept {
+constexpr std::uintptr_t kLight = 1;
+Signal* with_tag(Signal& signal) noexcept {
+  return reinterpret_cast<Signal*>(reinterpret_cast<std::uintptr_t>(&signal) | kLight);
+}
+bool is_tagged(const Signal* signal) noexcept { return (reinterpret_cast<std::uintptr_t>(signal) & kLight) != 0; }
+Signal* without_tag(Signal* signal) noexcept {
+  return reinterpret_cast<Signal*>(reinterpret_cast<std::uintptr_t>(signal) & ~kLight);
+}
+
+Signal* oldest_first(Signal* top) noexcept {
+  Signal* newest = without_tag(top);
   Signal* oldest = nullptr;
   while (newest != nullptr) {
     Signal* const next = newest->next_signal;
@@ -45,19 +55,27 @@ bool MailboxRef::prepend(Link& first, Link& last) noexcept {
   return true;
 }
 
-Pushed MailboxRef::push_signal(Signal& signal) noexcept {
+Pushed MailboxRef::push_signal(Signal& signal, bool light) noexcept {
   Signal* top = lane_.signals.load(kRelaxed);
   do {
     if (top == &ended_marker) return Pushed::Refused;
-    signal.next_signal = top;
+    signal.next_signal = without_tag(top);
     // release: partner of the acquire in take_signals(). Nothing behind `top` is read, so a reused address is harmless.
-  } while (!lane_.signals.compare_exchange_weak(top, &signal, kRelease, kRelaxed));
+  } while (!lane_.signals.compare_exchange_weak(top, light && top == nullptr ? with_tag(signal) : &signal, kRelease,
+                                                kRelaxed));
   // From here `signal` may be gone: the owner can have taken it. Mark the word, so that the owner cannot rest over it.
   std::uintptr_t seen = in_.head.load(kRelaxed);
   // acq_rel: as in push(). A held mailbox wakes for signals; its hold stays until the owner ends it.
   while (!in_.head.compare_exchange_weak(seen, (seen | kSignals) & ~kIdle, kAcqRel, kRelaxed)) {
   }
   return (seen & kIdle) != 0 ? Pushed::Activate : Pushed::Queued;
+}
+
+Signal* MailboxRef::take_light() noexcept {
+  Signal* top = lane_.signals.load(kRelaxed);
+  if (!is_tagged(top)) return nullptr;
+  // acquire: partner of the release in push_signal(). Its mark is one too many now, and goes at the next rest.
+  return lane_.signals.compare_exchange_strong(top, nullptr, kAcquire, kRelaxed) ? without_tag(top) : nullptr;
 }
 
 Signal* MailboxRef::take_signals() noexcept {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <mutex>
+#include <utility>
 
 namespace coppice::detail {
 
@@ -23,7 +24,57 @@ bool TimerWheel::arm(Timer& timer, TimePoint deadline) noexcept {
   return true;
 }
 
+bool TimerWheel::sort_in(Timer* unsorted) noexcept {
+  Timer* cancelled = nullptr;
+  const auto drop = [&cancelled](Timer& timer) {
+    timer.next = cancelled;
+    cancelled = &timer;
+  };
+  Timer* alive = nullptr;  // newest first again; most have been cancelled, and need no lock
+  while (unsorted != nullptr) {
+    Timer& timer = *std::exchange(unsorted, unsorted->next);
+    if (timer.state.load(kAcquire) == Timer::State::Cancelled) {
+      drop(timer);
+      continue;
+    }
+    timer.next = alive;
+    alive = &timer;
+  }
+  Timer* oldest = nullptr;
+  while (alive != nullptr) {
+    Timer& timer = *std::exchange(alive, alive->next);
+    timer.next = oldest;
+    oldest = &timer;
+  }
+  bool is_first = false;
+  if (oldest != nullptr) {
+    const Guard guard{lock_};
+    while (oldest != nullptr) {
+      Timer& timer = *std::exchange(oldest, oldest->next);
+      link(timer);
+      auto waiting = Timer::State::Unsorted;
+      // Whoever changes Unsorted decides: this, or the one who disarms.
+      if (!timer.state.compare_exchange_strong(waiting, Timer::State::Armed, kSeqCst)) {
+        unlink(timer);
+        drop(timer);
+        continue;
+      }
+      const TimePoint::rep at = timer.deadline.time_since_epoch().count();
+      if (at >= next_.load(kRelaxed)) continue;
+      next_.store(at, kSeqCst);
+      is_first = true;
+    }
+  }
+  while (cancelled != nullptr) std::exchange(cancelled, cancelled->next)->release();
+  return is_first;
+}
+
 bool TimerWheel::disarm(Timer& timer) noexcept {
+  auto unsorted = Timer::State::Unsorted;
+  // Whoever sorts it in finds it cancelled, and lets go of it.
+  if (timer.state.load(kRelaxed) == unsorted &&
+      timer.state.compare_exchange_strong(unsorted, Timer::State::Cancelled, kSeqCst))
+    return true;
   auto armed = Timer::State::Armed;
   // Whoever changes Armed decides: this, or the one who fires. After it the timer is on nobody's mind but the wheel's.
   if (!timer.state.compare_exchange_strong(armed, Timer::State::Cancelled, kSeqCst)) return false;

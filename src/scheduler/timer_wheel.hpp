@@ -29,6 +29,9 @@ class TimerWheel {
 
   /// Takes a count of an idle or fired timer. True: no other is due before it.
   bool arm(Timer& timer, TimePoint deadline) noexcept;
+  /// Takes over the counts of timers that are Unsorted: those that have been cancelled meanwhile go, the rest is armed,
+  /// in the order of the list. True: none that was here is due before one of them. A list by Timer::next.
+  bool sort_in(Timer* unsorted) noexcept;
   /// True: it will not fire. Wherever it is armed.
   static bool disarm(Timer& timer) noexcept;
   /// Cancels everything: nothing fires any more, and no timer is kept.

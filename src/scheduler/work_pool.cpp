@@ -20,6 +20,7 @@ inline void pause_cpu() noexcept {
 constexpr unsigned kLookAroundEvery = 61;
 constexpr unsigned kTimersEvery = 16;
 constexpr unsigned kOutsideEvery = 8;
+constexpr unsigned kUnsortedMax = 32;  // so few timers that they stay in the cache
 constexpr unsigned kLooksInVain = 16;  // so many, before a worker takes it that nobody comes from outside any more
 constexpr Duration kOverdue = std::chrono::milliseconds{1};        // from then on others fire a worker's timers
 constexpr Duration kLookAfterBusy = std::chrono::milliseconds{5};  // an idle worker's sleep while another is busy
@@ -44,6 +45,8 @@ struct alignas(kCacheLine) WorkPool::Worker : WorkerSlot {
   std::thread thread;
   moodycamel::ConsumerToken injector_token;  // goes round the threads that submit, so that none of them is forgotten
   TimerWheel wheel;
+  Atomic<Timer*> unsorted{nullptr};  // newest first; armed by this thread and in no wheel yet; anybody takes all of it
+  unsigned unsorted_count = 0;       // at most; its own thread only
   RunRing ring;
   LedgerShard ledger;
   alignas(kCacheLine) Atomic<std::uint32_t> token{0};  // 1: woken
@@ -132,6 +135,7 @@ void WorkPool::thread_main(Worker& me) noexcept {
   this_thread.ledger = &me.ledger;
   free_block(allocate_block(1), 1);  // meets the pool now, so that no message pays for the thread's first time
   loop(me);
+  sort_timers(me);
   me.wheel.clear();  // what still waits there may keep the runtime, which keeps this pool
   this_thread = ThreadContext{};
   me.gone.store(true, kRelease);
@@ -213,6 +217,7 @@ Runnable* WorkPool::some_from_injector(Worker& me) noexcept {
 
 /// What a busy worker must not forget.
 void WorkPool::look_around(Worker& me) noexcept {
+  sort_timers(me);
   run_timers(me);
   if (workers_.size() > 1) help_overdue(me);
   if (Reactor* const reactor = reactor_.load(kAcquire); reactor != nullptr && reactor->try_take_role()) {
@@ -221,6 +226,20 @@ void WorkPool::look_around(Worker& me) noexcept {
     reactor->leave_role();
   }
   if (Runnable* const runnable = from_injector(me)) push_to_ring(me, *runnable);
+}
+
+/// Puts what was armed for an unlikely deadline into its worker's wheel, as far as it has not been disarmed meanwhile.
+/// Any thread. True: that worker may sleep for too long now.
+bool WorkPool::sort_timers(Worker& worker) noexcept {
+  if (worker.unsorted.load(kRelaxed) == nullptr) return false;
+  Timer* oldest = nullptr;
+  for (Timer* each = worker.unsorted.exchange(nullptr, kAcquire); each != nullptr;) {
+    Timer* const older = each->next;
+    each->next = oldest;
+    oldest = each;
+    each = older;
+  }
+  return worker.wheel.sort_in(oldest);
 }
 
 void WorkPool::run_timers(Worker& me) noexcept {
@@ -233,11 +252,14 @@ void WorkPool::run_timers(Worker& me) noexcept {
 void WorkPool::help_overdue(const Worker& me) noexcept {
   const TimePoint overdue = clock_->now() - kOverdue;
   for (const auto& other : workers_) {
-    if (other.get() != &me && other->wheel.next_at_least() <= overdue) other->wheel.advance(overdue);
+    if (other.get() == &me) continue;
+    if (sort_timers(*other)) unpark(*other);
+    if (other->wheel.next_at_least() <= overdue) other->wheel.advance(overdue);
   }
 }
 
 Runnable* WorkPool::find_work(Worker& me) noexcept {
+  sort_timers(me);
   run_timers(me);
   if (workers_.size() > 1) help_overdue(me);
   if (Runnable* const runnable = next_local(me)) return runnable;  // a timer woke somebody
@@ -326,6 +348,7 @@ void WorkPool::park(Worker& me) noexcept {
   // Partner: the fence in notify(). Either the submitter sees our bit, or we see what it submitted.
   full_fence();
   if (!has_work()) {
+    sort_timers(me);
     TimePoint deadline = me.wheel.next();
     if (anyone_busy()) deadline = std::min(deadline, saturating_add(clock_->now(), kLookAfterBusy));
     Reactor* const reactor = reactor_.load(kAcquire);
@@ -429,11 +452,32 @@ void WorkPool::yield(Runnable& runnable) noexcept {
 void WorkPool::arm(Timer& timer, TimePoint deadline) noexcept {
   WorkerSlot* const slot = this_thread.worker;
   if (slot != nullptr && slot->scheduler == this) {
-    static_cast<Worker*>(slot)->wheel.arm(timer, deadline);
+    Worker& me = static_cast<Worker&>(*slot);
+    sort_timers(me);  // [T2]
+    me.wheel.arm(timer, deadline);
     return;
   }
   Worker& worker = *workers_[next_wheel_.fetch_add(1, kRelaxed) % workers_.size()];
   if (worker.wheel.arm(timer, deadline)) unpark(worker);  // it may sleep for longer
+}
+
+void WorkPool::arm_unlikely(Timer& timer, TimePoint deadline) noexcept {
+  WorkerSlot* const slot = this_thread.worker;
+  if (slot == nullptr || slot->scheduler != this) return Scheduler::arm_unlikely(timer, deadline);
+  Worker& me = static_cast<Worker&>(*slot);
+  timer.deadline = deadline;
+  timer.wheel = &me.wheel;
+  timer.state.store(Timer::State::Unsorted, kRelaxed);  // published below
+  Timer* newest = me.unsorted.load(kRelaxed);
+  do {
+    timer.next = newest;
+    // release: partner of the exchange in sort_timers(). Only this thread pushes, so what it has seen is still the top,
+    // or somebody has taken all.
+  } while (!me.unsorted.compare_exchange_weak(newest, &timer, kRelease, kRelaxed));
+  if (++me.unsorted_count >= kUnsortedMax) {
+    me.unsorted_count = 0;
+    sort_timers(me);
+  }
 }
 
 bool WorkPool::disarm(Timer& timer) noexcept { return TimerWheel::disarm(timer); }

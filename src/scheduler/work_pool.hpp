@@ -53,6 +53,7 @@ class WorkPool final : public Scheduler {
   void announce() noexcept override;
   void yield(Runnable& runnable) noexcept override;
   void arm(Timer& timer, TimePoint deadline) noexcept override;
+  void arm_unlikely(Timer& timer, TimePoint deadline) noexcept override;
   bool disarm(Timer& timer) noexcept override;
 
   void push_from_worker(WorkerSlot& slot, Runnable& runnable) noexcept;
@@ -75,6 +76,7 @@ class WorkPool final : public Scheduler {
   [[nodiscard]] Runnable* some_from_injector(Worker& me) noexcept;
   [[nodiscard]] Runnable* from_outside(Worker& me) noexcept;
   void look_around(Worker& me) noexcept;
+  bool sort_timers(Worker& worker) noexcept;
   void run_timers(Worker& me) noexcept;
   void help_overdue(const Worker& me) noexcept;
   void park(Worker& me) noexcept;

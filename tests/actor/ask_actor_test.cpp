@@ -145,6 +145,21 @@ TEST_CASE("an actor's ask comes to every outcome there is") {
   CHECK(scene.log.size() == 1);
 }
 
+TEST_CASE("an ask is over in time though the worker that it was made on hangs in another handler") {  // P12
+  Scene scene;
+  const auto busy = scene.system.spawn<Oracle>();
+  Gate gate;
+  scene.run([&](Asker& asker) {
+    asker.ask(scene.oracle, Keep{}, 20ms).then(asker.noting());
+    busy.send(Hang{&gate});
+  });
+  REQUIRE(scene.logged(1));
+  CHECK(scene.log.lines() == Lines{word(AskError::Timeout)});
+  gate.open();
+  REQUIRE(testing::at_rest(scene.system));
+  testing::check_end(scene.system);
+}
+
 struct SelfAsker : Actor<SelfAsker> {
   explicit SelfAsker(Log* l) : log{l} {
     ask(self(), Double{1}, kForever).then([this](Result<int, AskError> result) {

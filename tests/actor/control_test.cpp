@@ -161,7 +161,7 @@ TEST_CASE("who yields lets all others go first") {  // F19
     explicit Polite(Log* l) : log{l} {}
     void handle(int number) {
       log->add("polite " + std::to_string(number));
-      yield();
+      yield_turn();
     }
     Log* log;
   };

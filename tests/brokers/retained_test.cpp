@@ -46,7 +46,7 @@ TEST_CASE("who subscribes late gets the last value of each topic that matches on
   CHECK(broker.retained_topics() == 3);
   const Subscription a = broker.subscribe<Price>("price.*", system.spawn<Reader>(&late));
   const Subscription b = broker.subscribe<Price>("price.tea", system.spawn<Reader>(&exact));
-  const Subscription c = broker.subscribe<Price>(">", system.spawn<Reader>(&rest), {.bound = Bounded{10, {}}});
+  const Subscription c = broker.subscribe<Price>(">", system.spawn<Reader>(&rest), {.bound = Bounded{10}});
   const Subscription d = broker.subscribe<Price>("price.tea", system.spawn<Reader>(&without), {.retained = false});
   const Subscription e = broker.subscribe<Price>("price.tea", system.spawn<Reader>(&without), {.group = "g"});
   CHECK(broker.publish("price.tea", price(5)).delivered == 5);

@@ -54,6 +54,31 @@ TEST_CASE("a timer fires at its deadline and not before") {  // [T1]
   CHECK(fired.size() == 1);
 }
 
+TEST_CASE("timers that are sorted in later fire in the order of the list but for those disarmed meanwhile") {  // [T1] [T2]
+  std::vector<int> fired;
+  TimerWheel wheel{kStart};
+  std::vector<AlarmPtr> alarms;
+  for (int i = 0; i < 6; ++i) {
+    alarms.push_back(make_alarm(i, fired));
+    Alarm& alarm = *alarms.back();
+    alarm.add_ref();
+    alarm.deadline = kStart + (i == 5 ? 1ms : 5ms);
+    alarm.wheel = &wheel;
+    alarm.state.store(Timer::State::Unsorted, kRelaxed);
+    if (i > 0) alarms[static_cast<std::size_t>(i) - 1]->next = &alarm;
+  }
+  CHECK(cancel(wheel, *alarms[1]));
+  CHECK_FALSE(cancel(wheel, *alarms[1]));
+  CHECK(wheel.sort_in(alarms.front().get()));  // one is the first to be due
+  CHECK(alarms[1]->refs.is_last());
+  CHECK(wheel.size() == 5);
+  CHECK(wheel.next_at_least() <= kStart + 1ms);
+  CHECK(cancel(wheel, *alarms[3]));
+  wheel.advance(kStart + 5ms);
+  CHECK(fired == std::vector<int>{5, 0, 2, 4});
+  for (const AlarmPtr& alarm : alarms) CHECK(alarm->refs.is_last());
+}
+
 TEST_CASE("a deadline that has passed fires at the next look") {
   std::vector<int> fired;
   TimerWheel wheel{kStart};

@@ -204,12 +204,17 @@ class Actor {
     template <class F>
       requires requires(F& continuation, Result<R, AskError> outcome) { continuation(std::move(outcome)); }
     void then(F&& continuation) && {
+      static_cast<void>(std::move(*this).send(std::forward<F>(continuation)));
+    }
+    /// then(), for whoever may give the ask up again: see detail::withdraw_ask.
+    template <class F>
+    detail::AskCore& send(F&& continuation) && {
       using Continuation = std::decay_t<F>;
       detail::Question* question = nullptr;
       if (target_) question = detail::make_envelope<detail::AskEnvelope<M>>(ops_, std::move(message_));
       detail::UnsentAsk unsent{*asker_, question, detail::kReplyOps<R>, detail::kContinuationOps<R, Continuation>};
       ::new (unsent.continuation()) Continuation(std::forward<F>(continuation));
-      std::move(unsent).send(target_.get(), why_not_, within_);
+      return std::move(unsent).send(target_.get(), why_not_, within_);
     }
 
    private:
@@ -270,7 +275,7 @@ class Actor {
   [[nodiscard]] std::size_t stashed() const noexcept { return detail::put_aside_count(*cell_); }
 
   /// After the handler in hand, whoever else is ready runs before this actor goes on.
-  void yield() noexcept { detail::yield_turn(*cell_); }
+  void yield_turn() noexcept { detail::yield_turn(*cell_); }
 
   /// A ReceiveTimeout comes whenever no message has been handled for `after`, and again after each such time, until
   /// cancel_receive_timeout() or the end of this life. Zero: whenever the mailbox is empty. Source: gen_server's timeout.
@@ -312,6 +317,18 @@ class Actor {
                      &detail::kTypeInfo<ReplyOf<A, Plain>>);
     return {};
   }
+  // In a handler that is a coroutine; they need coppice/coroutine.hpp, and are said there.
+  template <class M, class A, class... Args>
+    requires(!detail::kIsProtocol<A> && Handles<A, M>)
+  auto ask(const ActorRef<A>& ref, Duration within, Args&&... args);
+  template <class M, class... Rs, class... Ms, class... Args>
+    requires(std::is_same_v<M, Ms> || ...)
+  auto ask(const ActorRef<Protocol<Rs(Ms)...>>& ref, Duration within, Args&&... args);
+  template <class M, class A, class... Args>
+    requires Handles<A, M>
+  auto send(const ActorRef<A>& ref, Args&&... args);
+  [[nodiscard]] static auto sleep_for(Duration delay) noexcept;
+  [[nodiscard]] static auto yield() noexcept;
 
   /// Passes a message on with the original's reply address and correlation id.
   template <class A, class M>

@@ -138,25 +138,28 @@ struct HandlerOps {
 
   static decltype(auto) actor(Cell& cell) noexcept { return HandlerAccess<A>::of(cell); }
   static Outcome handle_plain(Cell& cell, Envelope& envelope) {
-    static_cast<void>(actor(cell).handle(std::move(static_cast<MessageEnvelope<M>&>(envelope).message)));
-    return Outcome::Handled;
+    auto&& to = actor(cell);
+    return call_handler(to, cell, envelope, std::move(static_cast<MessageEnvelope<M>&>(envelope).message));
   }
   static Outcome handle_rich(Cell& cell, Envelope& envelope) {
     auto& self = static_cast<RichEnvelope<M>&>(envelope);
     if (self.is_late(cell)) return Outcome::Expired;
-    static_cast<void>(actor(cell).handle(std::move(self.message)));
-    return Outcome::Handled;
+    auto&& to = actor(cell);
+    return call_handler(to, cell, envelope, std::move(self.message));
   }
   static Outcome handle_ask(Cell& cell, Envelope& envelope) {
     auto& question = static_cast<AskEnvelope<M>&>(envelope);
-    if constexpr (ReplyType<Return>::is_later) {
+    if constexpr (ReplyType<Return>::is_coroutine) {
+      return ReplyType<Return>::template begin<A, M>(cell, envelope, &question,
+                                                     actor(cell).handle(std::move(question.message)));
+    } else if constexpr (ReplyType<Return>::is_later) {
       static_cast<void>(actor(cell).handle(std::move(question.message)));
     } else if constexpr (std::is_void_v<Return>) {
       actor(cell).handle(std::move(question.message));
-      if (question.ask != nullptr) answer(cell, *question.ask, &question);
+      if (question.ask != nullptr) answer(cell, question, &question);
     } else {
       auto reply = actor(cell).handle(std::move(question.message));
-      if (question.ask != nullptr) answer(cell, *question.ask, std::addressof(reply));  // null: stashed, or passed on
+      if (question.ask != nullptr) answer(cell, question, std::addressof(reply));  // null: stashed, or passed on
     }
     return Outcome::Handled;
   }

@@ -71,13 +71,16 @@ inline constexpr ReplyOps kReplyOps<void>{&kTypeInfo<void>, 0, 1, nullptr, nullp
 /// [A1] Exactly one of them wins, whatever races: reply, time-out, crash, close, cancel. The others answer false.
 struct AskCore : Timer {
   enum : std::uint32_t { kPending = 0, kWriting = 1, kDone = 2, kAwaited = 4 };  // the last: with any of the others
-  using Announce = void (*)(AskCore&) noexcept;  // tells the asker, after the outcome is in place
+  /// Tells the asker, after the outcome is in place. `hand_over`: one of the caller's counts goes with it.
+  using Announce = void (*)(AskCore&, bool hand_over) noexcept;
 
-  AskCore(Act destroy_act, Announce tell, const ReplyOps& of, std::uint32_t slot_offset, std::uint32_t all) noexcept;
+  AskCore(Act destroy_act, Announce tell, Cell* asker, const ReplyOps& of, std::uint32_t slot_offset,
+          std::uint32_t all) noexcept;
   ~AskCore();
 
   /// Takes `reply` (of the ask's own type; anything but null for void) for the outcome.
-  bool settle(void* reply) noexcept;
+  /// `hand_over`: if it wins, one of the caller's counts is gone.
+  bool settle(void* reply, bool hand_over = false) noexcept;
   bool fail(AskError why) noexcept;
   [[nodiscard]] bool is_done() const noexcept { return (progress.load(kAcquire) & kDone) != 0; }
   [[nodiscard]] void* slot() noexcept { return reinterpret_cast<std::byte*>(this) + slot_at; }
@@ -89,6 +92,7 @@ struct AskCore : Timer {
   AskError error = AskError::Timeout;
   const ReplyOps* reply_ops;
   Announce announce;
+  Cell* const asker;  // counted; null: a thread
 
  private:
   [[nodiscard]] bool claim() noexcept;
@@ -105,14 +109,10 @@ template <class R>
   }
 }
 
-/// Answers, and counts the answer if nobody waits for it any more. `reply` as AskCore::settle.
-void answer(Cell& replier, AskCore& ask, void* reply) noexcept;
-
 /// A message that somebody waits for the answer to, without the message.
 struct Question : Envelope {
   explicit Question(const EnvelopeOps* operations) noexcept : Envelope{operations} {}
-  AskCore* ask = nullptr;  // counted, as the next; set when the message has been made, since that may throw
-  Cell* asker = nullptr;
+  AskCore* ask = nullptr;  // counted; set when the message has been made, since that may throw; gone when answered
   TimePoint sent_at{};
   TimePoint deadline = TimePoint::max();
 
@@ -122,6 +122,10 @@ struct Question : Envelope {
   static void describe_ask(const Envelope& envelope, Particulars& to) noexcept;
   void let_go() noexcept;
 };
+
+/// Answers, and counts the answer if nobody waits for it any more. `reply` as AskCore::settle. The last thing that is done
+/// with the question.
+void answer(Cell& replier, Question& question, void* reply) noexcept;
 
 template <class M>
 struct AskEnvelope : Question {
@@ -183,8 +187,8 @@ class UnsentAsk {
   ~UnsentAsk();
   [[nodiscard]] void* continuation() noexcept;
   /// The continuation has been constructed. `target` null: there is no question, and `why_not` says how the ask fails,
-  /// on the asker's next turn. Throws std::bad_alloc.
-  void send(Cell* target, AskError why_not, Duration within) &&;
+  /// on the asker's next turn. Throws std::bad_alloc. Answers the ask, which is there until its continuation runs.
+  AskCore& send(Cell* target, AskError why_not, Duration within) &&;
   /// As open_ask(): nothing is sent here, and the ask waits until somebody settles it. Throws std::bad_alloc.
   [[nodiscard]] IntrusivePtr<AskCore> open(Duration within) &&;
 
@@ -199,6 +203,12 @@ void fail_in_hand(Cell& cell, AskError why) noexcept;
 
 /// Sends the question that is in hand on, with another message.
 void delegate(Cell& from, Cell& to, Question* question, const TypeInfo* reply) noexcept;
+/// Gives up an ask whose continuation has not run, and never will then. The asker's turn.
+void withdraw_ask(AskCore& sent) noexcept;
+
+/// Arms the deadline of an actor's ask, whose maker holds the one count, and sends the question. Without a target it fails
+/// at once: `why_not`.
+void send_ask(AskCore& ask, Cell* target, Question* question, AskError why_not, Duration within) noexcept;
 
 /// Fails the ask, if there is one, when the place ends.
 void close_with(Cell& place, const IntrusivePtr<AskCore>& ask);

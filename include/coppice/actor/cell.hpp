@@ -47,8 +47,10 @@ namespace coppice::detail {
 
 class CellExtras;
 struct CellSignal;
+struct HandlerRun;
 struct LifeItem;
 struct Ticket;
+struct Wakeup;
 
 /// How a place's actor is made, life after life. Counted: the place holds it, and a child spec may.
 ///
@@ -163,6 +165,7 @@ class Cell : public Runnable {
   [[nodiscard]] std::string name() const;  // what it was spawned as, or the child's id; empty if it has none
   [[nodiscard]] std::string path() const;  // "app/workers/worker-3", "#17" for the nameless
   void signal(CellSignal* signal, WokenBy by = WokenBy::Anybody) noexcept;  // takes it
+  void wake(Wakeup& wakeup) noexcept;                                       // takes a count of it
   /// After a push that answered Activate. A manager never waits in a worker's slot while a handler may run there that
   /// does not return: it may be the one who has to end that.
   void activate() noexcept {

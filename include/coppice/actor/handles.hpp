@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "coppice/base/result.hpp"
+#include "coppice/message/envelope.hpp"
 #include "coppice/message/message.hpp"
 
 namespace coppice {
@@ -51,11 +52,13 @@ template <class R>
 struct ReplyType {
   using type = R;
   static constexpr bool is_later = false;
+  static constexpr bool is_coroutine = false;
 };
 template <class R>
 struct ReplyType<Later<R>> {
   using type = R;
   static constexpr bool is_later = true;
+  static constexpr bool is_coroutine = false;
 };
 
 /// A struct, so that nothing is looked up in A before M is known: A may be incomplete until then.
@@ -64,6 +67,19 @@ struct HandlerTrait {
   using Return = decltype(std::declval<A&>().handle(std::declval<M>()));
   using Reply = typename ReplyType<Return>::type;
 };
+
+/// Calls the handler of a message that nobody waits for the answer to. Of `envelope`: what came with it.
+template <class A, class M>
+Outcome call_handler(A& actor, Cell& cell, Envelope& envelope, M&& message) {
+  using Return = decltype(actor.handle(std::forward<M>(message)));
+  if constexpr (ReplyType<Return>::is_coroutine) {
+    return ReplyType<Return>::template begin<A, std::remove_cvref_t<M>>(cell, envelope, nullptr,
+                                                                       actor.handle(std::forward<M>(message)));
+  } else {
+    static_cast<void>(actor.handle(std::forward<M>(message)));
+    return Outcome::Handled;
+  }
+}
 
 }  // namespace detail
 

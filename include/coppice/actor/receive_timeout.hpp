@@ -41,8 +41,7 @@ struct SilenceEnvelope : Envelope {
 template <class A>
 Outcome handle_silence(Cell& cell, Envelope& envelope) {
   if (!static_cast<SilenceEnvelope&>(envelope).spend(cell)) return Outcome::Stale;
-  static_cast<A*>(cell.state())->handle(ReceiveTimeout{});
-  return Outcome::Handled;
+  return call_handler(*static_cast<A*>(cell.state()), cell, envelope, ReceiveTimeout{});
 }
 template <class A>
 inline constexpr EnvelopeOps kSilenceOps{

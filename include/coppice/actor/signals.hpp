@@ -64,9 +64,11 @@ enum class StopMode : unsigned char {
   Drain,    // handled first
 };
 
-/// All that an actor is told past its messages. One fat struct: signals are rare, and one kind of block serves them
-/// all.
-struct CellSignal : Signal, PoolAllocated {
+struct CellLife;
+struct HandlerRun;
+
+/// What travels in an actor's system lane.
+struct LaneSignal : Signal {
   enum class Kind : unsigned char {
     Stop,        // end the life; keep_place: the supervisor will start another
     Kill,        // end it without on_stop; a reason other than normal is the end's, else it is killed
@@ -90,9 +92,30 @@ struct CellSignal : Signal, PoolAllocated {
     Pause,
     Resume,  // incarnation: so many messages, then it is paused again; 0: for good
     Unmute,  // there is room again where it waited for some
+    Wakeup,  // a Wakeup; all others are CellSignals
   };
-  explicit CellSignal(Kind k) noexcept : kind{k} {}
+  explicit LaneSignal(Kind k) noexcept : kind{k} {}
   Kind kind;
+};
+
+/// What a suspended handler waits for has come. Part of what it waits for, which keeps a count of itself for the time
+/// that it is under way. Light, for there may be one for each message.
+///
+/// Threads    pushing: any, once at a time. The rest: the turn of the handler's actor.
+struct Wakeup : LaneSignal {
+  Wakeup(void (*let)(Wakeup&) noexcept, bool light) noexcept
+      : LaneSignal{Kind::Wakeup}, is_light{light}, let_go{let} {}
+  const bool is_light;  // is_enough touches nothing of the cell
+  void (*let_go)(Wakeup& wakeup) noexcept;               // drops that count; any thread
+  // Null: the handler goes on. Else: whether it does. Called even when nobody waits any more.
+  bool (*is_enough)(Wakeup& wakeup, CellLife& life) noexcept = nullptr;
+  HandlerRun* run = nullptr;                             // who waits for it; null: nobody any more
+};
+
+/// What else an actor is told past its messages. One fat struct: signals are rare, and one kind of block serves them
+/// all.
+struct CellSignal : LaneSignal, PoolAllocated {
+  explicit CellSignal(Kind k) noexcept : LaneSignal{k} {}
   StopMode mode = StopMode::Discard;
   bool keep_place = false;    // the mailbox stays open: a next life may come
   bool told_to_keep = false;  // by the supervisor: a next life will come

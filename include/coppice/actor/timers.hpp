@@ -61,11 +61,8 @@ struct MessageTimer final : ActorTimer {
     if (!tick.spend(cell)) return Outcome::Stale;
     auto& self = static_cast<MessageTimer&>(tick.actor_timer());
     A& actor = *static_cast<A*>(cell.state());
-    if (self.period == Duration::zero()) {
-      static_cast<void>(actor.handle(std::move(self.message)));
-    } else if constexpr (std::is_copy_constructible_v<M>) {
-      static_cast<void>(actor.handle(M(self.message)));
-    }
+    if (self.period == Duration::zero()) return call_handler(actor, cell, envelope, std::move(self.message));
+    if constexpr (std::is_copy_constructible_v<M>) return call_handler(actor, cell, envelope, M(self.message));
     return Outcome::Handled;
   }
   static constexpr EnvelopeOps kTickOps{

@@ -63,8 +63,7 @@ template <class A>
 Outcome handle_down(Cell& cell, Envelope& envelope) {
   auto& self = static_cast<DownEnvelope&>(envelope);
   if (!self.spend(cell)) return Outcome::Stale;
-  static_cast<A*>(cell.state())->handle(std::move(self.down));
-  return Outcome::Handled;
+  return call_handler(*static_cast<A*>(cell.state()), cell, envelope, std::move(self.down));
 }
 template <class A>
 inline constexpr EnvelopeOps kDownOps{
@@ -87,8 +86,7 @@ template <class A>
 Outcome handle_exit(Cell& cell, Envelope& envelope) {
   auto& self = static_cast<ExitEnvelope&>(envelope);
   if (!self.spend(cell)) return Outcome::Stale;
-  static_cast<A*>(cell.state())->handle(std::move(self.exit));
-  return Outcome::Handled;
+  return call_handler(*static_cast<A*>(cell.state()), cell, envelope, std::move(self.exit));
 }
 template <class A>
 inline constexpr EnvelopeOps kExitOps{

@@ -69,7 +69,9 @@ class RefCount {
   void add() noexcept { count_.fetch_add(1, kRelaxed); }
   /// True for the caller that took the last one and must destroy. acq_rel: all others' last uses happen before the
   /// destruction.
-  [[nodiscard]] bool drop() noexcept { return count_.fetch_sub(1, kAcqRel) == 1; }
+  [[nodiscard]] bool drop(std::uint32_t n = 1) noexcept { return count_.fetch_sub(n, kAcqRel) == n; }
+  /// Adds `n` while nobody but the caller knows the object.
+  void add_unshared(std::uint32_t n) noexcept { count_.store(count_.load(kRelaxed) + n, kRelaxed); }
   [[nodiscard]] std::uint32_t value() const noexcept { return count_.load(kRelaxed); }
   /// Nobody but the caller holds a count. acquire: all others' last uses have happened before.
   [[nodiscard]] bool is_last() const noexcept { return count_.load(kAcquire) == 1; }

@@ -39,7 +39,7 @@ struct MailboxInlet {
 
 /// The signals that wait. Seldom written, but the owner looks before each message.
 struct MailboxLane {
-  Atomic<Signal*> signals{nullptr};  // newest first; a marker when nobody will look again
+  Atomic<Signal*> signals{nullptr};  // newest first; a marker when nobody will look again; tagged: a light one, alone
 };
 
 /// What the owner writes for each message.
@@ -106,8 +106,9 @@ class MailboxRef {
   /// between its exchange and its link; once more in a moment. Owner.
   [[nodiscard]] bool prepend(Link& first, Link& last) noexcept;
 
-  /// Any thread. Refused: the place has ended and nobody will look again.
-  Pushed push_signal(Signal& signal) noexcept;
+  /// Any thread. Refused: the place has ended and nobody will look again. `light`: the owner may take it with
+  /// take_light(), if it is alone.
+  Pushed push_signal(Signal& signal, bool light = false) noexcept;
 
   /// The next message, or null. Taking it frees the one before. Owner.
   [[nodiscard]] Link* next() const noexcept {
@@ -130,6 +131,9 @@ class MailboxRef {
 
   /// Whether signals wait. Owner; cheap enough to ask before each message.
   [[nodiscard]] bool has_signals() const noexcept { return lane_.signals.load(kAcquire) != nullptr; }
+  /// The one signal that waits, if it is a light one; else null. For an owner that is not sure whether somebody takes the
+  /// place over: it looks at no signal, and where another waits as well, who takes over may have pushed it. Owner.
+  [[nodiscard]] Signal* take_light() noexcept;
   /// All waiting signals, oldest first. Owner.
   [[nodiscard]] Signal* take_signals() noexcept;
 

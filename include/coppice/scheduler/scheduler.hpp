@@ -42,6 +42,12 @@ class Scheduler {
   virtual void yield(Runnable& runnable) noexcept { submit_back(runnable); }
   /// Arms an idle or fired timer; takes one count of it.
   virtual void arm(Timer& timer, TimePoint deadline) noexcept = 0;
+  /// As arm(), for a deadline that hardly ever comes (an ask's: the answer is there before), and takes over one count of
+  /// the caller's. It may fire later than one that arm() was told of, by as long as the worker takes to look around.
+  virtual void arm_unlikely(Timer& timer, TimePoint deadline) noexcept {
+    arm(timer, deadline);
+    timer.release();
+  }
   /// True: it will not fire. False: it has fired, or was never armed.
   virtual bool disarm(Timer& timer) noexcept = 0;
   [[nodiscard]] Runtime* runtime() const noexcept { return runtime_; }

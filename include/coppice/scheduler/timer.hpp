@@ -20,13 +20,14 @@ class TimerWheel;
 /// [T2] Timers with one deadline fire in the order in which they were armed.
 struct Timer : PoolAllocated {
   using Act = void (*)(Timer&) noexcept;
-  enum class State : unsigned char { Idle, Armed, Fired, Cancelled };
+  // Unsorted: armed, but in no slot of a wheel yet; see Scheduler::arm_unlikely.
+  enum class State : unsigned char { Idle, Armed, Fired, Cancelled, Unsorted };
 
   Timer(Act fire_act, Act destroy_act) noexcept : fire{fire_act}, destroy{destroy_act} {}
 
   void add_ref() noexcept { refs.add(); }
-  void release() noexcept {
-    if (refs.drop()) destroy(*this);
+  void release(std::uint32_t counts = 1) noexcept {
+    if (refs.drop(counts)) destroy(*this);
   }
 
   Act fire;

@@ -66,8 +66,7 @@ template <class A>
 Outcome handle_group_event(Cell& cell, Envelope& envelope) {
   auto& self = static_cast<GroupEventEnvelope&>(envelope);
   if (!self.watch->is_on(cell)) return Outcome::Stale;
-  static_cast<A*>(cell.state())->handle(std::move(self.event));
-  return Outcome::Handled;
+  return call_handler(*static_cast<A*>(cell.state()), cell, envelope, std::move(self.event));
 }
 template <class A>
 inline constexpr EnvelopeOps kGroupEventOps{
