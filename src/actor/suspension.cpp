@@ -102,8 +102,8 @@ void resign(HandlerRun& run) noexcept {
 
 }  // namespace
 
-Outcome start_handler(Cell& cell, Envelope& envelope, Question* question, TaskFrame& root,
-                      const EnvelopeOps& suspended, bool reentrant) {
+Outcome start_handler(Cell& cell, Envelope& envelope, Question* question, TaskFrame& root, const EnvelopeOps& suspended,
+                      bool reentrant) {
   HandlerRun* run = nullptr;
   try {
     static_cast<void>(cell.extras());  // now, since nothing may fail once it is suspended

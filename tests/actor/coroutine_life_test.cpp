@@ -351,8 +351,8 @@ TEST_CASE("a kill of a suspended handler that does not hang unwinds it") {
   TestSystem system;
   Log log;
   const auto oracle = system.spawn<Oracle>();
-  const auto top = system.start(
-      supervisor({.id = "top"}, child<Sleeper>({.id = "sleeper", .shutdown = Shutdown::brutal()}, &log, oracle, oracle)));
+  const auto top = system.start(supervisor(
+      {.id = "top"}, child<Sleeper>({.id = "sleeper", .shutdown = Shutdown::brutal()}, &log, oracle, oracle)));
   REQUIRE(top);
   const auto sleeper = top.value().child<Sleeper>("sleeper").value();
   auto asked = sleeper.ask(Wait{"sleep"}, 1h);

@@ -143,8 +143,13 @@ TEST_CASE("a bound that is impossible is refused") {
   const auto reader = system.spawn<Reader>(&seen);
   const Subscription none = broker.subscribe<Note>("a", reader, {.bound = Bounded{.capacity = 0}});
   CHECK(none.status() == Error{BrokerError::BadOption});
-  const Subscription odd = broker.subscribe<Note>("a", reader, {.bound = Bounded{1, static_cast<Overflow>(99)}});
-  CHECK(odd.status() == Error{BrokerError::BadOption});
+  // What a subscription cannot do is no option of one.
+  for (const Bounded& bound :
+       {Bounded{1, Overflow::Block}, Bounded{1, KeepLatestBy<&Note::number>}, Bounded{.order = Order::Priority},
+        Bounded{.measured = true}, Bounded{.passed_over_max = 0}}) {
+    const Subscription odd = broker.subscribe<Note>("a", reader, {.bound = bound});
+    CHECK(odd.status() == Error{BrokerError::BadOption});
+  }
   const Subscription most =
       broker.subscribe<Note>("a", reader, {.bound = Bounded{~std::uint64_t{0}, Overflow::DropOldest}});
   CHECK(most.is_active());

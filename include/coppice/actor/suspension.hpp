@@ -62,9 +62,9 @@ struct HandlerRun final : Envelope, LifeItem, PoolAllocated {
 
 /// What a suspended handler has in hand: one object a message type.
 template <class M>
-inline constexpr EnvelopeOps kSuspendedOps{
-    nullptr,           &HandlerRun::abandon_run, &HandlerRun::destroy_run, &kTypeInfo<M>, &HandlerRun::describe_run,
-    sizeof(HandlerRun), false};
+inline constexpr EnvelopeOps kSuspendedOps{nullptr,       &HandlerRun::abandon_run,  &HandlerRun::destroy_run,
+                                           &kTypeInfo<M>, &HandlerRun::describe_run, sizeof(HandlerRun),
+                                           false};
 
 /// Starts a handler; `root` has not run yet, and is the callee's when this returns. Throws what the handler throws.
 [[nodiscard]] Outcome start_handler(Cell& cell, Envelope& envelope, Question* question, TaskFrame& root,

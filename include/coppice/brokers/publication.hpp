@@ -127,7 +127,8 @@ Outcome handle_publication(Cell& cell, Envelope& envelope) {
   A& actor = *static_cast<A*>(cell.state());
   PublicationExtras* const extras = publication.extras.get();
   if constexpr (ReplyType<Return>::is_coroutine) {
-    return call_handler(actor, cell, envelope, message);  // a copy of its own; an ask over the topic is not its to answer
+    return call_handler(actor, cell, envelope,
+                        message);  // a copy of its own; an ask over the topic is not its to answer
   } else if constexpr (ReplyType<Return>::is_later) {
     static_cast<void>(actor.handle(message));
     if (extras != nullptr) note_promise(*extras, &kTypeInfo<typename ReplyType<Return>::type>);

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "coppice/base/atomic.hpp"
+#include "coppice/base/config.hpp"
 #include "coppice/base/fence.hpp"
 #include "coppice/mailbox/overflow.hpp"
 
@@ -29,10 +30,14 @@ struct Bound {
   [[nodiscard]] bool try_enter() noexcept {
     std::uint64_t in = entered.load(kRelaxed);
     do {
+      // What was seen of `left` may be old, and is never too high: enough to let somebody in, not to refuse.
+      const std::uint64_t seen = left_seen.load(kAcquire);
+      if (in < seen || in - seen < capacity) continue;
       // acquire: what `left` counts has left the mailbox. An `in` that is older than `left` fails the exchange, not the
       // test.
       const std::uint64_t out = left.load(kAcquire);
       if (in >= out && in - out >= capacity) return false;
+      left_seen.store(out, kRelease);  // perhaps over a newer one: that costs a look more
     } while (!entered.compare_exchange_weak(in, in + 1, kAcqRel, kRelaxed));
     return true;
   }
@@ -41,18 +46,22 @@ struct Bound {
   void leave() noexcept { left.store(left.load(kRelaxed) + 1, kRelease); }
   /// How many wait that count, wherever they wait. Any thread; a moment's.
   [[nodiscard]] std::uint64_t depth() const noexcept;
-  /// So few wait that those who wait for room should hear of it. Half of the capacity: one that is told at each
-  /// message costs its sleeper a wake-up at each message.
+  /// So few wait that those who wait for room should hear of it: of a small mailbox at once, of a larger one when half of
+  /// it is free, or there would be a wake-up for each message.
   [[nodiscard]] bool has_much_room(std::uint64_t waiting_now) const noexcept {
-    return waiting_now < capacity && capacity - waiting_now >= (capacity + 1) / 2;
+    constexpr std::uint64_t kSmall = 16;
+    return waiting_now < capacity && capacity - waiting_now >= (capacity < kSmall ? 1 : capacity / 2);
   }
 
   const MailboxOptions options;
   const std::uint64_t capacity;
   Room* const room;
   Shelf* const shelf;
-  Atomic<std::uint64_t> entered{0};  // senders, by compare-and-swap
-  Atomic<std::uint64_t> left{0};     // the owner, by a plain store
+  // What senders write, and what the owner does, each on a line of its own: otherwise each message would fetch it twice
+  // from the other's processor. So senders look at `left` only when they have used up what they saw of it.
+  alignas(kCacheLine) Atomic<std::uint64_t> entered{0};  // by compare-and-swap
+  Atomic<std::uint64_t> left_seen{0};
+  alignas(kCacheLine) Atomic<std::uint64_t> left{0};  // by a plain store
 };
 
 }  // namespace coppice::detail
