@@ -160,3 +160,8 @@ struct SubmitTo {
 };
 
 }  // namespace coppice
+
+#define COPPICE_ASIO_HPP
+#if defined(COPPICE_COROUTINE_HPP)
+#include "coppice/asio_task.hpp"
+#endif

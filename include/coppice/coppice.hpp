@@ -1,8 +1,8 @@
 #pragma once
 
 /// All of coppice that most programs need. For users and examples; the library itself includes parts.
-/// Besides it, where they are used: coppice/asio.hpp; coppice/coroutine.hpp; coppice/actor/when.hpp; coppice/supervisors/dynamic_supervisor.hpp, task_supervisor.hpp and
-/// partition_supervisor.hpp; coppice/system/registry.hpp and process_groups.hpp; coppice/monitors/*.hpp;
+/// Besides it, where they are used: coppice/asio.hpp; coppice/coroutine.hpp; coppice/actor/when.hpp;
+/// coppice/supervisors/dynamic_supervisor.hpp, task_supervisor.hpp and partition_supervisor.hpp; coppice/system/registry.hpp and process_groups.hpp; coppice/monitors/*.hpp;
 /// coppice/testing/*.hpp. (They cost time to compile.)
 
 #include "coppice/actor/actor.hpp"

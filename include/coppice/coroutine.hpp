@@ -6,3 +6,8 @@
 #include "coppice/actor/awaitables.hpp"
 #include "coppice/actor/task.hpp"
 #include "coppice/actor/when_awaited.hpp"
+
+#define COPPICE_COROUTINE_HPP
+#if defined(COPPICE_ASIO_HPP)
+#include "coppice/asio_task.hpp"
+#endif

@@ -184,8 +184,9 @@ void CellLife::count_handled(const TypeInfo& message) noexcept {
 
 /// Who goes on, or null. Takes the wakeup's count.
 HandlerRun* CellLife::woken(Wakeup& wakeup) noexcept {
+  const bool is_enough = wakeup.is_enough == nullptr || wakeup.is_enough(wakeup, *this);
   HandlerRun* const run = wakeup.run;
-  const bool goes_on = run != nullptr && (wakeup.is_enough == nullptr || wakeup.is_enough(wakeup, *this));
+  const bool goes_on = is_enough && run != nullptr;
   if (goes_on) wakeup.run = nullptr;
   wakeup.let_go(wakeup);
   return goes_on ? run : nullptr;
@@ -304,6 +305,7 @@ struct CoroutineAsk final : AskCore, Wakeup {
   }
   static bool enough(Wakeup& wakeup, CellLife&) noexcept {
     auto& self = static_cast<CoroutineAsk&>(wakeup);
+    if (self.run == nullptr) return false;
     Gathering& several = *self.gathering;
     return --several.left == 0 || (several.one_is_enough && self.replied);
   }
@@ -390,6 +392,7 @@ struct YieldPause final : Wakeup, PoolAllocated {
   /// message as well.
   static bool comes(Wakeup& wakeup, CellLife& life) noexcept {
     auto& self = static_cast<YieldPause&>(wakeup);
+    if (self.run == nullptr) return false;
     if (!std::exchange(self.was_late, true) && life.let_one_through(wakeup)) {
       self.refs.add();
     } else {
@@ -467,6 +470,7 @@ struct RoomPause final : Wakeup, RoomWaiter, PoolAllocated {
   }
   static bool try_again(Wakeup& wakeup, CellLife&) noexcept {
     auto& self = static_cast<RoomPause&>(wakeup);
+    if (self.run == nullptr) return false;
     if (self.try_to(false)) return true;
     self.join();
     return false;

@@ -104,7 +104,7 @@ struct Wakeup : LaneSignal {
       : LaneSignal{Kind::Wakeup}, is_light{light}, let_go{let} {}
   const bool is_light;  // is_enough touches nothing of the cell
   void (*let_go)(Wakeup& wakeup) noexcept;               // drops that count; any thread
-  // Null: the handler goes on. Else: whether it does.
+  // Null: the handler goes on. Else: whether it does. Called even when nobody waits any more.
   bool (*is_enough)(Wakeup& wakeup, CellLife& life) noexcept = nullptr;
   HandlerRun* run = nullptr;                             // who waits for it; null: nobody any more
 };
