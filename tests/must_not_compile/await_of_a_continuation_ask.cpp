@@ -4,6 +4,7 @@
 #include <coppice/coroutine.hpp>
 
 #include <string>
+#include <utility>
 
 using namespace std::chrono_literals;
 
@@ -18,10 +19,12 @@ struct Shop : coppice::Actor<Shop> {
 struct Buyer : coppice::Actor<Buyer> {
   coppice::ActorRef<Shop> shop;
   coppice::Task<> handle(int amount) {
+    auto with_message = ask(shop, Buy{amount, "apples"}, 1s);
+    auto in_place = ask<Buy>(shop, 1s, amount, "apples");
 #ifdef WRONG
-    static_cast<void>(co_await ask(shop, Buy{amount, "apples"}, 1s));
+    static_cast<void>(co_await std::move(with_message));
 #else
-    static_cast<void>(co_await ask<Buy>(shop, 1s, amount, "apples"));
+    static_cast<void>(co_await std::move(in_place));
 #endif
   }
 };

@@ -3,14 +3,18 @@
 #include <coppice/coppice.hpp>
 #include <coppice/coroutine.hpp>
 
+#include <coroutine>
+
 using namespace std::chrono_literals;
 
 struct Waiter : coppice::Actor<Waiter> {
   coppice::Task<> handle(int) {
+    std::suspend_always foreign;
+    auto sleep = sleep_for(1ms);
 #ifdef WRONG
-    co_await std::suspend_always{};
+    co_await foreign;
 #else
-    co_await sleep_for(1ms);
+    co_await sleep;
 #endif
   }
 };

@@ -10,7 +10,7 @@ struct Add {
 };
 struct Counter : coppice::Actor<Counter> {
 #ifdef WRONG
-  coppice::Task<int> handle(const Add& add) {
+  coppice::Task<int> handle(Add&& add) {
 #else
   coppice::Task<int> handle(Add add) {
 #endif
