@@ -117,8 +117,8 @@ void add_messages(std::vector<Workload>& all, unsigned workers) {
   all.push_back({"counting, bursts of 1000", workers, [=] { return actor_flood(workers, kBurst); }, queue, none});
   all.push_back({"ask, actor to actor", workers, [=] { return ask_back_and_forth<Asking>(workers); }, nullptr,
                  Target{Target::Kind::Time, 150}});
-  all.push_back({"ask, in a coroutine", workers, [=] { return ask_back_and_forth<AskingInCoroutine>(workers); }, nullptr,
-                 Target{Target::Kind::Time, 120}});
+  all.push_back({"ask, in a coroutine", workers, [=] { return ask_back_and_forth<AskingInCoroutine>(workers); },
+                 nullptr, Target{Target::Kind::Time, 120}});
   all.push_back({"spawn and stop, from a thread", workers, [=] { return spawn_and_stop(workers); }, nullptr, spawn});
   all.push_back(
       {"spawn and stop, from an actor", workers, [=] { return spawn_and_stop_inside(workers); }, nullptr, spawn});

@@ -122,14 +122,13 @@ class OperationHandler {
   OperationHandler& operator=(OperationHandler&&) = delete;
   /// One that is never called: a step could not be taken. Else nobody listens any more.
   ~OperationHandler() {
-    if (operation_ && this_thread.cell == operation_->cell.get())
-      operation_->end(asio::error::operation_aborted);
+    if (operation_ && this_thread.cell == operation_->cell.get()) operation_->end(asio::error::operation_aborted);
   }
-  void operator()(const std::error_code& error, Values... values) {
-    operation_->complete(error, std::move(values)...);
-  }
+  void operator()(const std::error_code& error, Values... values) { operation_->complete(error, std::move(values)...); }
   [[nodiscard]] executor_type get_executor() const noexcept { return executor_; }
-  [[nodiscard]] cancellation_slot_type get_cancellation_slot() const noexcept { return operation_->cancellation.slot(); }
+  [[nodiscard]] cancellation_slot_type get_cancellation_slot() const noexcept {
+    return operation_->cancellation.slot();
+  }
 
  private:
   IntrusivePtr<Operation<Values...>> operation_;
@@ -187,8 +186,8 @@ class asio::async_result<coppice::UseTask, void(std::error_code, Values...)> {
     using Operation = coppice::detail::Operation<std::decay_t<Values>...>;
     auto operation = coppice::detail::IntrusivePtr<Operation>::adopt(new Operation{*this_thread.cell});
     std::forward<Initiation>(initiation)(
-        coppice::detail::OperationHandler<std::decay_t<Values>...>{
-            operation, coppice::detail::LaneExecutor{*this_thread.cell}},
+        coppice::detail::OperationHandler<std::decay_t<Values>...>{operation,
+                                                                   coppice::detail::LaneExecutor{*this_thread.cell}},
         std::forward<Args>(args)...);
     return coppice::OperationAwaitable<std::decay_t<Values>...>{std::move(operation)};
   }

@@ -15,6 +15,8 @@
 
 namespace coppice::detail {
 
+struct CoroutineAsk;
+
 /// What an actor holds, newest first. Under CellExtras::outside.
 struct HoldingList {
   void push(Holding& holding, HoldFor until) noexcept;  // adds a count
@@ -62,6 +64,7 @@ class CellExtras : public PoolAllocated {
   bool told_to_keep = false;  // a next life will come: the supervisor stops this one in order to start it again
   bool start_failed = false;
   bool start_ignored = false;
+  bool is_in_cycle = false;   // has been told of; under the lock of suspension.cpp
   bool is_muted = false;      // waits for room in somebody's mailbox; under the lock of back_pressure.cpp
   bool downs_due = false;     // the life has ended and its watchers wait for the supervisor's verdict
   bool closed_place = false;  // closed by the supervisor, spec kept
@@ -79,8 +82,10 @@ class CellExtras : public PoolAllocated {
   ExitReason reason;                   // of the end under way, then of the last life
   ExitReason manager_reason;
   Timer* child_timer = nullptr;
-  LifeItem* items = nullptr;      // newest first
-  HandlerRun* ready = nullptr;    // of the suspended handlers those that go on at the next occasion, in that order
+  LifeItem* items = nullptr;  // newest first
+  CoroutineAsk* awaited =
+      nullptr;                  // builds with assertions: what its handler waits for; under the lock of suspension.cpp
+  HandlerRun* ready = nullptr;  // of the suspended handlers those that go on at the next occasion, in that order
   WatchNode* watchers = nullptr;  // newest first; counted each
   HoldingList holdings;
   const EnvelopeOps* exit_ops = nullptr;  // traps exits

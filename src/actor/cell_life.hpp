@@ -107,8 +107,8 @@ struct CellLife {
   [[nodiscard]] bool is_over() const noexcept;  // no life is on and none is coming unless the supervisor says so
 
   Cell& c;
-  bool over_ = false;    // the place has ended for good: leave it
-  bool zombie_ = false;  // it was taken over while user code ran
+  bool over_ = false;        // the place has ended for good: leave it
+  bool zombie_ = false;      // it was taken over while user code ran
   Wakeup* again_ = nullptr;  // see let_one_through()
 };
 

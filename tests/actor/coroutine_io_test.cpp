@@ -59,8 +59,8 @@ struct Echo : Actor<Echo> {
 struct Client : Actor<Client> {
   explicit Client(Log* l) : log{l}, socket{executor()} {}
   Task<std::string> handle(Talk talk) {
-    const auto connected = co_await socket.async_connect(
-        tcp::endpoint{asio::ip::address_v4::loopback(), talk.port}, use_task);
+    const auto connected =
+        co_await socket.async_connect(tcp::endpoint{asio::ip::address_v4::loopback(), talk.port}, use_task);
     if (!connected) co_return "not connected";
     std::string said;
     for (const char* word : {"one ", "two ", "four"}) {

@@ -10,13 +10,14 @@ struct Add {
 };
 struct Counter : coppice::Actor<Counter> {
 #ifdef WRONG
-  coppice::Task<int> handle(Add&& add) {
+  coppice::Task<int> handle(Add&& add){
 #else
   coppice::Task<int> handle(Add add) {
 #endif
-    co_await sleep_for(1ms);
-    co_return add.amount;
-  }
-};
+      co_await sleep_for(1ms);
+  co_return add.amount;
+}
+}
+;
 
 void add(const coppice::ActorRef<Counter>& counter) { counter.send(Add{1}); }

@@ -54,7 +54,8 @@ TEST_CASE("a timer fires at its deadline and not before") {  // [T1]
   CHECK(fired.size() == 1);
 }
 
-TEST_CASE("timers that are sorted in later fire in the order of the list but for those disarmed meanwhile") {  // [T1] [T2]
+TEST_CASE(
+    "timers that are sorted in later fire in the order of the list but for those disarmed meanwhile") {  // [T1] [T2]
   std::vector<int> fired;
   TimerWheel wheel{kStart};
   std::vector<AlarmPtr> alarms;

@@ -73,11 +73,13 @@ TEST_CASE("asks of coroutines with deadlines near the latency have one outcome e
   for (int i = 0; i < kActors; ++i) workers.push_back(system.spawn<Worker>(oracle, &tally));
   for (int round = 0; round < rounds; ++round) {
     for (int i = 0; i < kActors; ++i)
-      workers[static_cast<std::size_t>(i)].send(Work{kAsks, i % 2 == 0 ? Duration{(i + round) % 40 * 1'000} : kForever});
+      workers[static_cast<std::size_t>(i)].send(
+          Work{kAsks, i % 2 == 0 ? Duration{(i + round) % 40 * 1'000} : kForever});
   }
   REQUIRE(testing::at_rest(system));
   CHECK(tally.wrong == 0);
-  CHECK(tally.replies + tally.timeouts == static_cast<std::uint64_t>(kActors) * kAsks * static_cast<std::uint64_t>(rounds));
+  CHECK(tally.replies + tally.timeouts ==
+        static_cast<std::uint64_t>(kActors) * kAsks * static_cast<std::uint64_t>(rounds));
   testing::check_end(system);
 }
 

@@ -47,8 +47,9 @@ inline constexpr bool kIsDestroyedTwice = false;
 
 template <class M, class... Args>
 [[nodiscard]] MadeFrom<M, Args...> make_from(Args&&... args) {
-  static_assert((!kIsDestroyedTwice<Args&&> && ...),
-                "GCC 12 destroys this temporary twice in a co_await expression: pass what it is made of, or a variable");
+  static_assert(
+      (!kIsDestroyedTwice<Args&&> && ...),
+      "GCC 12 destroys this temporary twice in a co_await expression: pass what it is made of, or a variable");
   return {{std::forward<Args>(args)...}};
 }
 
@@ -150,8 +151,7 @@ template <class R, class M, class... Args>
   if (target == &asker) why_not = AskError::Rejected;  // it would wait for itself
   if (target == &asker || ops == nullptr) target = nullptr;
   Question* question = nullptr;
-  if (target != nullptr)
-    question = make_envelope<AskEnvelope<M>>(ops, make_from<M>(std::forward<Args>(args)...));
+  if (target != nullptr) question = make_envelope<AskEnvelope<M>>(ops, make_from<M>(std::forward<Args>(args)...));
   return AskAwaitable<R>{start_ask(target, question, why_not, within, kReplyOps<R>)};
 }
 
@@ -173,8 +173,8 @@ auto Actor<Self>::ask(const ActorRef<Protocol<Rs(Ms)...>>& ref, Duration within,
   using Ref = ActorRef<Protocol<Rs(Ms)...>>;
   using R = typename Ref::template ReplyFor<M, Protocol<Rs(Ms)...>>::type;
   const detail::HandlerEntry* const entry = ref.template find<M>();
-  return detail::begin_ask<R, M>(*cell_, detail::RefAccess::share(ref).get(),
-                                 entry == nullptr ? nullptr : entry->ask, within, std::forward<Args>(args)...);
+  return detail::begin_ask<R, M>(*cell_, detail::RefAccess::share(ref).get(), entry == nullptr ? nullptr : entry->ask,
+                                 within, std::forward<Args>(args)...);
 }
 
 /// Sends an M made from `args`: `Delivery delivery = co_await send<Row>(store, 5);`. At a full mailbox that blocks
@@ -184,9 +184,9 @@ template <class Self>
 template <class M, class A, class... Args>
   requires Handles<A, M>
 auto Actor<Self>::send(const ActorRef<A>& ref, Args&&... args) {
-  return detail::Sending{detail::RefAccess::cell(ref), detail::make_envelope<detail::MessageEnvelope<M>>(
-                                                           &detail::HandlerOps<A, M>::kSend,
-                                                           detail::make_from<M>(std::forward<Args>(args)...))};
+  return detail::Sending{detail::RefAccess::cell(ref),
+                         detail::make_envelope<detail::MessageEnvelope<M>>(
+                             &detail::HandlerOps<A, M>::kSend, detail::make_from<M>(std::forward<Args>(args)...))};
 }
 
 /// `co_await sleep_for(10ms)`: never shorter. Zero, or a time that has passed: until the timers are looked at next.

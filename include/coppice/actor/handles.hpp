@@ -71,7 +71,7 @@ Outcome call_handler(A& actor, Cell& cell, Envelope& envelope, M&& message) {
   using Return = decltype(actor.handle(std::forward<M>(message)));
   if constexpr (ReplyType<Return>::is_coroutine) {
     return ReplyType<Return>::template begin<A, std::remove_cvref_t<M>>(cell, envelope, nullptr,
-                                                                       actor.handle(std::forward<M>(message)));
+                                                                        actor.handle(std::forward<M>(message)));
   } else {
     static_cast<void>(actor.handle(std::forward<M>(message)));
     return Outcome::Handled;

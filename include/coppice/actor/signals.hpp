@@ -100,13 +100,12 @@ struct LaneSignal : Signal {
 ///
 /// Threads    pushing: any, once at a time. The rest: the turn of the handler's actor.
 struct Wakeup : LaneSignal {
-  Wakeup(void (*let)(Wakeup&) noexcept, bool light) noexcept
-      : LaneSignal{Kind::Wakeup}, is_light{light}, let_go{let} {}
-  const bool is_light;  // is_enough touches nothing of the cell
-  void (*let_go)(Wakeup& wakeup) noexcept;               // drops that count; any thread
+  Wakeup(void (*let)(Wakeup&) noexcept, bool light) noexcept : LaneSignal{Kind::Wakeup}, is_light{light}, let_go{let} {}
+  const bool is_light;                      // is_enough touches nothing of the cell
+  void (*let_go)(Wakeup& wakeup) noexcept;  // drops that count; any thread
   // Null: the handler goes on. Else: whether it does. Called even when nobody waits any more.
   bool (*is_enough)(Wakeup& wakeup, CellLife& life) noexcept = nullptr;
-  HandlerRun* run = nullptr;                             // who waits for it; null: nobody any more
+  HandlerRun* run = nullptr;  // who waits for it; null: nobody any more
 };
 
 /// What else an actor is told past its messages. One fat struct: signals are rare, and one kind of block serves them

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <string>
 
 #include "coppice/actor/ask.hpp"
 #include "coppice/actor/cell.hpp"
@@ -62,9 +63,9 @@ struct HandlerRun final : Envelope, LifeItem, PoolAllocated {
 
 /// What a suspended handler has in hand: one object a message type.
 template <class M>
-inline constexpr EnvelopeOps kSuspendedOps{
-    nullptr,           &HandlerRun::abandon_run, &HandlerRun::destroy_run, &kTypeInfo<M>, &HandlerRun::describe_run,
-    sizeof(HandlerRun), false};
+inline constexpr EnvelopeOps kSuspendedOps{nullptr,       &HandlerRun::abandon_run,  &HandlerRun::destroy_run,
+                                           &kTypeInfo<M>, &HandlerRun::describe_run, sizeof(HandlerRun),
+                                           false};
 
 /// Starts a handler; `root` has not run yet, and is the callee's when this returns. Throws what the handler throws.
 [[nodiscard]] Outcome start_handler(Cell& cell, Envelope& envelope, Question* question, TaskFrame& root,
@@ -87,6 +88,11 @@ struct Gathering {
 void await_ask(AskCore& ask, HandlerRun& run, Gathering* several = nullptr) noexcept;
 /// Drops the caller's count. If the ask is not done, its reply comes too late.
 void give_up_ask(AskCore& ask) noexcept;
+
+/// Called in builds with assertions, once for each actor, when handlers that are not reentrant wait for each other's
+/// answers in a circle: "app/a -> app/b -> app/a". Null: it is printed. The asks still end at their deadlines.
+using AskCycleHook = void (*)(const std::string& path);
+extern constinit Atomic<AskCycleHook> ask_cycle_hook;
 
 /// The count is the caller's. Throws std::bad_alloc.
 [[nodiscard]] Timer* start_sleep(HandlerRun& run, TimePoint until);

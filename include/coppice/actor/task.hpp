@@ -69,7 +69,8 @@ struct TaskPromiseBase : TaskFrame {
   }
   template <class T>
     requires(!AwaitableHere<T>)
-  static void await_transform(T&& what) = delete;  // not awaited in a handler: an ask is co_await ask<M>(ref, within, …)
+  static void await_transform(T&& what) =
+      delete;  // not awaited in a handler: an ask is co_await ask<M>(ref, within, …)
 };
 
 template <class R>

@@ -124,10 +124,9 @@ class [[nodiscard]] WhenAll {
  private:
   template <class State, std::size_t... I>
   void send(const IntrusivePtr<State>& state, std::index_sequence<I...>) {
-    (std::move(std::get<I>(askings_))
-         .then([state](Result<typename Askings::Reply, AskError> outcome) {
-           state->template arrived<I>(std::move(outcome));
-         }),
+    (std::move(std::get<I>(askings_)).then([state](Result<typename Askings::Reply, AskError> outcome) {
+      state->template arrived<I>(std::move(outcome));
+    }),
      ...);
   }
   std::tuple<Askings...> askings_;
