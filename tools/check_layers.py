@@ -23,10 +23,15 @@ FORWARD = "coppice/fwd.hpp"  # declarations only
 UMBRELLA = "coppice/coppice.hpp"  # everything, for users
 ASIO = "coppice/asio.hpp"  # opt-in I/O, for users
 POOL = "coppice/pool.hpp"  # opt-in: where supervisors and patterns meet, for users
-LOOSE = {FORWARD: 0, ASIO: 5, POOL: 6, UMBRELLA: 9}
+COROUTINE = "coppice/coroutine.hpp"  # opt-in, for users
+BOTH = "coppice/asio_task.hpp"  # what Asio and coroutines are together; each includes it when it finds the other
+LOOSE = {FORWARD: 0, ASIO: 5, COROUTINE: 5, BOTH: 5, POOL: 6, UMBRELLA: 9}
 
 # What a header that every user includes must not drag in.
-HEAVY = {"thread", "iostream", "functional", "future", "ranges", "regex"}
+HEAVY = {"thread", "iostream", "functional", "future", "ranges", "regex", "coroutine"}
+# Who may, since nobody includes them but those who want it.
+HEAVY_HOMES = {f"include/{ASIO}", f"include/{BOTH}"}
+COROUTINE_HOMES = {f"include/coppice/actor/{name}.hpp" for name in ("task", "awaitables", "when_awaited")}
 HEAVY_PREFIXES = ("asio.hpp", "asio/", "boost/asio", "concurrentqueue", "moodycamel", "blockingconcurrentqueue")
 
 # Spelled in base only, so that an instrumented build can put its own in their place.
@@ -74,6 +79,8 @@ def check_include(here: str, target: str) -> str | None:
         return f'"{target.removeprefix("missing/")}" is not beside this file, in its part or in src/'
     if loose_target == FORWARD or loose_here == UMBRELLA:
         return None
+    if loose_target in LOOSE and loose_here in LOOSE:
+        return None
     if loose_target in LOOSE:
         return f"<{loose_target}> is for users; a part includes what it needs"
 
@@ -112,7 +119,11 @@ def check_file(top: Path, path: Path) -> list[tuple[int, str]]:
             if reason:
                 offences.append((number, reason))
             heavy = not target and (name in HEAVY or name.startswith(HEAVY_PREFIXES))
-            if public and heavy and here != f"include/{ASIO}":
+            if name == "coroutine" and here in COROUTINE_HOMES:
+                heavy = False
+            if f"include/{name}" in COROUTINE_HOMES and here not in COROUTINE_HOMES | {f"include/{COROUTINE}"}:
+                offences.append((number, f"<{name}> costs <coroutine>; it is part of <{COROUTINE}>"))
+            if public and heavy and here not in HEAVY_HOMES:
                 offences.append((number, f"<{name}> is too heavy for a public header"))
         elif not here.startswith(SYNC_HOMES):
             offences += [(number, f"{name}: outside base it is spelled in coppice::detail, from base/atomic.hpp")

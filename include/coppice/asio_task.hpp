@@ -88,12 +88,15 @@ struct Operation final : Wakeup, PoolAllocated {
     if (refs.drop()) delete this;
   }
   static void drop_count(Wakeup& wakeup) noexcept { static_cast<Operation&>(wakeup).release(); }
-  /// The actor's turn, or nobody waits any more.
-  void complete(const std::error_code& error, Values... v) noexcept {
+  // The actor's turn, or nobody waits any more.
+  void complete(const std::error_code& error, Values... v) {
     if (is_done) return;
-    is_done = true;
+    if (!error) values.emplace(std::move(v)...);
+    end(error);
+  }
+  void end(const std::error_code& error) noexcept {
+    if (std::exchange(is_done, true)) return;
     ec = error;
-    if (!ec) values.emplace(std::move(v)...);
     if (run == nullptr) return;
     add_ref();
     cell->wake(*this);
@@ -119,8 +122,7 @@ class OperationHandler {
   OperationHandler& operator=(OperationHandler&&) = delete;
   /// One that is never called: a step could not be taken. Else nobody listens any more.
   ~OperationHandler() {
-    if (operation_ && this_thread.cell == operation_->cell.get())
-      operation_->complete(asio::error::operation_aborted, Values{}...);
+    if (operation_ && this_thread.cell == operation_->cell.get()) operation_->end(asio::error::operation_aborted);
   }
   void operator()(const std::error_code& error, Values... values) { operation_->complete(error, std::move(values)...); }
   [[nodiscard]] executor_type get_executor() const noexcept { return executor_; }

@@ -46,6 +46,14 @@ template <class R>
 class ReplyPromise;
 template <class R>
 class Later;
+template <class R>
+class Task;
+template <class R>
+class ReentrantTask;
+template <class R>
+class AskAwaitable;
+template <class R>
+struct FirstReply;
 enum class AskError : unsigned char;
 enum class SpawnError : unsigned char;
 enum class OnError : unsigned char;
@@ -71,6 +79,7 @@ struct MessageInfo;
 struct Event;
 struct NoopMonitor;
 class ActorExecutor;
+struct UseTask;
 
 // system
 class System;

@@ -18,6 +18,7 @@ namespace coppice::detail {
 struct SilenceTimer;
 /// A message has been handled.
 void note_message(SilenceTimer& timer, TimePoint now) noexcept;
+struct CoroutineAsk;
 
 /// What an actor holds, newest first. Under CellExtras::outside.
 struct HoldingList {
@@ -66,6 +67,7 @@ class CellExtras : public PoolAllocated {
   bool told_to_keep = false;  // a next life will come: the supervisor stops this one in order to start it again
   bool start_failed = false;
   bool start_ignored = false;
+  bool is_in_cycle = false;   // has been told of; under the lock of suspension.cpp
   bool downs_due = false;     // the life has ended and its watchers wait for the supervisor's verdict
   bool closed_place = false;  // closed by the supervisor, spec kept
   OnError verdict = OnError::Supervise;
@@ -87,8 +89,10 @@ class CellExtras : public PoolAllocated {
   ExitReason reason;                   // of the end under way, then of the last life
   ExitReason manager_reason;
   Timer* child_timer = nullptr;
-  LifeItem* items = nullptr;      // newest first
-  HandlerRun* ready = nullptr;    // of the suspended handlers those that go on at the next occasion, in that order
+  LifeItem* items = nullptr;  // newest first
+  CoroutineAsk* awaited =
+      nullptr;                  // builds with assertions: what its handler waits for; under the lock of suspension.cpp
+  HandlerRun* ready = nullptr;  // of the suspended handlers those that go on at the next occasion, in that order
   WatchNode* watchers = nullptr;  // newest first; counted each
   HoldingList holdings;
   const EnvelopeOps* exit_ops = nullptr;  // traps exits

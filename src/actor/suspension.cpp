@@ -1,7 +1,11 @@
 #include "coppice/actor/suspension.hpp"
 
 #include <coroutine>
+#include <cstdio>
+#include <mutex>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "back_pressure.hpp"
 #include "cell_extras.hpp"
@@ -280,8 +284,6 @@ void CellLife::give_up(HandlerRun& run) noexcept {
 
 // ---- asks ----
 
-namespace {
-
 struct CoroutineAsk final : AskCore, Wakeup {
   CoroutineAsk(Cell& a, const ReplyOps& reply, std::uint32_t slot_offset, std::uint32_t all) noexcept
       : AskCore{&CoroutineAsk::destroy_block, &CoroutineAsk::send_wakeup, &a, reply, slot_offset, all},
@@ -311,9 +313,81 @@ struct CoroutineAsk final : AskCore, Wakeup {
   }
   Gathering* gathering = nullptr;  // asker's turn only, as the next
   bool given_up = false;
+  // In builds with assertions, under `asking`:
+  IntrusivePtr<Cell> target;
+  CoroutineAsk* next_awaited = nullptr;
 };
 
+// ---- asks in a circle ----
+
+constinit Atomic<AskCycleHook> ask_cycle_hook{nullptr};
+
+#if !defined(NDEBUG) || defined(COPPICE_ASSERTIONS)
+namespace {
+
+constexpr bool kFindsCycles = true;
+constexpr int kLooksMax = 1'000;        // so much is looked at, not more
+constexpr std::size_t kCycleMax = 100;  // actors
+
+/// Guards who waits for whom, of all systems.
+constinit BriefLock asking;
+
+/// From `first`, which its asker waits for now, back to its asker; empty: there is no way. Under the lock.
+std::vector<const CoroutineAsk*> find_cycle(const CoroutineAsk& first) {
+  std::vector<const CoroutineAsk*> path{&first};
+  for (int looks = 0; !path.empty() && looks < kLooksMax; ++looks) {
+    const CoroutineAsk& ask = *path.back();
+    const CoroutineAsk* next = nullptr;
+    if (!ask.is_done()) {
+      if (ask.target.get() == first.asker) return path;
+      const CellExtras* const x = ask.target->extras_if_any();
+      if (x != nullptr && path.size() < kCycleMax) next = x->awaited;
+    }
+    while (next == nullptr && !path.empty()) {
+      next = path.size() == 1 ? nullptr : path.back()->next_awaited;
+      path.pop_back();
+    }
+    if (next != nullptr) path.push_back(next);
+  }
+  return {};
+}
+
+void begin_waiting(CoroutineAsk& ask) {
+  if (!ask.target) return;
+  CellExtras& x = ask.asker->extras();
+  std::string told;
+  {
+    const std::lock_guard lock{asking};
+    ask.next_awaited = std::exchange(x.awaited, &ask);
+    if (x.is_in_cycle) return;
+    for (const CoroutineAsk* each : find_cycle(ask)) {
+      each->asker->extras().is_in_cycle = true;
+      told += each->asker->path() + " -> ";
+    }
+  }
+  if (told.empty()) return;
+  told += ask.asker->path();
+  if (const AskCycleHook hook = ask_cycle_hook.load(kAcquire)) return hook(told);
+  std::fprintf(stderr, "coppice: ask cycle: %s\n", told.c_str());
+}
+
+void end_waiting(CoroutineAsk& ask) noexcept {
+  if (!ask.target) return;
+  const std::lock_guard lock{asking};
+  CellExtras* const x = ask.asker->extras_if_any();
+  CoroutineAsk** at = x == nullptr ? nullptr : &x->awaited;
+  while (at != nullptr && *at != nullptr && *at != &ask) at = &(*at)->next_awaited;
+  if (at != nullptr && *at == &ask) *at = ask.next_awaited;
+}
+
 }  // namespace
+#else
+namespace {
+constexpr bool kFindsCycles = false;
+void begin_waiting(CoroutineAsk&) {}
+void end_waiting(CoroutineAsk&) noexcept {}
+}  // namespace
+#endif
 
 AskCore* start_ask(Cell* target, Question* question, AskError why_not, Duration within, const ReplyOps& reply) {
   Cell& asker = *this_thread.cell;
@@ -327,6 +401,7 @@ AskCore* start_ask(Cell* target, Question* question, AskError why_not, Duration 
     if (question != nullptr) destroy_envelope(question);
     throw;
   }
+  if (kFindsCycles) ask->target = IntrusivePtr<Cell>::share(target);
   send_ask(*ask, target, question, why_not, within);
   return ask;
 }
@@ -336,10 +411,12 @@ void await_ask(AskCore& core, HandlerRun& run, Gathering* several) noexcept {
   ask.run = &run;
   ask.gathering = several;
   ask.is_enough = several == nullptr ? nullptr : &CoroutineAsk::enough;
+  if (kFindsCycles && !run.is_reentrant) begin_waiting(ask);
 }
 
 void give_up_ask(AskCore& core) noexcept {
   auto& ask = static_cast<CoroutineAsk&>(core);
+  if (kFindsCycles) end_waiting(ask);
   ask.run = nullptr;
   ask.given_up = true;
   if (!ask.is_done()) ask.fail(AskError::Cancelled);  // whatever comes later finds it settled

@@ -1,3 +1,5 @@
+#include "coppice/asio.hpp"
+
 #include <array>
 #include <asio/connect.hpp>
 #include <asio/ip/tcp.hpp>
@@ -8,7 +10,6 @@
 #include <utility>
 
 #include "catch.hpp"
-#include "coppice/asio.hpp"
 #include "coppice/coppice.hpp"
 #include "coppice/coroutine.hpp"
 #include "support/ending.hpp"

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <string>
 
 #include "coppice/actor/ask.hpp"
 #include "coppice/actor/cell.hpp"
@@ -87,6 +88,11 @@ struct Gathering {
 void await_ask(AskCore& ask, HandlerRun& run, Gathering* several = nullptr) noexcept;
 /// Drops the caller's count. If the ask is not done, its reply comes too late.
 void give_up_ask(AskCore& ask) noexcept;
+
+/// Called in builds with assertions, once for each actor, when handlers that are not reentrant wait for each other's
+/// answers in a circle: "app/a -> app/b -> app/a". Null: it is printed. The asks still end at their deadlines.
+using AskCycleHook = void (*)(const std::string& path);
+extern constinit Atomic<AskCycleHook> ask_cycle_hook;
 
 /// The count is the caller's. Throws std::bad_alloc.
 [[nodiscard]] Timer* start_sleep(HandlerRun& run, TimePoint until);
