@@ -1,7 +1,7 @@
 // Patterns of messages, in about ten lines each.
 //
 // It shows   how actors talk: one to another, one to many, and to what fails. Each pattern stands alone in
-//            messages.cpp, many.cpp or resilience.cpp, and checks for itself that what it shows happened.
+//            messages.cpp, conversations.cpp, many.cpp or resilience.cpp, and checks for itself that what it shows happened.
 // It prints  expected.txt; and on stderr the report of the one crash in it.
 // Read       ../getting_started before; docs/how-to/route_messages.md and survive_failing_services.md after.
 
@@ -20,6 +20,12 @@ constexpr Pattern kPatterns[] = {
     {"timers", timers},
     {"watch", watch},
     {"bounded mailbox", bounded_mailbox},
+    {"priorities", priorities},
+    {"expiry", expiry},
+    {"stash", put_aside},
+    {"adapter", adapted},
+    {"coroutine", coroutine},
+    {"state machine", state_machine},
     {"publish and subscribe", publish_and_subscribe},
     {"router pool", router_pool},
     {"state cell", state_cell},

@@ -18,6 +18,14 @@ bool timers(coppice::System& system);
 bool watch(coppice::System& system);
 bool bounded_mailbox(coppice::System& system);
 
+// conversations.cpp: messages that are urgent, late, early, foreign, or belong together
+bool priorities(coppice::System& system);
+bool expiry(coppice::System& system);
+bool put_aside(coppice::System& system);
+bool adapted(coppice::System& system);
+bool coroutine(coppice::System& system);
+bool state_machine(coppice::System& system);
+
 // many.cpp: one to many
 bool publish_and_subscribe(coppice::System& system);
 bool router_pool(coppice::System& system);
