@@ -168,6 +168,15 @@ struct Scene {
   ActorRef<Walker> walker;
 };
 
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
+[[maybe_unused]] const auto capturing = [text = std::string{}] { return text.size(); };
+static_assert(detail::kIsDestroyedTwice<Purchase&&>);
+static_assert(detail::kIsDestroyedTwice<std::remove_const_t<decltype(capturing)>&&>);
+static_assert(!detail::kIsDestroyedTwice<Purchase&>);
+static_assert(!detail::kIsDestroyedTwice<Double&&>);
+static_assert(!detail::kIsDestroyedTwice<std::string&&>);
+static_assert(!detail::kIsDestroyedTwice<std::unique_ptr<int>&&>);
+#endif
 static_assert(std::is_same_v<ReplyOf<Walker, Run>, int>);
 static_assert(Handles<Walker, Run>);
 

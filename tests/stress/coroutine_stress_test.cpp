@@ -68,7 +68,7 @@ TEST_CASE("asks of coroutines with deadlines near the latency have one outcome e
   const auto oracle = system.spawn<Oracle>();
   constexpr int kActors = 16;
   constexpr int kAsks = 200;
-  const int rounds = static_cast<int>(testing::scaled(20));
+  const int rounds = static_cast<int>(testing::scaled(200));
   std::vector<ActorRef<Worker>> workers;
   for (int i = 0; i < kActors; ++i) workers.push_back(system.spawn<Worker>(oracle, &tally));
   for (int round = 0; round < rounds; ++round) {
@@ -91,7 +91,7 @@ TEST_CASE("lives that crash and are stopped while their handlers wait lose nothi
                                            child<Worker>({.id = "worker"}, oracle, &tally)));
   REQUIRE(top);
   const auto worker = top->child<Worker>("worker").value();
-  const int rounds = static_cast<int>(testing::scaled(2'000));
+  const int rounds = static_cast<int>(testing::scaled(10'000));
   for (int round = 0; round < rounds; ++round) {
     for (int i = 0; i < 4; ++i) worker.send(Double{i});
     worker.send(Work{3, 1s});
