@@ -24,8 +24,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
-RULES, DYNAMIC, ATTEMPTS, LIMIT, BACKOFF = FILES = tuple(
-    f"supervisors/{name}.cpp" for name in ("rules", "dynamic_rules", "start_attempts", "restart_limit", "backoff"))
+RULES, DYNAMIC, ATTEMPTS, LIMIT, BACKOFF, DELAY = FILES = (
+    *(f"supervisors/{name}.cpp" for name in ("rules", "dynamic_rules", "start_attempts", "restart_limit", "backoff")),
+    "src/base/growing_delay.cpp")
 LIMIT_SECONDS = 60  # for each program; a mutant may never come to rest
 
 
@@ -427,21 +428,22 @@ CLAUSES = [
            "  if (times_.size() - oldest_ >= intensity_.restarts) return false;\n  times_.push_back(now);\n  return true;"),
 
     # ---- the backoff ----
-    Clause("backoff: off is none", BACKOFF, "if (!on_ || attempt < e.fast ||", "if (attempt < e.fast ||"),
-    Clause("backoff: the fast phase has no delay", BACKOFF, "if (!on_ || attempt < e.fast ||", "if (!on_ ||"),
+    Clause("backoff: off is none", BACKOFF, "if (!on_ || attempt < e.fast)", "if (attempt < e.fast)"),
+    Clause("backoff: the fast phase has no delay", BACKOFF, "if (!on_ || attempt < e.fast)", "if (!on_)"),
     Clause("backoff: the fast phase ends", BACKOFF, "attempt < e.fast", "attempt <= e.fast"),
-    Clause("backoff: a first delay of zero is none", BACKOFF, " || e.first <= Duration::zero()) return", ") return"),
-    Clause("backoff: a cap below zero", BACKOFF, "std::max(e.cap, Duration{1}).count()", "e.cap.count()",
+    Clause("backoff: it grows from the end of the fast phase", BACKOFF, "attempt - e.fast, random", "attempt, random"),
+    Clause("backoff: a first delay of zero is none", DELAY, "  if (first <= Duration::zero()) return Duration::zero();\n", ""),
+    Clause("backoff: a cap below zero", DELAY, "std::max(cap, Duration{1}).count()", "cap.count()",
            "the last line makes a nanosecond of it as well"),
-    Clause("backoff: it never shrinks", BACKOFF, "const double factor = std::max(e.factor, 1.0);", "const double factor = e.factor;"),
-    Clause("backoff: it grows from the end of the fast phase", BACKOFF, "static_cast<double>(attempt - e.fast)", "static_cast<double>(attempt)"),
-    Clause("backoff: the cap", BACKOFF, "  delay = std::min(delay, cap);\n", "  static_cast<void>(cap);\n"),
-    Clause("backoff: the jitter is at most a half", BACKOFF, "std::clamp(e.jitter, 0.0, 0.5)", "std::max(e.jitter, 0.0)"),
-    Clause("backoff: the jitter is not below zero", BACKOFF, "std::clamp(e.jitter, 0.0, 0.5)", "std::min(e.jitter, 0.5)"),
-    Clause("backoff: the jitter goes both ways", BACKOFF, "(2.0 * uniform - 1.0)", "(2.0 * uniform)"),
-    Clause("backoff: the jitter is of the delay", BACKOFF, "  delay *= 1.0 + jitter * (2.0 * uniform - 1.0);\n", "  static_cast<void>(jitter * uniform);\n"),
-    Clause("backoff: no delay is below a nanosecond", BACKOFF, "std::clamp(delay, 1.0, kMost)", "std::min(delay, kMost)"),
-    Clause("backoff: no delay overflows", BACKOFF, "std::clamp(delay, 1.0, kMost)", "std::max(delay, 1.0)"),
+    Clause("backoff: it never shrinks", DELAY, "std::pow(std::max(factor, 1.0),", "std::pow(factor,"),
+    Clause("backoff: the cap", DELAY, "  delay = std::min(delay, most);\n", "  static_cast<void>(most);\n"),
+    Clause("backoff: the jitter is at most a half", DELAY, "std::clamp(jitter, 0.0, 0.5)", "std::max(jitter, 0.0)"),
+    Clause("backoff: the jitter is not below zero", DELAY, "std::clamp(jitter, 0.0, 0.5)", "std::min(jitter, 0.5)"),
+    Clause("backoff: the jitter goes both ways", DELAY, "(2.0 * uniform - 1.0)", "(2.0 * uniform)"),
+    Clause("backoff: the jitter is of the delay", DELAY, "  delay *= 1.0 + std::clamp(jitter, 0.0, 0.5) * (2.0 * uniform - 1.0);\n",
+           "  static_cast<void>(jitter * uniform);\n"),
+    Clause("backoff: no delay is below a nanosecond", DELAY, "std::clamp(delay, 1.0, kMost)", "std::min(delay, kMost)"),
+    Clause("backoff: no delay overflows", DELAY, "std::clamp(delay, 1.0, kMost)", "std::max(delay, 1.0)"),
 ]
 
 
