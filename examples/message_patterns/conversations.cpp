@@ -113,7 +113,7 @@ struct Odometer : Actor<Odometer> {
 
 bool adapted(System& system) {
   const auto odometer = system.spawn<Odometer>();
-  const auto in_miles = odometer.call(Open{}, 5s).value_or({});
+  const auto in_miles = odometer.call(Open{}, 5s).value_or(ActorRef<Protocol<void(Miles)>>{});
   odometer.send(Kilometres{20});
   in_miles.send(Miles{50});
   const int total = odometer.call(Read{}, 5s).value_or(0);
