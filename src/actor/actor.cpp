@@ -127,6 +127,16 @@ bool Companions::is_late(const Cell& cell) const noexcept {
   return expires != TimePoint::max() && turn_now(*cell.runtime()) > expires;
 }
 
+void Companions::take_over(Particulars& came) noexcept {
+  sender = std::exchange(came.sender, nullptr);
+  reply_to = std::exchange(came.reply_to, nullptr);
+  correlation_id = came.correlation_id;
+  sent_at = came.sent_at;
+  expires = came.deadline;
+  priority = static_cast<Priority>(came.priority);
+  came = Particulars{};
+}
+
 void Companions::take_over(Companions& other) noexcept {
   sender = std::exchange(other.sender, nullptr);
   reply_to = std::exchange(other.reply_to, nullptr);
@@ -192,6 +202,8 @@ AskCore* ask_in_hand(const Cell& cell, const TypeInfo* reply) noexcept {
 }
 
 void answer_in_hand(Cell& cell, const TypeInfo* type, void* reply) noexcept {
+  const Envelope* const in_hand = cell.current();
+  if (in_hand == nullptr || in_hand->ops->abandon != &Question::abandon_ask) return;
   if (ask_in_hand(cell, type) != nullptr) answer(cell, static_cast<Question&>(*cell.current()), reply);
 }
 

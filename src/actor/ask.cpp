@@ -113,6 +113,13 @@ void Question::abandon_ask(Envelope& envelope, DeadReason reason) noexcept {
   if (AskCore* const ask = static_cast<Question&>(envelope).ask) ask->fail(error_for(reason));
 }
 
+void Question::take_over(Particulars& came) noexcept {
+  ask = std::exchange(came.ask, nullptr);
+  sent_at = came.sent_at;
+  deadline = came.deadline;
+  came = Particulars{};
+}
+
 void Question::take_over(Question& other) noexcept {
   ask = std::exchange(other.ask, nullptr);
   sent_at = other.sent_at;
@@ -305,6 +312,8 @@ void ActorAsk::send_answer(AskCore& core, bool hand_over) noexcept {
     return;
   }
   if (!hand_over) core.add_ref();
+  // With the answer its count of the asker goes as well; a mailbox with a shelf is touched once more after that.
+  const auto keep = IntrusivePtr<Cell>::share(self.asker->bound() == nullptr ? nullptr : &*self.asker);
   deliver(*self.asker, make_envelope<AnswerEnvelope>(&core.reply_ops->answer, self));
 }
 

@@ -68,14 +68,19 @@ void mute(Cell& sender, Cell& receiver) noexcept {
   receiver.admit_waiters();
 }
 
-void CellLife::on_unmute() noexcept {
-  CellExtras& x = c.extras();
-  end_wait(c);
+void wait_for_the_next(Cell& sender) noexcept {
+  CellExtras& x = sender.extras();
   while (!x.full_besides.empty() && !x.muted_by) {
     const auto receiver = std::move(x.full_besides.back());
     x.full_besides.pop_back();
-    if (is_full(*receiver)) mute(c, *receiver);
+    if (is_full(*receiver)) mute(sender, *receiver);
   }
+}
+
+void CellLife::on_unmute() noexcept {
+  CellExtras& x = c.extras();
+  end_wait(c);
+  wait_for_the_next(c);
   if (x.muted_by) return;
   c.release(kHeldByRoom);
   if (x.ready != nullptr) c.attention_ = true;  // handlers that would have gone on meanwhile

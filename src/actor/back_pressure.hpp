@@ -22,6 +22,8 @@ void mute(Cell& sender, Cell& receiver) noexcept;
 /// nothing.
 [[nodiscard]] bool begin_wait(Cell& sender, Cell& receiver) noexcept;
 void end_wait(Cell& sender) noexcept;
+/// After end_wait(), on the sender's turn: mutes it for the next of those that it has filled besides, if one still is full.
+void wait_for_the_next(Cell& sender) noexcept;
 
 /// One try to deliver, the send being counted. Nothing: it is full and blocks, and the envelope still the caller's.
 [[nodiscard]] std::optional<Delivery> deliver_unless_full(Cell& cell, Envelope* envelope, bool above) noexcept;

@@ -200,15 +200,15 @@ void Cell::release(Hold why) noexcept {
 // ---- messages that are more than their handler ----
 
 /// What `envelope`, just taken from the list, means: itself, or the next of the shelf.
-Envelope& Cell::before_step(Envelope& envelope) noexcept {
+Envelope* Cell::before_step(Envelope& envelope) noexcept {
   if (CellExtras* const more = extras_if_any(); more != nullptr && more->steps != 0) {
     if (--more->steps == 0) hold(kHeldByOrder);  // when this one has been handled
   }
-  if (bound_ == nullptr) return envelope;
+  if (bound_ == nullptr) return &envelope;
   if (Shelf* const shelf = bound_->shelf) {
     COPPICE_ASSERT(envelope.ops == &kTokenOps, "past the shelf something came into the list");
     bool more = false;
-    Envelope& next = shelf->take(shelf->measures() ? runtime()->clock->now() : TimePoint{}, more);
+    Envelope* const next = shelf->take(shelf->measures() ? runtime()->clock->now() : TimePoint{}, more);
     if (more) mailbox().push_own(*make_token());
     if (bound_->room != nullptr) admit_waiters();
     return next;
@@ -217,7 +217,7 @@ Envelope& Cell::before_step(Envelope& envelope) noexcept {
     bound_->leave();
     if (bound_->room != nullptr) admit_waiters();
   }
-  return envelope;
+  return &envelope;
 }
 
 void Cell::after_step(Envelope& taken, Envelope& handled, std::uint64_t handled_before) noexcept {
@@ -227,6 +227,7 @@ void Cell::after_step(Envelope& taken, Envelope& handled, std::uint64_t handled_
   if (was_handled && more != nullptr && more->silence != nullptr) note_message(*more->silence, turn_now(*runtime()));
   if (&taken == &handled) return;
   if (was_handled && bound_->shelf->measures()) bound_->shelf->note_handled();
+  const OwnerGuard guard{*this};             // a killer that has seen it in hand looks at it no more
   free_block(&handled, handled.ops->bytes);  // off the shelf: the list does not know it
 }
 
@@ -303,8 +304,8 @@ void Cell::failed_in_hand(Envelope& envelope, bool was_handled, const std::excep
 
 void Cell::not_handled(Envelope& envelope, Outcome outcome) noexcept {
   if (outcome == Outcome::Suspended) return;  // counted when it is known what became of it
-  runtime()->count(Count::Taken);
   runtime()->dead_letter(*this, envelope, outcome == Outcome::Expired ? DeadReason::Expired : DeadReason::Cancelled);
+  runtime()->count(Count::Taken);
 }
 
 bool Cell::has_suspended() const noexcept {

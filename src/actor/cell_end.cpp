@@ -34,8 +34,8 @@ void CellLife::failed_in_hand(Envelope& envelope, bool was_handled, const std::e
   Runtime& runtime = *c.runtime();
   const ExitReason reason = ExitReason::from_exception(std::current_exception(), known);
   if (!was_handled) {
-    runtime.count(Count::Taken);
     runtime.dead_letter(c, envelope, DeadReason::InHand);
+    runtime.count(Count::Taken);
     if (envelope.ops->abandon != nullptr) envelope.ops->abandon(envelope, DeadReason::InHand);
     try {
       envelope.ops->destroy(envelope);
@@ -71,7 +71,10 @@ void CellLife::begin_end(const ExitReason& reason, bool keep_place) noexcept {
   c.draining_ = false;
   const Phase to = reason.is_normal() ? Phase::Stopping : Phase::Failed;
   if (c.phase() != to) set_phase(to);
-  if (!keep_place) c.mailbox().close();
+  if (!keep_place) {
+    c.mailbox().close();
+    if (c.bound_ != nullptr && c.bound_->room != nullptr) c.admit_waiters();  // they find it closed, now
+  }
   if (c.ops_->begin_stop == nullptr || !c.state_alive_) {
     stop_next_child();
     return;
@@ -214,6 +217,7 @@ void CellLife::send_downs(const ExitReason& reason) noexcept {
     oldest = node->previous_watch;
     node->at_target = false;
     Cell& watcher = *node->watcher;
+    const auto keep = IntrusivePtr<Cell>::share(watcher.bound() == nullptr ? nullptr : &watcher);
     const EnvelopeOps* const ops = node->down_ops;
     Down down{RefAccess::make<AnyRef>(IntrusivePtr<Cell>::share(&c)), c.incarnation(), reason};
     deliver(watcher, make_envelope<DownEnvelope>(ops, std::move(down), std::move(node)));
@@ -254,8 +258,8 @@ void CellLife::never_starts(Cell& cell) noexcept {
 
 void dies_waiting(Cell& cell, Envelope& envelope) noexcept {
   Runtime& runtime = *cell.runtime();
-  runtime.count(Count::Taken);
   runtime.dead_letter(cell, envelope, DeadReason::Stopped);
+  runtime.count(Count::Taken);
   if (envelope.ops->abandon != nullptr) envelope.ops->abandon(envelope, DeadReason::Stopped);
   try {
     envelope.ops->destroy(envelope);

@@ -1,6 +1,7 @@
 #include <string>
 #include <utility>
 
+#include "back_pressure.hpp"
 #include "base/platform.hpp"
 #include "cell_life.hpp"
 
@@ -131,6 +132,7 @@ bool CellLife::zombie_return() noexcept {
     fire_links(ExitReason::killed());
   }
   bury_stash();
+  end_wait(c);  // or it and whom it waits for would keep each other
   x.full_besides.clear();
   if (x.pinned != nullptr) free_block(x.pinned, static_cast<Envelope*>(x.pinned)->ops->bytes);
   x.pinned = nullptr;

@@ -31,6 +31,11 @@ bool CellLife::enter() noexcept {
 
 void CellLife::leave() noexcept { c.claim_.store(Cell::Claim::Free, kRelease); }
 
+OwnerGuard::OwnerGuard(Cell& cell) noexcept : cell_{cell}, is_ours_{CellLife{cell}.enter()} {}
+OwnerGuard::~OwnerGuard() {
+  if (is_ours_) CellLife{cell_}.leave();
+}
+
 bool CellLife::attend(unsigned& signals_left) noexcept {
   if (!enter()) return zombie_return();
   c.attention_ = false;

@@ -14,6 +14,20 @@ extern constinit Envelope hook_in_hand;
 /// What waited in the mailbox of a place that ends. The block stays.
 void dies_waiting(Cell& cell, Envelope& envelope) noexcept;
 
+/// For an owner in user code, or just out of it: while it lives no killer takes the place over. False: one has.
+class OwnerGuard {
+ public:
+  explicit OwnerGuard(Cell& cell) noexcept;
+  ~OwnerGuard();
+  OwnerGuard(const OwnerGuard&) = delete;
+  OwnerGuard& operator=(const OwnerGuard&) = delete;
+  [[nodiscard]] explicit operator bool() const noexcept { return is_ours_; }
+
+ private:
+  Cell& cell_;
+  bool is_ours_;
+};
+
 /// The life-cycle of a place, for the length of one visit by its owner. Cell keeps the data, this the rules.
 ///
 /// Threads    the owner's turn. answer_for_ended(), take_over(): any.
@@ -49,6 +63,7 @@ struct CellLife {
   static void give_up(HandlerRun& run) noexcept;
 
  private:
+  friend class OwnerGuard;
   // Who may touch the life-cycle: see Cell::claim_.
   [[nodiscard]] bool enter() noexcept;
   void leave() noexcept;

@@ -1,6 +1,7 @@
 #include <utility>
 #include <vector>
 
+#include "back_pressure.hpp"
 #include "cell_life.hpp"
 #include "coppice/actor/send.hpp"
 #include "mailbox/shelf.hpp"
@@ -83,6 +84,7 @@ void CellLife::on_stop_signal(CellSignal& signal) noexcept {
     x.reason = signal.reason;
     c.draining_ = true;
     c.mailbox().close();
+    if (c.bound_ != nullptr && c.bound_->room != nullptr) c.admit_waiters();
     set_phase(Phase::Stopping);
     return;
   }
@@ -128,8 +130,8 @@ void CellLife::on_restart_signal() noexcept {
       tell_parent(ChildEvent::Kind::StartFailed, ExitReason::error("the system is full or shutting down"));
       return;
     }
+    c.mailbox().reopen();  // before the shelf: what is accepted there needs a token here
     if (c.bound_ != nullptr && c.bound_->shelf != nullptr) c.bound_->shelf->reopen();
-    c.mailbox().reopen();
     if (ExitReason why_not; !c.claim_own_name(why_not)) {
       c.mailbox().close();
       drain_to_dead_letters(nullptr);
@@ -223,6 +225,7 @@ void CellLife::on_resume(std::uint32_t messages) noexcept {
     c.watch_steps();
   }
   c.release(kHeldByOrder);
+  if (x.ready != nullptr) c.attention_ = true;  // handlers that would have gone on meanwhile
 }
 
 void CellLife::on_watch(CellSignal& signal) noexcept {
@@ -255,6 +258,7 @@ void CellLife::answer_for_ended(Cell& cell, LaneSignal* any) noexcept {
   }
   auto* const signal = static_cast<CellSignal*>(any);
   if (signal->by_itself || signal->kind == Kind::Unmute) {  // of a handler that was left behind
+    if (signal->kind == Kind::Unmute) end_wait(cell);
     delete signal;
     return;
   }

@@ -42,8 +42,8 @@ Delivery NamedBase::deliver_to(const TypeInfo* type, Companions* envelope, const
 Delivery NamedBase::undeliverable(Envelope* envelope) const noexcept {
   if (runtime_) {
     runtime_->count(Count::Sent);
-    runtime_->count(Count::Refused);
     runtime_->dead_letter_to(name_, *envelope);
+    runtime_->count(Count::Refused);
   }
   destroy_envelope(envelope);
   return Delivery::Closed;

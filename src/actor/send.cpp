@@ -15,8 +15,8 @@ void evict(Cell& cell, Envelope* evicted, DeadReason reason) noexcept {
   Runtime& runtime = *cell.runtime();
   while (evicted != nullptr) {
     Envelope* const envelope = std::exchange(evicted, static_cast<Envelope*>(evicted->next.load(kRelaxed)));
-    runtime.count(Count::Taken);
     runtime.dead_letter(cell, *envelope, reason);
+    runtime.count(Count::Taken);
     if (envelope->ops->abandon != nullptr) envelope->ops->abandon(*envelope, reason);
     destroy_envelope(envelope);
   }
@@ -81,13 +81,14 @@ Delivery refused(Cell& cell, Envelope* envelope, Delivery why, DeadReason reason
     if (Cell* const next = cell.successor()) return place(*next, envelope, how);
   }
   Runtime& runtime = *cell.runtime();
-  runtime.count(Count::Refused);
   if (how.refusal == Refusal::HandBack) {
     runtime.count(Count::HandedBack);
+    runtime.count(Count::Refused);
     return why;
   }
   if (cell.bound() != nullptr) note_enqueued(cell);
   runtime.dead_letter(cell, *envelope, reason);
+  runtime.count(Count::Refused);
   if (envelope->ops->abandon != nullptr) envelope->ops->abandon(*envelope, reason);
   destroy_envelope(envelope);
   return why;
@@ -130,7 +131,7 @@ Delivery unsupported(Cell& cell, Envelope* envelope, const How& how) noexcept {
 
 Delivery conclude(Cell& cell, Envelope* envelope, Put came, const How& how) noexcept {
   switch (came) {
-    case Put::Done: note_enqueued(cell); return Delivery::Accepted;
+    case Put::Done: return Delivery::Accepted;  // and nothing of the cell is touched: it may be gone
     case Put::Rejected: return refused(cell, envelope, Delivery::Rejected, DeadReason::Rejected, how);
     case Put::Dropped: return refused(cell, envelope, Delivery::Dropped, DeadReason::Dropped, how);
     case Put::Full: return refused(cell, envelope, Delivery::TimedOut, DeadReason::TimedOut, how);

@@ -28,6 +28,17 @@ std::size_t take_some(CellExtras& x, std::size_t most, Envelope*& first, Envelop
   return count;
 }
 
+void append(CellExtras& x, Envelope& envelope) noexcept {
+  envelope.next.store(nullptr, kRelaxed);
+  if (x.stash_newest == nullptr) {
+    x.stash_oldest = &envelope;
+  } else {
+    x.stash_newest->next.store(&envelope, kRelaxed);
+  }
+  x.stash_newest = &envelope;
+  ++x.stashed;
+}
+
 }  // namespace
 
 Delivery put_aside(Cell& cell, Envelope* envelope) noexcept {
@@ -36,20 +47,13 @@ Delivery put_aside(Cell& cell, Envelope* envelope) noexcept {
   runtime.count(Count::Sent);
   if (cell.bound() != nullptr) note_enqueued(cell);
   if (x.stashed >= runtime.stash_max) {
-    runtime.count(Count::Refused);
     runtime.dead_letter(cell, *envelope, DeadReason::Rejected);
+    runtime.count(Count::Refused);
     if (envelope->ops->abandon != nullptr) envelope->ops->abandon(*envelope, DeadReason::Rejected);
     destroy_envelope(envelope);
     return Delivery::Rejected;
   }
-  envelope->next.store(nullptr, kRelaxed);
-  if (x.stash_newest == nullptr) {
-    x.stash_oldest = envelope;
-  } else {
-    x.stash_newest->next.store(envelope, kRelaxed);
-  }
-  x.stash_newest = envelope;
-  ++x.stashed;
+  append(x, *envelope);
   return Delivery::Accepted;
 }
 
@@ -88,7 +92,9 @@ void put_before_all(Cell& cell, Envelope& first, Envelope& last) noexcept {
 
 }  // namespace
 
-std::size_t bring_back(Cell& cell, std::size_t most) noexcept {
+namespace {
+
+std::size_t bring_back_some(Cell& cell, std::size_t most) noexcept {
   CellExtras& x = cell.extras();
   if (x.stashed == 0 || most == 0) return 0;
   Envelope* first = nullptr;
@@ -98,11 +104,27 @@ std::size_t bring_back(Cell& cell, std::size_t most) noexcept {
   return count;
 }
 
+/// Whether user code of the cell runs on this thread, which a killer may take the place from. If not, the life-cycle is
+/// ours already.
+[[nodiscard]] bool is_in_user_code(const Cell& cell) noexcept { return cell.current() != nullptr; }
+
+}  // namespace
+
+/// A killer walks the mailbox that a handler puts something into the front of: one of the two has the place.
+std::size_t bring_back(Cell& cell, std::size_t most) noexcept {
+  if (!is_in_user_code(cell)) return bring_back_some(cell, most);
+  const OwnerGuard guard{cell};
+  return guard ? bring_back_some(cell, most) : 0;  // it has been left behind: what is stashed is buried when it returns
+}
+
 void put_in_front(Cell& cell, Envelope* envelope) noexcept {
   cell.runtime()->count(Count::Sent);
   if (cell.bound() != nullptr) note_enqueued(cell);
   envelope->next.store(nullptr, kRelaxed);
-  put_before_all(cell, *envelope, *envelope);
+  if (!is_in_user_code(cell)) return put_before_all(cell, *envelope, *envelope);
+  const OwnerGuard guard{cell};
+  if (guard) return put_before_all(cell, *envelope, *envelope);
+  append(cell.extras(), *envelope);
 }
 
 /// No life will come to what the stash keeps. Not for a killer: the handler that was left behind may be putting something

@@ -11,6 +11,8 @@
 #include "cell_extras.hpp"
 #include "cell_life.hpp"
 #include "coppice/actor/actor_ref.hpp"
+#include "coppice/actor/stash.hpp"
+#include "mailbox/shelf.hpp"
 
 namespace coppice::detail {
 
@@ -55,6 +57,12 @@ bool HandlerRun::go_on() {
   if (!is_over) return false;
   if (root->error) std::rethrow_exception(std::exchange(root->error, {}));
   return true;
+}
+
+Particulars* came_with_run(const Cell& cell) noexcept {
+  Envelope* const in_hand = cell.current();
+  if (in_hand == nullptr || in_hand->ops->describe != &HandlerRun::describe_run) return nullptr;
+  return &static_cast<HandlerRun*>(in_hand)->came;
 }
 
 void destroy_frame(TaskFrame& frame) { std::coroutine_handle<>::from_address(frame.frame).destroy(); }
@@ -142,7 +150,7 @@ Outcome start_handler(Cell& cell, Envelope& envelope, Question* question, TaskFr
 
 namespace {
 
-/// True: it is over, one way or the other, and the run is gone.
+/// True: it is over, one way or the other. The run goes when no killer can be looking at it: it is the message in hand.
 bool take_further(HandlerRun& run, CellLife& life) noexcept {
   bool handled = false;
   try {
@@ -159,7 +167,6 @@ bool take_further(HandlerRun& run, CellLife& life) noexcept {
     resign(run);
     life.failed_in_hand(run, handled, nullptr);
   }
-  delete &run;
   return true;
 }
 
@@ -176,6 +183,9 @@ void CellLife::count_handled(const TypeInfo& message) noexcept {
   Runtime& runtime = *c.runtime();
   runtime.count_handled();
   c.handled_.store(c.handled_.load(kRelaxed) + 1, kRelaxed);
+  if (c.bound_ != nullptr && c.bound_->shelf != nullptr && c.bound_->shelf->measures()) c.bound_->shelf->note_handled();
+  if (const CellExtras* const x = c.extras_if_any(); x != nullptr && x->silence != nullptr)
+    note_message(*x->silence, turn_now(runtime));
   if (runtime.events == nullptr) return;
   runtime.events->record(Event{.kind = EventKind::MessageHandled,
                                .actor = c.id_,
@@ -198,7 +208,8 @@ HandlerRun* CellLife::woken(Wakeup& wakeup) noexcept {
 
 /// When its life ends it is unwound with it; while the cell is muted or paused it waits.
 bool CellLife::may_go_on(HandlerRun& run) noexcept {
-  if (c.is_held(kHeldByLife)) return false;
+  // Of several asks a second one may be enough as well, while the first has not been seen to.
+  if (run.is_ready || c.is_held(kHeldByLife)) return false;
   if (!c.is_held(kHeldByRoom) && !c.is_held(kHeldByOrder)) return true;
   make_ready(c, run);
   return false;
@@ -216,10 +227,13 @@ void CellLife::wake_lightly(Wakeup& wakeup) noexcept {
   if (WorkerSlot* const worker = this_thread.worker; worker != nullptr && worker->next != nullptr) flush_slot(*worker);
   c.current_.store(run, kRelease);  // partner: take_over()
   this_thread.now_known = false;
-  const bool reentrant = run->is_reentrant;
-  if (take_further(*run, *this) && !reentrant) c.release(kHeldByHandler);
+  const bool over = take_further(*run, *this);
+  if (over && !run->is_reentrant) c.release(kHeldByHandler);
   c.current_.store(nullptr, kRelease);
   light_fence();  // partner: the heavy fence in take_over(), before it looks at current_
+  if (!over) return;
+  const OwnerGuard guard{c};  // a killer that has seen it in hand looks at it no more
+  delete run;
 }
 
 /// As a hook, with the handler's message in hand: a killer may take the place from it.
@@ -232,6 +246,7 @@ void CellLife::resume(HandlerRun& run) noexcept {
   const bool reentrant = run.is_reentrant;
   const bool over = take_further(run, *this);
   zombie_ = !enter();
+  if (over) delete &run;
   if (zombie_) return;
   c.current_.store(nullptr, kRelease);
   if (over && !reentrant) c.release(kHeldByHandler);
@@ -272,8 +287,8 @@ void CellLife::give_up(HandlerRun& run) noexcept {
   const bool crashed = x.reason.kind() == ExitReason::Kind::Error;
   const DeadReason reason = crashed ? DeadReason::InHand : DeadReason::Stopped;
   Runtime& runtime = *cell.runtime();
-  runtime.count(Count::Taken);
   runtime.dead_letter(cell, run, reason);
+  runtime.count(Count::Taken);
   HandlerRun::abandon_run(run, reason);
   try {
     run.unwind();
@@ -303,7 +318,9 @@ struct CoroutineAsk final : AskCore, Wakeup {
       return;
     }
     if (!hand_over) core.add_ref();
-    self.asker->wake(self);
+    // Once it can be seen the asker may take it, go on, and end; the push has one more step to do there.
+    const auto keep = IntrusivePtr<Cell>::of(*self.asker);
+    keep->wake(self);
   }
   static bool enough(Wakeup& wakeup, CellLife&) noexcept {
     auto& self = static_cast<CoroutineAsk&>(wakeup);
@@ -530,7 +547,8 @@ struct RoomPause final : Wakeup, RoomWaiter, PoolAllocated {
   }
   static void there_is_room(RoomWaiter& waiter) noexcept {
     auto& self = static_cast<RoomPause&>(waiter);
-    self.sender->wake(self);  // the room's count goes with it
+    const auto keep = self.sender;  // the room's count goes with the wakeup, and perhaps the last one of the actor
+    keep->wake(self);
   }
   void join() noexcept {
     refs.add();
@@ -592,7 +610,10 @@ Delivery delivery_of(const RoomPause& pause) noexcept { return pause.delivery; }
 void give_up_send(RoomPause& pause) noexcept {
   pause.run = nullptr;
   if (pause.target->bound()->room->leave(pause)) RoomPause::drop_count(pause);
-  if (pause.is_waiting) end_wait(*pause.sender);
+  if (pause.is_waiting) {
+    end_wait(*pause.sender);
+    wait_for_the_next(*pause.sender);
+  }
   if (pause.envelope != nullptr) refuse(*pause.target, pause.envelope, Delivery::TimedOut, DeadReason::Cancelled);
   RoomPause::drop_count(pause);
 }

@@ -42,7 +42,7 @@ bool MailboxRef::prepend(Link& first, Link& last) noexcept {
   Link* const waiting = taken->next.load(kAcquire);
   if (waiting != nullptr) {  // senders are further back: this link is the owner's alone
     last.next.store(waiting, kRelaxed);
-    taken->next.store(&first, kRelaxed);
+    taken->next.store(&first, kRelease);  // whoever measures the depth walks here
     return true;
   }
   std::uintptr_t seen = in_.head.load(kRelaxed);

@@ -62,7 +62,10 @@ Offered Shelf::offer(Envelope& envelope, const Offer& how) {
   const std::lock_guard lock{lock_};
   if (closed_) return {.what = Offered::What::Closed};
   if (has_key) {
-    if (Envelope* const old = replace(*node)) return {.evicted = old, .evicted_as = DeadReason::Replaced};
+    if (Envelope* const old = replace(*node)) {
+      ++stats_.enqueued;
+      return {.evicted = old, .evicted_as = DeadReason::Replaced};
+    }
   }
   if (counts && !how.above && !make_room(how, result, result.evicted)) return result;
   node->sequence = next_sequence_++;
@@ -70,6 +73,7 @@ Offered Shelf::offer(Envelope& envelope, const Offer& how) {
   if (has_key) index(*node);
   ++(counts ? bounded_ : exempt_);
   static_cast<void>(node.release());
+  ++stats_.enqueued;
   note_depth();
   result.needs_token = !std::exchange(token_out_, true);
   return result;
@@ -143,8 +147,12 @@ bool Shelf::put_back(Envelope& envelope, const Offer& how) {
 
 // ---- the owner ----
 
-Envelope& Shelf::take(TimePoint now, bool& more) noexcept {
+Envelope* Shelf::take(TimePoint now, bool& more) noexcept {
   const std::lock_guard lock{lock_};
+  if (bounded_ + exempt_ == 0) {
+    more = token_out_ = false;
+    return nullptr;
+  }
   Node& node = pop(next_level());
   Envelope& envelope = *node.envelope;
   --(envelope.ops->bounded ? bounded_ : exempt_);
@@ -159,7 +167,7 @@ Envelope& Shelf::take(TimePoint now, bool& more) noexcept {
         Duration::max() - stats_.waited_in_all < waited ? Duration::max() : stats_.waited_in_all + waited;
   }
   delete &node;
-  return envelope;
+  return &envelope;
 }
 
 /// [B5] Of those whose turn has come the least urgent, since it has waited the longest; else the most urgent.

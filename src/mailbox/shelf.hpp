@@ -45,8 +45,8 @@ struct Offered {
 /// Order      first in, first out within a priority, the exempt among the bounded. A message that replaces another stands
 ///            where that stood.
 /// Failure    offer() throws std::bad_alloc; nothing is changed then. No user code runs under the lock.
-/// [B4] While something waits, exactly one token is in the list, or on its way there: needs_token is answered once for
-///      each time that the shelf was empty.
+/// [B4] While something waits, a token is in the list, or on its way there: needs_token is answered once for each time that
+///      the shelf was empty. A token too many, of a place that was closed and opened again, finds nothing and does no harm.
 /// [B5] The oldest message of a level lets at most passed_over_max more urgent ones pass, and those whose turn has come
 ///      as well.
 class Shelf {
@@ -61,8 +61,9 @@ class Shelf {
   /// Puts what was taken before in front of all others of its level, above the capacity. True: the caller pushes a token.
   /// On a closed one too. Throws std::bad_alloc.
   [[nodiscard]] bool put_back(Envelope& envelope, const Offer& how);
-  /// The next one; there is one, since there was a token. `more`: the caller pushes another token.
-  [[nodiscard]] Envelope& take(TimePoint now, bool& more) noexcept;
+  /// The next one. `more`: the caller pushes another token. Null: what the token stood for has gone with a place that was
+  /// closed, and opened again before the token came.
+  [[nodiscard]] Envelope* take(TimePoint now, bool& more) noexcept;
   /// Refuses all that follows, and gives up what waits, in order, chained by Link::next.
   [[nodiscard]] Envelope* close() noexcept;
   void reopen() noexcept;
@@ -73,7 +74,7 @@ class Shelf {
   [[nodiscard]] bool is_empty() const noexcept { return depth() == 0; }
 
   // ---- what it measures; the rest of the counts come from those who decide ----
-  void note_enqueued() noexcept;
+  void note_enqueued() noexcept;  // of what was not taken; what was is counted there
   void note_handled() noexcept;
   void note_dead(DeadReason reason) noexcept;
   [[nodiscard]] MailboxStats stats() const noexcept;

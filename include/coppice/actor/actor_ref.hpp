@@ -111,6 +111,7 @@ struct Companions : Envelope {
   [[nodiscard]] bool is_late(const Cell& cell) const noexcept;
   /// What came along with the other one comes along with this one.
   void take_over(Companions& other) noexcept;
+  void take_over(Particulars& came) noexcept;  // whose counts are the caller's
   static void describe_rich(const Envelope& envelope, Particulars& to) noexcept;
   void let_go() noexcept;
 };

@@ -14,11 +14,17 @@ struct Adapted {
   static_assert(std::is_empty_v<F> && std::is_default_constructible_v<F>,
                 "an adapter is a lambda without captures; what it needs of the actor it gets as its first argument");
   A* actor;
+  template <class Made>
+  void pass_on(Made&& made) {
+    using Return = decltype(actor->handle(std::forward<Made>(made)));
+    static_assert(!ReplyType<Return>::is_coroutine, "an adapter leads to a handler that is no coroutine");
+    static_cast<void>(actor->handle(std::forward<Made>(made)));
+  }
   void handle(Raw raw) {
     if constexpr (std::is_invocable_v<const F&, A&, Raw>) {
-      static_cast<void>(actor->handle(F{}(*actor, std::move(raw))));
+      pass_on(F{}(*actor, std::move(raw)));
     } else {
-      static_cast<void>(actor->handle(F{}(std::move(raw))));
+      pass_on(F{}(std::move(raw)));
     }
   }
 };

@@ -118,6 +118,7 @@ struct Question : Envelope {
 
   /// Whoever waits for the answer waits for this one's from now on; the other answers nobody.
   void take_over(Question& other) noexcept;
+  void take_over(Particulars& came) noexcept;  // whose counts are the caller's
   static void abandon_ask(Envelope& envelope, DeadReason reason) noexcept;
   static void describe_ask(const Envelope& envelope, Particulars& to) noexcept;
   void let_go() noexcept;

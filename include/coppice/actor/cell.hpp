@@ -260,7 +260,7 @@ class Cell : public Runnable {
   void step_more(Runtime& runtime, Envelope& envelope) noexcept;
   template <class Monitor>
   void in_hand(Runtime& runtime, Envelope& envelope) noexcept;
-  [[nodiscard]] Envelope& before_step(Envelope& envelope) noexcept;
+  [[nodiscard]] Envelope* before_step(Envelope& envelope) noexcept;
   void after_step(Envelope& taken, Envelope& handled, std::uint64_t handled_before) noexcept;
   template <class Monitor>
   void record_handled(const TypeInfo& message) noexcept;
@@ -340,9 +340,10 @@ void Cell::step(Runtime& runtime, Link* link) noexcept {
 template <class Monitor>
 void Cell::step_more(Runtime& runtime, Envelope& envelope) noexcept {
   const std::uint64_t before = handled_.load(kRelaxed);
-  Envelope& next = before_step(envelope);
-  in_hand<Monitor>(runtime, next);
-  after_step(envelope, next, before);
+  Envelope* const next = before_step(envelope);
+  if (next == nullptr) return;
+  in_hand<Monitor>(runtime, *next);
+  after_step(envelope, *next, before);
 }
 
 /// Runs one message's handler, catching whatever user code throws. The one place where handlers are called.

@@ -45,10 +45,10 @@ template <class M>
 class [[nodiscard]] Pipe {
  public:
   Pipe(detail::Cell& cell, const detail::EnvelopeOps* ops, M if_dropped)
-      : cell_{detail::IntrusivePtr<detail::Cell>::of(cell)},
+      : if_dropped_(std::move(if_dropped)),
+        cell_{detail::IntrusivePtr<detail::Cell>::of(cell)},
         incarnation_{cell.incarnation()},
-        ops_{ops},
-        if_dropped_(std::move(if_dropped)) {}
+        ops_{ops} {}
   Pipe(Pipe&& other) noexcept(std::is_nothrow_move_constructible_v<M>) = default;
   Pipe& operator=(Pipe&&) = delete;
   ~Pipe() {
@@ -67,10 +67,10 @@ class [[nodiscard]] Pipe {
   }
 
  private:
+  M if_dropped_;                             // first: if moving it throws, the other one still has its cell
   detail::IntrusivePtr<detail::Cell> cell_;  // null: spent, or moved from
   std::uint32_t incarnation_;
   const detail::EnvelopeOps* ops_;
-  M if_dropped_;
 };
 
 }  // namespace coppice

@@ -47,11 +47,11 @@ class Runtime : public RunTable {  // NOLINT(cppcoreguidelines-virtual-class-des
   void count_handled() noexcept {
     if (this_thread.ledger_id == ledger_id) [[likely]] {
       LedgerShard& ledger = *this_thread.ledger;
-      ledger.add_owned(Count::Taken);
       ledger.add_owned(Count::Handled);
+      ledger.add_owned(Count::Taken);
     } else {
-      count_from_outside(Count::Taken, 1);
       count_from_outside(Count::Handled, 1);
+      count_from_outside(Count::Taken, 1);
     }
   }
 

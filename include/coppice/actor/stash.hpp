@@ -15,6 +15,10 @@ std::size_t bring_back(Cell& cell, std::size_t most) noexcept;
 void put_in_front(Cell& cell, Envelope* envelope) noexcept;
 [[nodiscard]] std::size_t put_aside_count(const Cell& cell) noexcept;
 
+/// Of a handler that is a coroutine and has waited for something: what came with its message, for the caller to take; it
+/// counts the ask, or else sender and reply_to. Null: the message in hand is another's.
+[[nodiscard]] Particulars* came_with_run(const Cell& cell) noexcept;
+
 /// The message in hand again, with whatever came along: its sender, its options, and whoever waits for the answer. They go
 /// over to the new envelope.
 template <class A, class M>
@@ -28,6 +32,15 @@ template <class A, class M>
   if (in_hand != nullptr && in_hand->ops == &HandlerOps<A, M>::kSendWith) {
     auto* const again = make_envelope<RichEnvelope<M>>(in_hand->ops, std::move(message));
     again->take_over(static_cast<Companions&>(*in_hand));
+    return again;
+  }
+  if (Particulars* const came = came_with_run(cell); came != nullptr && came->ask != nullptr) {
+    auto* const again = make_envelope<AskEnvelope<M>>(&HandlerOps<A, M>::kAsk, std::move(message));
+    again->take_over(*came);
+    return again;
+  } else if (came != nullptr && (came->sender != nullptr || came->reply_to != nullptr)) {
+    auto* const again = make_envelope<RichEnvelope<M>>(&HandlerOps<A, M>::kSendWith, std::move(message));
+    again->take_over(*came);
     return again;
   }
   return make_envelope<MessageEnvelope<M>>(&HandlerOps<A, M>::kSend, std::move(message));

@@ -33,7 +33,8 @@ struct Ledger {
 
 namespace detail {
 
-/// What is counted, each at its own place in the code, so that the law can fail.
+/// What is counted, each at its own place in the code, so that the law can fail. An outcome (Handled, HandedBack, dead)
+/// is counted before the Taken or Refused that goes with it.
 enum class Count : unsigned char {
   Sent,          // by the sender, before the push
   Refused,       // by the sender, when the mailbox did not take it
@@ -58,14 +59,15 @@ class alignas(kCacheLine) LedgerShard {
   /// For the one thread that owns the shard.
   void add_owned(Count what, std::uint64_t n = 1) noexcept {
     auto& count = counts_[static_cast<std::size_t>(what)];
-    count.store(count.load(kRelaxed) + n, kRelaxed);  // single writer; readers want the value at rest only
+    // single writer. release: partner of value(). Who sees that a message is no longer queued sees its outcome.
+    count.store(count.load(kRelaxed) + n, kRelease);
   }
   /// For a shard that several threads use.
   void add_shared(Count what, std::uint64_t n = 1) noexcept {
-    counts_[static_cast<std::size_t>(what)].fetch_add(n, kRelaxed);
+    counts_[static_cast<std::size_t>(what)].fetch_add(n, kRelease);
   }
   [[nodiscard]] std::uint64_t value(Count what) const noexcept {
-    return counts_[static_cast<std::size_t>(what)].load(kRelaxed);
+    return counts_[static_cast<std::size_t>(what)].load(kAcquire);
   }
 
  private:
