@@ -165,7 +165,7 @@ Delivery RouterCore::send(Envelope* envelope, const Chooser& chooser, std::uint6
   if (members.empty()) return undeliverable(envelope, refusal);
   Refusals refusals;
   for (;;) {
-    const Candidates among{*this, *now, key, refusals};
+    const Candidates among{*this, *now, key, refusals, nullptr};
     const std::uint32_t chosen = among.member(chooser.choose(chooser.strategy, among));
     RouteMember& member = *members[chosen];
     // Who takes nothing has closed or filled up since we looked: then we look among the others. Once nobody has room
@@ -184,8 +184,17 @@ Delivery RouterCore::send(Envelope* envelope, const Chooser& chooser, std::uint6
 IntrusivePtr<RouteMember> RouterCore::pick(const Chooser& chooser, std::uint64_t key) noexcept {
   const auto now = table();
   if (now->members.empty()) return {};
-  const Candidates among{*this, *now, key, {}};
+  const Candidates among{*this, *now, key, {}, nullptr};
   return now->members[among.member(chooser.choose(chooser.strategy, among))];
+}
+
+IntrusivePtr<RouteMember> RouterCore::pick_for(const Cell& asker, const Chooser& chooser, std::uint64_t key,
+                                               AskError& why_not) noexcept {
+  const auto now = table();
+  const Candidates among{*this, *now, key, {}, &asker};
+  if (among.size() > 0) return now->members[among.member(chooser.choose(chooser.strategy, among))];
+  why_not = now->members.empty() ? AskError::Closed : AskError::Rejected;
+  return {};
 }
 
 }  // namespace detail
@@ -193,9 +202,10 @@ IntrusivePtr<RouteMember> RouterCore::pick(const Chooser& chooser, std::uint64_t
 // ---- whom a message may go to ----
 
 Candidates::Candidates(detail::RouterCore& core, const detail::RouteTable& table, std::uint64_t key,
-                       const detail::Refusals& refusals) noexcept
+                       const detail::Refusals& refusals, const detail::Cell* never) noexcept
     : core_{core}, table_{table}, key_{key}, tier_{detail::kGone + 1U} {
   for (std::uint32_t i = 0; i < table.members.size(); ++i) {
+    if (never != nullptr && &detail::live_cell(detail::RefAccess::cell(table.members[i]->ref)) == never) continue;
     unsigned tier = detail::tier_of(*table.members[i]);
     if (tier <= detail::kComingBack && refusals.has(i)) tier += detail::kReadyButFull;
     if (tier > tier_) continue;

@@ -367,6 +367,70 @@ TEST_CASE("a pool is refused where there are no workers or of another class") { 
   testing::check_end(system);
 }
 
+// ---- members that ask their own router ----
+
+/// Asks the router whose member it is.
+template <class Strategy>
+struct Peer : Actor<Peer<Strategy>> {
+  struct Ask {
+    int key = 0;
+  };
+  struct Work {
+    int key = 0;
+  };
+  Peer(std::vector<std::string>* o, Router<Peer, Strategy>* r) : out{o}, router{r} {}
+  void handle(Ask what) {
+    router->ask(*this, Work{what.key}, 1s).then([this](Result<std::uint64_t, AskError> who) {
+      out->push_back(!who ? to_string(who.error()) : *who == this->self().id() ? "itself" : "another");
+    });
+  }
+  std::uint64_t handle(Work) { return this->self().id(); }
+  std::vector<std::string>* out;
+  Router<Peer, Strategy>* router;
+};
+
+struct WorkKey {
+  template <class M>
+  int operator()(const M& message) const {
+    return message.key;
+  }
+};
+
+template <class Strategy>
+void check_peers(Strategy strategy) {
+  using Member = Peer<Strategy>;
+  TestSystem system;
+  std::vector<std::string> out;
+  Router<Member, Strategy> router{system, {}, std::move(strategy)};
+  std::vector<ActorRef<Member>> peers;
+  for (int i = 0; i < 4; ++i) peers.push_back(system.template spawn<Member>(&out, &router));
+  const auto ask = [&](int times) {
+    out.clear();
+    for (int i = 0; i < times; ++i) peers[0].send(typename Member::Ask{i});
+    system.run_until_idle();
+  };
+  ask(1);
+  CHECK(out == std::vector<std::string>{"closed"});  // no member at all
+  CHECK(router.join(peers[0]));
+  ask(1);
+  CHECK(out == std::vector<std::string>{"rejected"});  // it would wait for itself
+  for (int i = 1; i < 4; ++i) CHECK(router.join(peers[static_cast<std::size_t>(i)]));
+  ask(40);
+  CHECK(out == std::vector<std::string>(40, "another"));
+  for (int i = 1; i < 4; ++i) static_cast<void>(system.stop(peers[static_cast<std::size_t>(i)]));
+  system.run_until_idle();
+  ask(1);
+  CHECK(out == std::vector<std::string>{"closed"});  // the others have ended
+  testing::check_end(system);
+}
+
+TEST_CASE("a member that asks its own router gets another member") {  // F44
+  SECTION("in turn") { check_peers(RoundRobin{}); }
+  SECTION("at random") { check_peers(Random{}); }
+  SECTION("least loaded") { check_peers(LeastLoaded{}); }
+  SECTION("by key") { check_peers(ConsistentHash{WorkKey{}}); }
+}
+
 // ---- asks from actors ----
 
 struct Asker : Actor<Asker> {

@@ -111,6 +111,10 @@ class RouterCore : public Counted {
                 Refusal refusal) noexcept;
   /// Whom the strategy chooses now; null: there is no member.
   [[nodiscard]] IntrusivePtr<RouteMember> pick(const Chooser& chooser, std::uint64_t key) noexcept;
+  /// The same for an ask of `asker`, which is never chosen: it would wait for itself. Null: there is no other member,
+  /// and `why_not` says whether there is any.
+  [[nodiscard]] IntrusivePtr<RouteMember> pick_for(const Cell& asker, const Chooser& chooser, std::uint64_t key,
+                                                   AskError& why_not) noexcept;
   /// A message for which there is no member.
   Delivery undeliverable(Envelope* envelope, Refusal refusal) noexcept;
 
@@ -193,7 +197,8 @@ class Router {
     static_assert(detail::kCountsLoad<Strategy>, "this strategy counts no loads");
     return core_->load(member);
   }
-  /// Whom the strategy would choose for the message now: for what is done with a ref. Names no place without members.
+  /// Whom the strategy chooses for the message now: for what is done with a ref. It takes a turn like a message, so
+  /// under RoundRobin the next message goes to the next member. Names no place without members.
   template <class M>
     requires(!kIsBroadcast && Handles<A, Plain<M>>)
   [[nodiscard]] ActorRef<A> pick(const M& message) const {
@@ -270,7 +275,8 @@ class Router {
                                                 within)};
   }
 
-  /// An ask of one member by an actor: `workers.ask(*this, Job{7}, 1s).then([this](auto done) { … });`
+  /// An ask of one member by an actor: `workers.ask(*this, Job{7}, 1s).then([this](auto done) { … });` A member that
+  /// asks gets another one, whoever has the key; Rejected if it is the only one, since it would wait for itself.
   template <class Asker, class M>
     requires(!kIsBroadcast && Handles<A, Plain<M>>)
   auto ask(Actor<Asker>& asker, M&& message, Duration within) const {
@@ -346,11 +352,8 @@ class Router<A, Strategy>::Asking {
   void then(F&& continuation) && {
     using Continuation = std::decay_t<F>;
     detail::IntrusivePtr<detail::RouteMember> member;
-    if (!is_refused_) member = router_.core_->pick(router_.chooser(), router_.key_of(message_));
-    if (member && &detail::RefAccess::cell(member->ref) == &asker_) {  // it would wait for itself
-      member = {};
-      why_not_ = AskError::Rejected;
-    }
+    if (!is_refused_)
+      member = router_.core_->pick_for(asker_, router_.chooser(), router_.key_of(message_), why_not_);
     detail::Question* const question = member ? make_question(*member, std::move(message_)) : nullptr;
     detail::UnsentAsk unsent{asker_, question, detail::kReplyOps<Reply>, detail::kContinuationOps<Reply, Continuation>};
     ::new (unsent.continuation()) Continuation(std::forward<F>(continuation));
@@ -365,7 +368,7 @@ class Router<A, Strategy>::Asking {
   detail::Cell& asker_;
   M message_;
   Duration within_;
-  AskError why_not_ = AskError::Closed;  // there is no member
+  AskError why_not_ = AskError::Closed;
   bool is_refused_ = false;
 };
 

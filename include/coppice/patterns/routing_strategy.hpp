@@ -14,6 +14,7 @@ namespace coppice {
 
 namespace detail {
 
+class Cell;
 struct RouteMember;
 struct RouteTable;
 class RouterCore;
@@ -60,8 +61,9 @@ class Candidates {
  private:
   friend class detail::RouterCore;
   static constexpr std::size_t kFew = 32;
+  /// There may be none here, when `never` is the only member.
   Candidates(detail::RouterCore& core, const detail::RouteTable& table, std::uint64_t key,
-             const detail::Refusals& refusals) noexcept;
+             const detail::Refusals& refusals, const detail::Cell* never) noexcept;
   [[nodiscard]] std::uint32_t member(std::size_t candidate) const noexcept {
     return many_.empty() ? few_[candidate] : many_[candidate];
   }
