@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <unordered_set>
 
 #include "base/mutex.hpp"
 
@@ -38,6 +39,12 @@ std::uint64_t stable_hash(std::string_view bytes) noexcept {
   std::uint64_t hash = 0xcbf29ce484222325ULL;
   for (const char byte : bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3ULL;
   return stable_hash(hash);
+}
+
+Result<void, OptionError> check_virtual_nodes(std::uint32_t nodes) {
+  constexpr std::uint32_t kMost = 10'000;  // a point takes 16 bytes, and each change sorts all of them
+  if (nodes > 0 && nodes <= kMost) return {};
+  return Error{OptionError{"virtual_nodes is " + std::to_string(nodes) + "; it may be 1 to 10000"}};
 }
 
 void move_load(RouteMember*& from, RouteMember* to) noexcept {
@@ -96,6 +103,16 @@ bool RouterCore::join(const AnyRef& ref) {
   replace(std::move(members));
   if (again != former.end()) former.erase(again);
   return true;
+}
+
+void RouterCore::join_all(const std::vector<AnyRef>& refs) {
+  std::vector<IntrusivePtr<RouteMember>> members;
+  members.reserve(refs.size());
+  std::unordered_set<AnyRef> seen;
+  for (const AnyRef& ref : refs)
+    if (ref && seen.insert(ref).second) members.push_back(IntrusivePtr<RouteMember>::adopt(new RouteMember{ref}));
+  const Lock changes{guarded_->changes};
+  replace(std::move(members));
 }
 
 bool RouterCore::leave(const AnyRef& ref) {

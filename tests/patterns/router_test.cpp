@@ -190,6 +190,31 @@ TEST_CASE("who joins takes its share of the keys and no other key moves") {  // 
   testing::check_end(system);
 }
 
+TEST_CASE("a router of thousands of members is made in one go") {  // F44, minutes when each of them made a ring
+  TestSystem system;
+  const auto workers = spawn_many(system, 4'000);
+  auto twice = workers;
+  twice.insert(twice.end(), workers.begin(), workers.end());
+  twice.insert(twice.begin() + 7, ActorRef<Worker>{});
+  const Router router{system, twice, ConsistentHash{KeyOf{}}};
+  CHECK(router.members() == workers);  // each once, in their order
+  const std::vector<ActorRef<Worker>> some{workers.begin(), workers.begin() + 20};
+  const Router at_once{system, some, ConsistentHash{KeyOf{}}};
+  Router one_by_one{system, std::vector<ActorRef<Worker>>{}, ConsistentHash{KeyOf{}}};
+  for (const auto& worker : some) CHECK(one_by_one.join(worker));
+  for (int key = 0; key < 500; ++key) REQUIRE(at_once.pick(Job{key}) == one_by_one.pick(Job{key}));
+  testing::check_end(system);
+}
+
+TEST_CASE("virtual nodes out of their bounds are found and named") {  // F44
+  CHECK(check(ConsistentHash{KeyOf{}}));
+  CHECK(check(ConsistentHash{KeyOf{}, 1}));
+  CHECK(check(ConsistentHash{KeyOf{}, 10'000}));
+  CHECK_THAT(check(ConsistentHash{KeyOf{}, 0}).error().text, Catch::Contains("virtual_nodes is 0; it may be 1 to"));
+  CHECK_THAT(check(ConsistentHash{KeyOf{}, 10'001}).error().text, Catch::Contains("virtual_nodes is 10001"));
+  CHECK_FALSE(check(ConsistentHash{KeyOf{}, ~std::uint32_t{0}}));
+}
+
 TEST_CASE("keys may be texts and numbers and enumerators") {  // F44
   enum class Color : unsigned char { Red, Green };
   TestSystem system;

@@ -100,6 +100,8 @@ class RouterCore : public Counted {
   ~RouterCore() override;
   /// False: it is one, or names no place.
   bool join(const AnyRef& ref);
+  /// The first members, which make one table. Those that are given twice, or name no place, are left out.
+  void join_all(const std::vector<AnyRef>& refs);
   /// False: it was none.
   bool leave(const AnyRef& ref);
   [[nodiscard]] std::vector<AnyRef> members() const;
@@ -136,7 +138,7 @@ struct TypedRouterCore final : RouterCore {
   TypedRouterCore(Runtime& runtime, Strategy s) : RouterCore{runtime, nodes_of(s)}, strategy(std::move(s)) {}
   [[nodiscard]] static std::uint32_t nodes_of(const Strategy& strategy) noexcept {
     if constexpr (requires { strategy.virtual_nodes; }) {
-      COPPICE_VERIFY(strategy.virtual_nodes > 0, "virtual_nodes is 0; it may be 1 or more");
+      COPPICE_VERIFY(check_virtual_nodes(strategy.virtual_nodes), "virtual_nodes is out of its bounds: 1 to 10000");
       return strategy.virtual_nodes;
     } else {
       return 0;
@@ -180,7 +182,7 @@ class Router {
  public:
   explicit Router(const System& system, const std::vector<ActorRef<A>>& members = {}, Strategy strategy = {})
       : core_{detail::IntrusivePtr<Core>::adopt(new Core{system.runtime(), std::move(strategy)})} {
-    for (const ActorRef<A>& member : members) join(member);
+    core_->join_all({members.begin(), members.end()});
   }
 
   /// From now on messages go to it as well. False: it is a member, or names no place.

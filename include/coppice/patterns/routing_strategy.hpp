@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "coppice/base/intrusive_ptr.hpp"
+#include "coppice/base/result.hpp"
+#include "coppice/system/system_options.hpp"
 
 namespace coppice {
 
@@ -39,6 +41,7 @@ class Refusals {
 /// Spreads bytes over 64 bits, the same on every machine and in every run. Source: FNV-1a, finished by SplitMix64.
 [[nodiscard]] std::uint64_t stable_hash(std::string_view bytes) noexcept;
 [[nodiscard]] std::uint64_t stable_hash(std::uint64_t number) noexcept;
+[[nodiscard]] Result<void, OptionError> check_virtual_nodes(std::uint32_t nodes);
 
 }  // namespace detail
 
@@ -116,7 +119,7 @@ struct LeastLoaded {
 template <class KeyOf>
 struct ConsistentHash {
   KeyOf key_of{};
-  std::uint32_t virtual_nodes = 128;  ///< of each member on the ring: more spread the keys more evenly; from 1
+  std::uint32_t virtual_nodes = 128;  ///< of each member on the ring, more spread the keys more evenly; 1 to 10,000
 
   template <class M>
   [[nodiscard]] std::uint64_t key(const M& message) const {
@@ -134,6 +137,12 @@ template <class KeyOf>
 ConsistentHash(KeyOf) -> ConsistentHash<KeyOf>;
 template <class KeyOf>
 ConsistentHash(KeyOf, std::uint32_t) -> ConsistentHash<KeyOf>;
+/// What is out of its bounds, if anything: for options that come out of a file. What takes them aborts where this
+/// answers an error.
+template <class KeyOf>
+[[nodiscard]] Result<void, OptionError> check(const ConsistentHash<KeyOf>& strategy) {
+  return detail::check_virtual_nodes(strategy.virtual_nodes);
+}
 
 /// All of them, those that are down included: each gets a copy, which waits for its next life if it must. Not a choice,
 /// so Router sees to it itself; it cannot ask.
