@@ -89,7 +89,7 @@ CircuitBreaker& CircuitBreaker::operator=(const CircuitBreaker&) noexcept = defa
 CircuitBreaker& CircuitBreaker::operator=(CircuitBreaker&&) noexcept = default;
 CircuitBreaker::~CircuitBreaker() = default;
 
-std::optional<CircuitPermit> CircuitBreaker::try_begin() noexcept {
+std::optional<CircuitPermit> CircuitBreaker::try_begin() const noexcept {
   const auto period = core_->try_begin();
   if (!period) return std::nullopt;
   return CircuitPermit{core_, *period};

@@ -152,6 +152,13 @@ std::vector<AnyRef> RouterCore::members() const {
   return refs;
 }
 
+std::vector<AnyRef> RouterCore::members_with_room_first() const {
+  auto refs = members();
+  std::stable_partition(refs.begin(), refs.end(),
+                        [](const AnyRef& ref) { return has_room(live_cell(RefAccess::cell(ref))); });
+  return refs;
+}
+
 std::uint64_t RouterCore::load(const AnyRef& ref) const noexcept {
   const Lock changes{guarded_->changes};
   const auto now = table();

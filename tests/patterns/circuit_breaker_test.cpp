@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "coppice/actor/when.hpp"
 #include "coppice/testing/test_system.hpp"
 #include "support/test_end.hpp"
 
@@ -190,7 +191,12 @@ struct Client : Actor<Client> {
   Client(ActorRef<Service> s, CircuitBreaker b, std::vector<std::string>* o)
       : service{std::move(s)}, breaker{std::move(b)}, out{o} {}
   void handle(Go go) {
-    breaker.call(ask(service, go.query, 1s)).then([this](Result<int, AskError> reply) {
+    auto plain = ask(service, go.query, 1s);
+    static_assert(detail::Withdrawable<decltype(plain)>);
+    auto guarded = breaker.call(std::move(plain));
+    // when_any gives up the asks that lose. These cannot be, and the compiler says so where they are handed to it.
+    static_assert(detail::Askable<decltype(guarded)> && !detail::Withdrawable<decltype(guarded)>);
+    std::move(guarded).then([this](Result<int, AskError> reply) {
       out->push_back(reply ? std::to_string(*reply) : to_string(reply.error()));
     });
   }
@@ -276,7 +282,7 @@ TEST_CASE("what counts as a failure may be decided by the outcome") {  // F65
 
 TEST_CASE("a permit that is dropped counts for nothing and one is spent once") {  // F65
   TestSystem system;
-  CircuitBreaker breaker{system, {.failures = 2}};
+  const CircuitBreaker breaker{system, {.failures = 2}};
   {
     auto dropped = breaker.try_begin();
     REQUIRE(dropped);

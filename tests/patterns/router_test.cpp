@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "coppice/actor/when.hpp"
 #include "coppice/pool.hpp"
 #include "coppice/system/actor_system.hpp"
 #include "coppice/testing/test_system.hpp"
@@ -489,6 +490,49 @@ TEST_CASE("an actor asks a member of a pool and its load goes down with the answ
   testing::check_end(system);
 }
 
+struct AnyAsker : Actor<AnyAsker> {
+  AnyAsker(Router<Worker, LeastLoaded> r, std::vector<std::string>* o) : router{std::move(r)}, out{o} {}
+  void handle(Name) {
+    when_any(router.ask(*this, Name{}, 1s), router.ask(*this, Name{}, 1s))
+        .then([this](Result<FirstReply<std::string>, AskError> first) {
+          out->push_back(first ? first->value : to_string(first.error()));
+        });
+  }
+  void handle(Job) {
+    when_all(router.ask(*this, Name{}, 1s), router.ask(*this, Hold{}, 1s))
+        .then([this](Result<std::string, AskError> name, Result<int, AskError> count) {
+          out->push_back(name && count ? *name : "none");
+        });
+  }
+  Router<Worker, LeastLoaded> router;
+  std::vector<std::string>* out;
+};
+
+TEST_CASE("the first reply of several asks of a pool counts and the loads go down with the others") {  // F44, [O2]
+  TestSystem system;
+  const auto workers = spawn_many(system, 2);
+  Router<Worker, LeastLoaded> router{system, workers};
+  std::vector<std::string> out;
+  const auto asker = system.spawn<AnyAsker>(router, &out);
+  workers[0].pause();
+  asker.send(Name{});
+  system.run_until_idle();
+  CHECK(out == std::vector<std::string>{workers[1].path()});
+  CHECK(router.load(workers[0]) == 1);
+  workers[0].resume();
+  system.run_until_idle();
+  CHECK(router.load(workers[0]) == 0);
+  asker.send(Job{});
+  system.run_until_idle();
+  CHECK(out.size() == 2);
+  CHECK(out.back() != "none");
+  for (const auto& worker : workers) router.leave(worker);
+  asker.send(Name{});
+  system.run_until_idle();
+  CHECK(out.back() == "closed");
+  testing::check_end(system);
+}
+
 struct ThrowingKey {
   int operator()(const Job& job) const {
     if (job.key < 0) throw std::runtime_error{"no key"};
@@ -509,6 +553,27 @@ TEST_CASE("a key that cannot be made sends nothing") {  // F44
 }
 
 // ---- threads ----
+
+TEST_CASE("a broadcast serves those with room before it waits for those without") {  // F44
+  ActorSystem system{{.workers = 1}};
+  const Bounded blocks{.capacity = 1, .overflow = Overflow::Block, .block_within = testing::kPatience};
+  const auto full = spawn_many(system, 2, blocks);
+  const auto free = spawn_many(system, 2);
+  const Router<Worker, Broadcast> router{system, {full[0], free[0], full[1], free[1]}};
+  for (const auto& worker : full) {
+    worker.pause();
+    CHECK(worker.send(Job{}) == Delivery::Accepted);
+  }
+  BroadcastResult result;
+  std::thread sender{[&] { result = router.send(Job{}); }};
+  CHECK(testing::eventually([&] { return free[0].message_count() == 1 && free[1].message_count() == 1; }));
+  for (const auto& worker : full) worker.resume();
+  sender.join();
+  CHECK(result.delivered == 4);
+  REQUIRE(testing::at_rest(system));
+  CHECK(counts(full) == std::vector<std::uint64_t>{2, 2});
+  testing::check_end(system);
+}
 
 struct Stand {
   testing::Gate* gate;

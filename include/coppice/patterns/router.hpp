@@ -105,6 +105,8 @@ class RouterCore : public Counted {
   /// False: it was none.
   bool leave(const AnyRef& ref);
   [[nodiscard]] std::vector<AnyRef> members() const;
+  /// The same, those whose mailboxes are full at the end: who sends to all of them may have to wait there.
+  [[nodiscard]] std::vector<AnyRef> members_with_room_first() const;
   [[nodiscard]] std::uint64_t load(const AnyRef& ref) const noexcept;
 
   /// Delivers to whom the strategy chooses, and to another when that one refuses it while others would not. Takes the
@@ -216,12 +218,13 @@ class Router {
     return core_->send(make_message(std::forward<M>(message)), chooser(), key, count_message<Plain<M>>(),
                        detail::Refusal::DeadLetter);
   }
-  /// To every member, a copy each.
+  /// To every member, a copy each. Those without room come last: a thread waits at each that blocks, one after the
+  /// other, but not before the others have theirs.
   template <class M>
     requires(kIsBroadcast && Handles<A, Plain<M>> && std::is_copy_constructible_v<Plain<M>>)
   BroadcastResult send(const M& message) const {
     BroadcastResult result;
-    const auto members = core_->members();
+    const auto members = core_->members_with_room_first();
     for (const AnyRef& member : members) {
       const Delivery delivery =
           detail::deliver(detail::RefAccess::cell(member), make_message(message), detail::Refusal::DeadLetter);
@@ -352,6 +355,10 @@ class Router<A, Strategy>::Asking {
   template <class F>
     requires requires(F& continuation, Result<Reply, AskError> outcome) { continuation(std::move(outcome)); }
   void then(F&& continuation) && {
+    static_cast<void>(std::move(*this).send(std::forward<F>(continuation)));
+  }
+  template <class F>
+  detail::AskCore& send(F&& continuation) && {
     using Continuation = std::decay_t<F>;
     detail::IntrusivePtr<detail::RouteMember> member;
     if (!is_refused_)
@@ -359,7 +366,7 @@ class Router<A, Strategy>::Asking {
     detail::Question* const question = member ? make_question(*member, std::move(message_)) : nullptr;
     detail::UnsentAsk unsent{asker_, question, detail::kReplyOps<Reply>, detail::kContinuationOps<Reply, Continuation>};
     ::new (unsent.continuation()) Continuation(std::forward<F>(continuation));
-    std::move(unsent).send(member ? &detail::RefAccess::cell(member->ref) : nullptr, why_not_, within_);
+    return std::move(unsent).send(member ? &detail::RefAccess::cell(member->ref) : nullptr, why_not_, within_);
   }
 
  private:

@@ -144,8 +144,8 @@ template <class KeyOf>
   return detail::check_virtual_nodes(strategy.virtual_nodes);
 }
 
-/// All of them, those that are down included: each gets a copy, which waits for its next life if it must. Not a choice,
-/// so Router sees to it itself; it cannot ask.
+/// All of them, those that are down included: each gets a copy, which waits for its next life if it must; those without
+/// room come last. Not a choice, so Router sees to it itself; it cannot ask.
 struct Broadcast {};
 
 }  // namespace coppice
