@@ -36,7 +36,9 @@ concept Askable = requires(T asking) {
 /// through a circuit breaker, nor a retry.
 template <class T>
 concept Withdrawable = Askable<T> && requires(T asking) {
-  { std::move(asking).send([](Result<typename T::Reply, AskError>) {}) } -> std::same_as<AskCore&>;
+  {
+    std::move(asking).send([](Result<typename T::Reply, AskError>) {})
+  } -> std::same_as<AskCore&>;
 };
 
 template <class R>

@@ -361,8 +361,7 @@ class Router<A, Strategy>::Asking {
   detail::AskCore& send(F&& continuation) && {
     using Continuation = std::decay_t<F>;
     detail::IntrusivePtr<detail::RouteMember> member;
-    if (!is_refused_)
-      member = router_.core_->pick_for(asker_, router_.chooser(), router_.key_of(message_), why_not_);
+    if (!is_refused_) member = router_.core_->pick_for(asker_, router_.chooser(), router_.key_of(message_), why_not_);
     detail::Question* const question = member ? make_question(*member, std::move(message_)) : nullptr;
     detail::UnsentAsk unsent{asker_, question, detail::kReplyOps<Reply>, detail::kContinuationOps<Reply, Continuation>};
     ::new (unsent.continuation()) Continuation(std::forward<F>(continuation));
