@@ -115,7 +115,7 @@ class TaskSupervisor;
 class TaskSupervisorSpec;
 struct TaskSupervisorOptions;
 template <class F>
-struct Task;
+struct RunTask;
 struct PartitionSupervisorOptions;
 template <class A>
 class Partitions;
