@@ -131,7 +131,8 @@ def check_index(top: Path) -> list[str]:
     index = top / "docs/README.md"
     if not index.is_file():
         return []
-    linked = {(index.parent / target.partition("#")[0]).resolve() for target in LINK.findall(index.read_text(encoding="utf-8"))}
+    targets = LINK.findall(index.read_text(encoding="utf-8"))
+    linked = {(index.parent / target.partition("#")[0]).resolve() for target in targets}
     return [page.relative_to(top).as_posix() for page in sorted((top / "docs").glob("*/*.md")) if page not in linked]
 
 

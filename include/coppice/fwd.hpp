@@ -1,8 +1,8 @@
 #pragma once
 
-/// Every public class and enumeration that a header of yours may need without its definition, declared once. It includes
-/// nothing of coppice. Not here: concepts and aliases, and BasicActorSystem with its alias ActorSystem, since a concept
-/// constrains its parameter; a System& does in their place.
+/// Every public class and enumeration that a header of yours may need without its definition, declared once. It
+/// includes nothing of coppice. Not here: concepts and aliases, and BasicActorSystem with its alias ActorSystem, since a
+/// concept constrains its parameter; a System& does in their place.
 
 #include <cstdint>
 
