@@ -22,14 +22,12 @@ class CircuitCore final : public Counted {
   void succeeded(std::uint64_t period) noexcept {
     const std::lock_guard lock{lock_};
     ++stats_.succeeded;
-    rules_.succeeded(period);
+    ended([&](TimePoint time) { rules_.succeeded(period, time); });
   }
   void failed(std::uint64_t period) noexcept {
     const std::lock_guard lock{lock_};
     ++stats_.failed;
-    const TimePoint before = rules_.retry_at();
-    rules_.failed(period, now());
-    if (before == TimePoint::min() && rules_.retry_at() != before) ++stats_.opened;
+    ended([&](TimePoint time) { rules_.failed(period, time); });
   }
   void given_up(std::uint64_t period) noexcept {
     const std::lock_guard lock{lock_};
@@ -42,7 +40,7 @@ class CircuitCore final : public Counted {
   }
   [[nodiscard]] TimePoint retry_at() noexcept {
     const std::lock_guard lock{lock_};
-    return rules_.retry_at();
+    return rules_.retry_at(now());
   }
   [[nodiscard]] CircuitStats stats() noexcept {
     const std::lock_guard lock{lock_};
@@ -50,6 +48,13 @@ class CircuitCore final : public Counted {
   }
 
  private:
+  template <class F>
+  void ended(F tell_rules) noexcept {
+    const TimePoint time = now();
+    const bool was_open = rules_.state(time) == CircuitState::Open;
+    tell_rules(time);
+    if (!was_open && rules_.state(time) == CircuitState::Open) ++stats_.opened;
+  }
   [[nodiscard]] TimePoint now() const noexcept { return runtime_->clock->now(); }
 
   const IntrusivePtr<Runtime> runtime_;
@@ -89,7 +94,7 @@ CircuitBreaker& CircuitBreaker::operator=(const CircuitBreaker&) noexcept = defa
 CircuitBreaker& CircuitBreaker::operator=(CircuitBreaker&&) noexcept = default;
 CircuitBreaker::~CircuitBreaker() = default;
 
-std::optional<CircuitPermit> CircuitBreaker::try_begin() noexcept {
+std::optional<CircuitPermit> CircuitBreaker::try_begin() const noexcept {
   const auto period = core_->try_begin();
   if (!period) return std::nullopt;
   return CircuitPermit{core_, *period};

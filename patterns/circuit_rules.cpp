@@ -53,7 +53,7 @@ std::optional<std::uint64_t> CircuitRules::try_begin(TimePoint now) noexcept {
   return period_;
 }
 
-void CircuitRules::succeeded(std::uint64_t period) noexcept {
+void CircuitRules::succeeded(std::uint64_t period, TimePoint now) noexcept {
   if (period != period_) return;
   if (state_ == CircuitState::HalfOpen) {
     --under_way_;
@@ -61,6 +61,7 @@ void CircuitRules::succeeded(std::uint64_t period) noexcept {
     return;
   }
   note(false);
+  if (is_too_much()) open(now);  // the window has just become full, and too many before this one failed
 }
 
 void CircuitRules::failed(std::uint64_t period, TimePoint now) noexcept {
@@ -78,8 +79,8 @@ CircuitState CircuitRules::state(TimePoint now) const noexcept {
   return state_ == CircuitState::Open && now >= open_until_ ? CircuitState::HalfOpen : state_;
 }
 
-TimePoint CircuitRules::retry_at() const noexcept {
-  return state_ == CircuitState::Open ? open_until_ : TimePoint::min();
+TimePoint CircuitRules::retry_at(TimePoint now) const noexcept {
+  return state(now) == CircuitState::Open ? open_until_ : TimePoint::min();
 }
 
 void CircuitRules::enter(CircuitState state) noexcept {

@@ -37,7 +37,7 @@ RateLimiter& RateLimiter::operator=(const RateLimiter&) noexcept = default;
 RateLimiter& RateLimiter::operator=(RateLimiter&&) noexcept = default;
 RateLimiter::~RateLimiter() = default;
 
-bool RateLimiter::try_acquire(std::uint32_t permits) noexcept {
+bool RateLimiter::try_acquire(std::uint32_t permits) const noexcept {
   return core_->with([=](TokenBucket& bucket, TimePoint now) { return bucket.try_acquire(now, permits); });
 }
 TimePoint RateLimiter::ready_at(std::uint32_t permits) const noexcept {

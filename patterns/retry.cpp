@@ -79,7 +79,10 @@ Duration RetryRun::left() const noexcept {
   return std::max(saturating_between(turn_now(*cell_.runtime()), deadline_), Duration::zero());
 }
 
-Attempt RetryRun::begin() noexcept { return {++made_, left()}; }
+Attempt RetryRun::begin() noexcept {
+  const Duration time = made_ == 0 ? options_.within : left();
+  return {++made_, time};
+}
 
 bool RetryRun::again_later() {
   const auto delay = retry_delay(options_, made_, left(), cell_.runtime()->random());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <unordered_set>
 
 #include "base/mutex.hpp"
 
@@ -38,6 +39,12 @@ std::uint64_t stable_hash(std::string_view bytes) noexcept {
   std::uint64_t hash = 0xcbf29ce484222325ULL;
   for (const char byte : bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3ULL;
   return stable_hash(hash);
+}
+
+Result<void, OptionError> check_virtual_nodes(std::uint32_t nodes) {
+  constexpr std::uint32_t kMost = 10'000;  // a point takes 16 bytes, and each change sorts all of them
+  if (nodes > 0 && nodes <= kMost) return {};
+  return Error{OptionError{"virtual_nodes is " + std::to_string(nodes) + "; it may be 1 to 10000"}};
 }
 
 void move_load(RouteMember*& from, RouteMember* to) noexcept {
@@ -98,6 +105,16 @@ bool RouterCore::join(const AnyRef& ref) {
   return true;
 }
 
+void RouterCore::join_all(const std::vector<AnyRef>& refs) {
+  std::vector<IntrusivePtr<RouteMember>> members;
+  members.reserve(refs.size());
+  std::unordered_set<AnyRef> seen;
+  for (const AnyRef& ref : refs)
+    if (ref && seen.insert(ref).second) members.push_back(IntrusivePtr<RouteMember>::adopt(new RouteMember{ref}));
+  const Lock changes{guarded_->changes};
+  replace(std::move(members));
+}
+
 bool RouterCore::leave(const AnyRef& ref) {
   const Lock changes{guarded_->changes};
   auto members = table()->members;
@@ -135,6 +152,13 @@ std::vector<AnyRef> RouterCore::members() const {
   return refs;
 }
 
+std::vector<AnyRef> RouterCore::members_with_room_first() const {
+  auto refs = members();
+  std::stable_partition(refs.begin(), refs.end(),
+                        [](const AnyRef& ref) { return has_room(live_cell(RefAccess::cell(ref))); });
+  return refs;
+}
+
 std::uint64_t RouterCore::load(const AnyRef& ref) const noexcept {
   const Lock changes{guarded_->changes};
   const auto now = table();
@@ -165,7 +189,7 @@ Delivery RouterCore::send(Envelope* envelope, const Chooser& chooser, std::uint6
   if (members.empty()) return undeliverable(envelope, refusal);
   Refusals refusals;
   for (;;) {
-    const Candidates among{*this, *now, key, refusals};
+    const Candidates among{*this, *now, key, refusals, nullptr};
     const std::uint32_t chosen = among.member(chooser.choose(chooser.strategy, among));
     RouteMember& member = *members[chosen];
     // Who takes nothing has closed or filled up since we looked: then we look among the others. Once nobody has room
@@ -184,8 +208,17 @@ Delivery RouterCore::send(Envelope* envelope, const Chooser& chooser, std::uint6
 IntrusivePtr<RouteMember> RouterCore::pick(const Chooser& chooser, std::uint64_t key) noexcept {
   const auto now = table();
   if (now->members.empty()) return {};
-  const Candidates among{*this, *now, key, {}};
+  const Candidates among{*this, *now, key, {}, nullptr};
   return now->members[among.member(chooser.choose(chooser.strategy, among))];
+}
+
+IntrusivePtr<RouteMember> RouterCore::pick_for(const Cell& asker, const Chooser& chooser, std::uint64_t key,
+                                               AskError& why_not) noexcept {
+  const auto now = table();
+  const Candidates among{*this, *now, key, {}, &asker};
+  if (among.size() > 0) return now->members[among.member(chooser.choose(chooser.strategy, among))];
+  why_not = now->members.empty() ? AskError::Closed : AskError::Rejected;
+  return {};
 }
 
 }  // namespace detail
@@ -193,9 +226,10 @@ IntrusivePtr<RouteMember> RouterCore::pick(const Chooser& chooser, std::uint64_t
 // ---- whom a message may go to ----
 
 Candidates::Candidates(detail::RouterCore& core, const detail::RouteTable& table, std::uint64_t key,
-                       const detail::Refusals& refusals) noexcept
+                       const detail::Refusals& refusals, const detail::Cell* never) noexcept
     : core_{core}, table_{table}, key_{key}, tier_{detail::kGone + 1U} {
   for (std::uint32_t i = 0; i < table.members.size(); ++i) {
+    if (never != nullptr && &detail::live_cell(detail::RefAccess::cell(table.members[i]->ref)) == never) continue;
     unsigned tier = detail::tier_of(*table.members[i]);
     if (tier <= detail::kComingBack && refusals.has(i)) tier += detail::kReadyButFull;
     if (tier > tier_) continue;

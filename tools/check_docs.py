@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Holds the pages against the tree: each quoted block of code equals what stands in its file, each link leads somewhere.
+"""Holds the pages against the tree: each quoted block of code equals what stands in its file, each link leads
+somewhere, and docs/README.md links each page below it.
 
 A block is quoted by one or more comments straight before it. Several are joined by an empty line:
 
@@ -125,6 +126,16 @@ def check_links(page: Path, text: str) -> list[tuple[int, str]]:
     return wrong
 
 
+def check_index(top: Path) -> list[str]:
+    """The pages in docs/ that their index does not link."""
+    index = top / "docs/README.md"
+    if not index.is_file():
+        return []
+    targets = LINK.findall(index.read_text(encoding="utf-8"))
+    linked = {(index.parent / target.partition("#")[0]).resolve() for target in targets}
+    return [page.relative_to(top).as_posix() for page in sorted((top / "docs").glob("*/*.md")) if page not in linked]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="put what stands in the files into the pages")
@@ -145,6 +156,9 @@ def main() -> int:
         for number, reason in sorted(wrong + check_links(page, text)):
             print(f"{page.relative_to(top)}:{number}: {reason}")
             offences += 1
+    for page in check_index(top):
+        print(f"docs/README.md:1: does not link {page}")
+        offences += 1
     print(f"docs: {len(pages)} pages, {quotes} quoted blocks, " + (f"{offences} offences" if offences else "in order"))
     return 1 if offences or not pages else 0
 

@@ -38,6 +38,9 @@ HEAVY_PREFIXES = ("asio.hpp", "asio/", "boost/asio", "concurrentqueue", "moodyca
 SYNC = re.compile(r"\bstd::(?:atomic\w*|(?:\w+_)?mutex|condition_variable\w*)\b")
 SYNC_HOMES = ("include/coppice/base/", "src/base/")
 
+# Includes every public header: two that use one name for two things do not compile together.
+ALL_HEADERS = "tests/docs/all_headers_test.cpp"
+
 ROOTS = ("include", "src", "supervisors", "brokers", "monitors", "patterns")
 NUMBER = {part: int(line.split()[0]) for line in ORDER.split("\n") if line for part in line.split()[1:]}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
@@ -131,6 +134,17 @@ def check_file(top: Path, path: Path) -> list[tuple[int, str]]:
     return offences
 
 
+def check_all_headers(top: Path) -> list[tuple[int, str]]:
+    """What is wrong with the file that includes every public header."""
+    page = top / ALL_HEADERS
+    if not page.is_file():
+        return [(1, "does not exist")] if (top / "tests").is_dir() else []
+    lines = page.read_text(encoding="utf-8").split("\n")
+    there = {match.group(2) for match in map(INCLUDE.match, lines) if match}
+    public = {path.relative_to(top / "include").as_posix() for path in (top / "include/coppice").rglob("*.hpp")}
+    return [(1, f"does not include <{name}>, as it does every other public header") for name in sorted(public - there)]
+
+
 def main() -> int:
     top = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent.parent).resolve()
     files = sorted(path for root in ROOTS for path in (top / root).rglob("*") if path.suffix in (".hpp", ".cpp"))
@@ -139,6 +153,9 @@ def main() -> int:
         for number, reason in check_file(top, path):
             print(f"{path.relative_to(top)}:{number}: {reason}")
             count += 1
+    for number, reason in check_all_headers(top):
+        print(f"{ALL_HEADERS}:{number}: {reason}")
+        count += 1
     print(f"layers: {len(files)} files, " + (f"{count} offences" if count else "in order"))
     return 1 if count or not files else 0
 

@@ -45,11 +45,14 @@ int main() {
   }
   for (const std::string& line : *history) fmt::print("{}\n", line);
 
+  const coppice::Result<Lines, coppice::AskError> again = room.call(History{}, 5s);
+  fmt::print("asked again: {} lines\n", again ? again->size() : 0);
+
   const coppice::ShutdownReport report = system.shutdown();
   const coppice::Delivery late = room.send(Say{"ann", "anybody here?"});
   fmt::print("after the shutdown a send answers: {}\n", to_string(late));
 
   const coppice::Ledger ledger = system.ledger();
   fmt::print("{} sent, {} handled, {} dead\n", ledger.sent, ledger.handled, ledger.dead());
-  return report.complete && ledger.balances() && history->size() == 2 && late == coppice::Delivery::Closed ? 0 : 1;
+  return report.complete && ledger.balances() && history == again && late == coppice::Delivery::Closed ? 0 : 1;
 }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <string>
@@ -55,7 +56,7 @@ struct Client : Actor<Client> {
       seen += text(reply) + ", ";
       if (reply) return static_cast<void>(waiting->set(seen + to_string(breaker.state())));
       const bool is_open = reply.error() == AskError::Rejected;
-      send_after(is_open ? breaker.retry_at() - now() : 0ms, Query{}).detach();
+      send_after(is_open ? std::max(breaker.retry_at(), now()) - now() : 0ms, Query{}).detach();
     });
   }
   ActorRef<Service> service;

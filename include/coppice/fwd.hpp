@@ -1,7 +1,10 @@
 #pragma once
 
-/// Every public name that a header of yours may need without its definition, declared once. It includes nothing of
-/// coppice.
+/// Every public class and enumeration that a header of yours may need without its definition, declared once. It
+/// includes nothing of coppice. Not here: concepts and aliases, and BasicActorSystem with its alias ActorSystem, since a
+/// concept constrains its parameter; a System& does in their place.
+
+#include <cstdint>
 
 namespace coppice {
 
@@ -73,10 +76,19 @@ class TickingActor;
 template <class Self, class StateList, class EventList>
 class StateMachine;
 class Transition;
+template <class... S>
+struct States;
+template <class... Signatures>
+struct Events;
 struct SendOptions;
 struct SpawnOptions;
 struct MessageInfo;
+class Placement;
+struct IllegalTransition;
 struct Event;
+enum class EventFamily : unsigned char;
+enum class EventKind : unsigned char;
+enum class Severity : unsigned char;
 struct NoopMonitor;
 class ActorExecutor;
 struct UseTask;
@@ -84,6 +96,8 @@ struct UseTask;
 // system
 class System;
 struct SystemOptions;
+struct OptionError;
+class Workers;
 struct SystemStats;
 struct StopOptions;
 class StopFuture;
@@ -104,6 +118,7 @@ struct FailureReport;
 struct SupervisorReport;
 struct DeadLetter;
 class PinnedThread;
+enum class Wait : unsigned char;
 
 // supervisors, brokers, monitors
 class Supervisor;
@@ -115,7 +130,7 @@ class TaskSupervisor;
 class TaskSupervisorSpec;
 struct TaskSupervisorOptions;
 template <class F>
-struct Task;
+struct RunTask;
 struct PartitionSupervisorOptions;
 template <class A>
 class Partitions;
@@ -123,13 +138,31 @@ class ChildSpec;
 struct ChildOptions;
 struct SupervisorOptions;
 struct StartError;
+struct CallError;
+struct ChildInfo;
+struct ChildCounts;
+struct WhichChildren;
+struct CountChildren;
+struct StartChild;
+struct StartChildren;
+struct TerminateChild;
+struct TerminateDynamicChild;
+struct RestartChild;
+struct DeleteChild;
+struct GetChildSpec;
+struct GetTree;
 class SupervisionTree;
+enum class ChildState : unsigned char;
+enum class AutoShutdown : unsigned char;
 enum class Restart : unsigned char;
+class RestartLimit;
 class Shutdown;
 struct Intensity;
 class Backoff;
 struct Exponential;
 struct HealthCheck;
+class AnyStrategy;
+struct AffectedRange;
 struct OneForOne;
 struct OneForAll;
 struct RestForOne;
@@ -144,6 +177,13 @@ template <class M>
 class Retained;
 enum class BrokerError : unsigned char;
 class InMemoryMonitor;
+struct RecordedEvent;
+template <class... Ms>
+class FanOutMonitor;
+template <class M, class Predicate>
+class FilterMonitor;
+template <class M, std::uint64_t N>
+class SamplingMonitor;
 
 // patterns, and pool.hpp
 template <class A, class Strategy>
@@ -176,5 +216,14 @@ class StateSnapshot;
 class CancelToken;
 class CancelSource;
 class CancelRegistration;
+
+// the test kit
+namespace testing {
+template <class... Ms>
+class Probe;
+struct InjectedFault;
+struct TestOptions;
+class TestSystem;
+}  // namespace testing
 
 }  // namespace coppice

@@ -160,6 +160,47 @@ TEST_CASE("no outcome comes later than the deadline of it all") {  // F65, P12
   }
 }
 
+TEST_CASE("a pause that ends after the deadline asks nobody") {  // F65, P12, [Y1]
+  for (const Duration late : std::vector<Duration>{0ns, 1ns, 1h}) {
+    CAPTURE(late.count());
+    TestSystem system;
+    std::vector<TimePoint> calls;
+    Client::Seen seen;
+    const auto client = system.spawn<Client>(system.spawn<Service>(&calls), &seen);
+    client.send(Go{{.attempts = 9, .first = 500ms, .jitter = 0.0, .within = 2s}});
+    system.advance(1'400ms);  // the first attempt is over, the second is due in 100 ms
+    REQUIRE(seen.attempts.size() == 1);
+    client.pause();
+    system.advance(600ms + late);
+    client.resume();
+    system.run_until_idle();
+    CHECK(calls.size() == 1);
+    CHECK(seen.attempts.size() == 1);
+    CHECK(seen.outcomes == std::vector<std::string>{"timeout"});
+    CHECK(seen.captured.use_count() == 1);
+    system.advance(1min);
+    CHECK(seen.outcomes.size() == 1);
+    testing::check_end(system);
+  }
+}
+
+TEST_CASE("a pause that ends late but before the deadline asks with what is left") {  // F65, P12, [Y1]
+  TestSystem system;
+  std::vector<TimePoint> calls;
+  Client::Seen seen;
+  const TimePoint begin = system.now();
+  const auto client = system.spawn<Client>(system.spawn<Service>(&calls), &seen);
+  client.send(Go{{.attempts = 9, .first = 500ms, .jitter = 0.0, .within = 2s}});
+  system.advance(1'400ms);
+  client.pause();
+  system.advance(600ms - 1ns);
+  client.resume();
+  system.advance(1min);
+  CHECK(calls == std::vector<TimePoint>{begin, begin + 2s - 1ns});
+  CHECK(seen.times == std::vector<TimePoint>{begin + 2s});
+  testing::check_end(system);
+}
+
 TEST_CASE("a place that has ended is not asked again") {  // F65
   TestSystem system;
   std::vector<TimePoint> calls;

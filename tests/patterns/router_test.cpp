@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "coppice/actor/when.hpp"
 #include "coppice/pool.hpp"
 #include "coppice/system/actor_system.hpp"
 #include "coppice/testing/test_system.hpp"
@@ -190,6 +191,31 @@ TEST_CASE("who joins takes its share of the keys and no other key moves") {  // 
   testing::check_end(system);
 }
 
+TEST_CASE("a router of thousands of members is made in one go") {  // F44, minutes when each of them made a ring
+  TestSystem system;
+  const auto workers = spawn_many(system, 4'000);
+  auto twice = workers;
+  twice.insert(twice.end(), workers.begin(), workers.end());
+  twice.insert(twice.begin() + 7, ActorRef<Worker>{});
+  const Router router{system, twice, ConsistentHash{KeyOf{}}};
+  CHECK(router.members() == workers);  // each once, in their order
+  const std::vector<ActorRef<Worker>> some{workers.begin(), workers.begin() + 20};
+  const Router at_once{system, some, ConsistentHash{KeyOf{}}};
+  Router one_by_one{system, std::vector<ActorRef<Worker>>{}, ConsistentHash{KeyOf{}}};
+  for (const auto& worker : some) CHECK(one_by_one.join(worker));
+  for (int key = 0; key < 500; ++key) REQUIRE(at_once.pick(Job{key}) == one_by_one.pick(Job{key}));
+  testing::check_end(system);
+}
+
+TEST_CASE("virtual nodes out of their bounds are found and named") {  // F44
+  CHECK(check(ConsistentHash{KeyOf{}}));
+  CHECK(check(ConsistentHash{KeyOf{}, 1}));
+  CHECK(check(ConsistentHash{KeyOf{}, 10'000}));
+  CHECK_THAT(check(ConsistentHash{KeyOf{}, 0}).error().text, Catch::Contains("virtual_nodes is 0; it may be 1 to"));
+  CHECK_THAT(check(ConsistentHash{KeyOf{}, 10'001}).error().text, Catch::Contains("virtual_nodes is 10001"));
+  CHECK_FALSE(check(ConsistentHash{KeyOf{}, ~std::uint32_t{0}}));
+}
+
 TEST_CASE("keys may be texts and numbers and enumerators") {  // F44
   enum class Color : unsigned char { Red, Green };
   TestSystem system;
@@ -367,6 +393,70 @@ TEST_CASE("a pool is refused where there are no workers or of another class") { 
   testing::check_end(system);
 }
 
+// ---- members that ask their own router ----
+
+/// Asks the router whose member it is.
+template <class Strategy>
+struct Peer : Actor<Peer<Strategy>> {
+  struct Ask {
+    int key = 0;
+  };
+  struct Work {
+    int key = 0;
+  };
+  Peer(std::vector<std::string>* o, Router<Peer, Strategy>* r) : out{o}, router{r} {}
+  void handle(Ask what) {
+    router->ask(*this, Work{what.key}, 1s).then([this](Result<std::uint64_t, AskError> who) {
+      out->push_back(!who ? to_string(who.error()) : *who == this->self().id() ? "itself" : "another");
+    });
+  }
+  std::uint64_t handle(Work) { return this->self().id(); }
+  std::vector<std::string>* out;
+  Router<Peer, Strategy>* router;
+};
+
+struct WorkKey {
+  template <class M>
+  int operator()(const M& message) const {
+    return message.key;
+  }
+};
+
+template <class Strategy>
+void check_peers(Strategy strategy) {
+  using Member = Peer<Strategy>;
+  TestSystem system;
+  std::vector<std::string> out;
+  Router<Member, Strategy> router{system, {}, std::move(strategy)};
+  std::vector<ActorRef<Member>> peers;
+  for (int i = 0; i < 4; ++i) peers.push_back(system.template spawn<Member>(&out, &router));
+  const auto ask = [&](int times) {
+    out.clear();
+    for (int i = 0; i < times; ++i) peers[0].send(typename Member::Ask{i});
+    system.run_until_idle();
+  };
+  ask(1);
+  CHECK(out == std::vector<std::string>{"closed"});  // no member at all
+  CHECK(router.join(peers[0]));
+  ask(1);
+  CHECK(out == std::vector<std::string>{"rejected"});  // it would wait for itself
+  for (int i = 1; i < 4; ++i) CHECK(router.join(peers[static_cast<std::size_t>(i)]));
+  ask(40);
+  CHECK(out == std::vector<std::string>(40, "another"));
+  for (int i = 1; i < 4; ++i) static_cast<void>(system.stop(peers[static_cast<std::size_t>(i)]));
+  system.run_until_idle();
+  ask(1);
+  CHECK(out == std::vector<std::string>{"closed"});  // the others have ended
+  testing::check_end(system);
+}
+
+TEST_CASE("a member that asks its own router gets another member") {  // F44
+  SECTION("in turn") { check_peers(RoundRobin{}); }
+  SECTION("at random") { check_peers(Random{}); }
+  SECTION("least loaded") { check_peers(LeastLoaded{}); }
+  SECTION("by key") { check_peers(ConsistentHash{WorkKey{}}); }
+}
+
 // ---- asks from actors ----
 
 struct Asker : Actor<Asker> {
@@ -400,6 +490,49 @@ TEST_CASE("an actor asks a member of a pool and its load goes down with the answ
   testing::check_end(system);
 }
 
+struct AnyAsker : Actor<AnyAsker> {
+  AnyAsker(Router<Worker, LeastLoaded> r, std::vector<std::string>* o) : router{std::move(r)}, out{o} {}
+  void handle(Name) {
+    when_any(router.ask(*this, Name{}, 1s), router.ask(*this, Name{}, 1s))
+        .then([this](Result<FirstReply<std::string>, AskError> first) {
+          out->push_back(first ? first->value : to_string(first.error()));
+        });
+  }
+  void handle(Job) {
+    when_all(router.ask(*this, Name{}, 1s), router.ask(*this, Hold{}, 1s))
+        .then([this](Result<std::string, AskError> name, Result<int, AskError> count) {
+          out->push_back(name && count ? *name : "none");
+        });
+  }
+  Router<Worker, LeastLoaded> router;
+  std::vector<std::string>* out;
+};
+
+TEST_CASE("the first reply of several asks of a pool counts and the loads go down with the others") {  // F44, [O2]
+  TestSystem system;
+  const auto workers = spawn_many(system, 2);
+  Router<Worker, LeastLoaded> router{system, workers};
+  std::vector<std::string> out;
+  const auto asker = system.spawn<AnyAsker>(router, &out);
+  workers[0].pause();
+  asker.send(Name{});
+  system.run_until_idle();
+  CHECK(out == std::vector<std::string>{workers[1].path()});
+  CHECK(router.load(workers[0]) == 1);
+  workers[0].resume();
+  system.run_until_idle();
+  CHECK(router.load(workers[0]) == 0);
+  asker.send(Job{});
+  system.run_until_idle();
+  CHECK(out.size() == 2);
+  CHECK(out.back() != "none");
+  for (const auto& worker : workers) router.leave(worker);
+  asker.send(Name{});
+  system.run_until_idle();
+  CHECK(out.back() == "closed");
+  testing::check_end(system);
+}
+
 struct ThrowingKey {
   int operator()(const Job& job) const {
     if (job.key < 0) throw std::runtime_error{"no key"};
@@ -420,6 +553,27 @@ TEST_CASE("a key that cannot be made sends nothing") {  // F44
 }
 
 // ---- threads ----
+
+TEST_CASE("a broadcast serves those with room before it waits for those without") {  // F44
+  ActorSystem system{{.workers = 1}};
+  const Bounded blocks{.capacity = 1, .overflow = Overflow::Block, .block_within = testing::kPatience};
+  const auto full = spawn_many(system, 2, blocks);
+  const auto free = spawn_many(system, 2);
+  const Router<Worker, Broadcast> router{system, {full[0], free[0], full[1], free[1]}};
+  for (const auto& worker : full) {
+    worker.pause();
+    CHECK(worker.send(Job{}) == Delivery::Accepted);
+  }
+  BroadcastResult result;
+  std::thread sender{[&] { result = router.send(Job{}); }};
+  CHECK(testing::eventually([&] { return free[0].message_count() == 1 && free[1].message_count() == 1; }));
+  for (const auto& worker : full) worker.resume();
+  sender.join();
+  CHECK(result.delivered == 4);
+  REQUIRE(testing::at_rest(system));
+  CHECK(counts(full) == std::vector<std::uint64_t>{2, 2});
+  testing::check_end(system);
+}
 
 struct Stand {
   testing::Gate* gate;

@@ -148,7 +148,7 @@ TEST_CASE("actors that share a limiter get their permits under virtual time and 
 
 TEST_CASE("threads that share a limiter get no more than there is") {  // F65
   ActorSystem system{{.workers = 1}};
-  RateLimiter limiter{system, {.permits = 1, .per = 1h, .burst = 1'000}};
+  const RateLimiter limiter{system, {.permits = 1, .per = 1h, .burst = 1'000}};
   detail::Atomic<int> given{0};
   std::vector<std::thread> threads;
   for (int t = 0; t < 3; ++t) {

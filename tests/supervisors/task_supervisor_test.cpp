@@ -68,8 +68,8 @@ TEST_CASE("an actor asks for a task and goes on meanwhile") {
   struct Asker : Actor<Asker> {
     explicit Asker(ActorRef<TaskSupervisor> t) : tasks{std::move(t)} {}
     void on_start() {
-      ask(tasks, Task{[] { return 5; }}, 1s).then([this](Result<int, AskError> five) { sum += *five; });
-      tasks.send(Task{[] { return "nobody wants it"; }});
+      ask(tasks, RunTask{[] { return 5; }}, 1s).then([this](Result<int, AskError> five) { sum += *five; });
+      tasks.send(RunTask{[] { return "nobody wants it"; }});
     }
     int handle(int) { return sum; }
     ActorRef<TaskSupervisor> tasks;

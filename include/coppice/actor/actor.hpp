@@ -330,7 +330,8 @@ class Actor {
   [[nodiscard]] static auto sleep_for(Duration delay) noexcept;
   [[nodiscard]] static auto yield() noexcept;
 
-  /// Passes a message on with the original's reply address and correlation id.
+  /// Passes a message on with the original's reply address and correlation id. Not with its priority, which a mailbox
+  /// without priorities would refuse, nor with its expiry: `to.send(message, SendOptions{…})` says those, from info().
   template <class A, class M>
     requires Handles<A, std::remove_cvref_t<M>>
   Delivery forward(const ActorRef<A>& to, M&& message) {

@@ -32,6 +32,15 @@ concept Askable = requires(T asking) {
   std::move(asking).then([](Result<typename T::Reply, AskError>) {});
 };
 
+/// An ask that can be given up when another one was answered first: of an actor or a router. Not one of a topic or
+/// through a circuit breaker, nor a retry.
+template <class T>
+concept Withdrawable = Askable<T> && requires(T asking) {
+  {
+    std::move(asking).send([](Result<typename T::Reply, AskError>) {})
+  } -> std::same_as<AskCore&>;
+};
+
 template <class R>
 [[nodiscard]] Result<FirstReply<R>, AskError> first_reply(std::size_t index, Result<R, AskError>&& outcome) {
   if (!outcome) return Error{outcome.error()};
@@ -198,8 +207,8 @@ template <detail::Askable Asking>
 
 /// Waits for the first reply of several asks with one reply type, and gives up the others; an error is an outcome only
 /// when none replies: `when_any(ask(a, M{}, 1s), ask(b, M{}, 1s)).then([this](Result<FirstReply<int>, AskError> first)
-/// {…})`.
-template <detail::Askable Asking, std::same_as<Asking>... More>
+/// {…})`. Of asks of actors and routers; not of topics, through a circuit breaker, or retry(): those are not given up.
+template <detail::Withdrawable Asking, std::same_as<Asking>... More>
 [[nodiscard]] auto when_any(Asking asking, More... more) {
   std::vector<Asking> all;
   all.reserve(1 + sizeof...(More));
@@ -207,7 +216,7 @@ template <detail::Askable Asking, std::same_as<Asking>... More>
   (all.push_back(std::move(more)), ...);
   return detail::WhenAny<Asking>{std::move(all)};
 }
-template <detail::Askable Asking>
+template <detail::Withdrawable Asking>
 [[nodiscard]] auto when_any(std::vector<Asking> askings) {
   return detail::WhenAny<Asking>{std::move(askings)};
 }

@@ -62,7 +62,7 @@ class CircuitBreaker {
   ~CircuitBreaker();
 
   /// For whatever is called: none, the circuit is open.
-  [[nodiscard]] std::optional<CircuitPermit> try_begin() noexcept;
+  [[nodiscard]] std::optional<CircuitPermit> try_begin() const noexcept;
   [[nodiscard]] CircuitState state() const noexcept;
   /// From when on calls may be tried again; TimePoint::min() where they may now.
   [[nodiscard]] TimePoint retry_at() const noexcept;

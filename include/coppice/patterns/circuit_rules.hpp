@@ -48,14 +48,14 @@ class CircuitRules {
   /// The period that the call belongs to; none: it is refused.
   [[nodiscard]] std::optional<std::uint64_t> try_begin(TimePoint now) noexcept;
   /// How a call of that period ended. Exactly one of the three for each that began.
-  void succeeded(std::uint64_t period) noexcept;
+  void succeeded(std::uint64_t period, TimePoint now) noexcept;
   void failed(std::uint64_t period, TimePoint now) noexcept;
   /// Nobody knows: it counts for nothing.
   void given_up(std::uint64_t period) noexcept;
 
   [[nodiscard]] CircuitState state(TimePoint now) const noexcept;
   /// From when on calls may be tried again; TimePoint::min() where they may now.
-  [[nodiscard]] TimePoint retry_at() const noexcept;
+  [[nodiscard]] TimePoint retry_at(TimePoint now) const noexcept;
 
  private:
   void enter(CircuitState state) noexcept;

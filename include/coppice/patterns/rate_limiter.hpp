@@ -29,7 +29,7 @@ class RateLimiter {
   ~RateLimiter();
 
   /// Takes all of them, or none.
-  [[nodiscard]] bool try_acquire(std::uint32_t permits = 1) noexcept;
+  [[nodiscard]] bool try_acquire(std::uint32_t permits = 1) const noexcept;
   /// When they will be there if nobody takes any meanwhile; TimePoint::max(): never, `burst` is less.
   [[nodiscard]] TimePoint ready_at(std::uint32_t permits = 1) const noexcept;
   /// How long that is from now; kForever: never.

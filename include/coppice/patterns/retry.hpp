@@ -56,10 +56,11 @@ namespace detail {
 class RetryRun : public Counted {
  public:
   RetryRun(Cell& cell, const RetryOptions& options);
-  /// Makes the next attempt.
+  /// Makes the next attempt, or ends with a timeout when its turn comes after the deadline.
   virtual void attempt() = 0;
 
  protected:
+  /// The first one has all of the time, so `left` is zero only in a later one.
   [[nodiscard]] Attempt begin() noexcept;
   /// True: attempt() will be called again, later.
   [[nodiscard]] bool again_later();
@@ -95,6 +96,9 @@ class TypedRetryRun final : public RetryRun {
 
   void attempt() override {
     const Attempt attempt = begin();
+    // The pause's end came late: the actor was busy, paused or muted. It is a message of its own, so there is no stack
+    // below that would be surprised.
+    if (attempt.left <= Duration::zero()) return then_(Result<Reply, AskError>{Error{AskError::Timeout}});
     auto call = make_attempt(make_, attempt);
     call.limit(attempt.left);
     std::move(call).then([run = IntrusivePtr<TypedRetryRun>::of(*this)](Result<Reply, AskError> outcome) {
@@ -149,8 +153,9 @@ class [[nodiscard]] Retrying {
 ///         .then([this](Result<Row, AskError> row) { … });
 ///
 /// `make` makes each attempt's ask anew, from the Attempt if it takes one; `retry_if` gets each outcome and says
-/// whether to try again. No ask waits beyond `within`, whatever time it was given. Whoever is asked may have carried out an
-/// attempt whose answer did not come: it must stand being asked twice.
+/// whether to try again. No ask waits beyond `within`, whatever time it was given, and none is sent after it: an actor
+/// that comes to its next attempt too late gets Timeout. Whoever is asked may have carried out an attempt whose answer
+/// did not come: it must stand being asked twice.
 ///
 /// Threads    the actor's turn, for all of it.
 /// Ownership  belongs to the life: when it ends nothing is asked any more, and what was captured goes before the state.

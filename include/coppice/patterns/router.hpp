@@ -100,9 +100,13 @@ class RouterCore : public Counted {
   ~RouterCore() override;
   /// False: it is one, or names no place.
   bool join(const AnyRef& ref);
+  /// The first members, which make one table. Those that are given twice, or name no place, are left out.
+  void join_all(const std::vector<AnyRef>& refs);
   /// False: it was none.
   bool leave(const AnyRef& ref);
   [[nodiscard]] std::vector<AnyRef> members() const;
+  /// The same, those whose mailboxes are full at the end: who sends to all of them may have to wait there.
+  [[nodiscard]] std::vector<AnyRef> members_with_room_first() const;
   [[nodiscard]] std::uint64_t load(const AnyRef& ref) const noexcept;
 
   /// Delivers to whom the strategy chooses, and to another when that one refuses it while others would not. Takes the
@@ -111,6 +115,10 @@ class RouterCore : public Counted {
                 Refusal refusal) noexcept;
   /// Whom the strategy chooses now; null: there is no member.
   [[nodiscard]] IntrusivePtr<RouteMember> pick(const Chooser& chooser, std::uint64_t key) noexcept;
+  /// The same for an ask of `asker`, which is never chosen: it would wait for itself. Null: there is no other member,
+  /// and `why_not` says whether there is any.
+  [[nodiscard]] IntrusivePtr<RouteMember> pick_for(const Cell& asker, const Chooser& chooser, std::uint64_t key,
+                                                   AskError& why_not) noexcept;
   /// A message for which there is no member.
   Delivery undeliverable(Envelope* envelope, Refusal refusal) noexcept;
 
@@ -132,7 +140,7 @@ struct TypedRouterCore final : RouterCore {
   TypedRouterCore(Runtime& runtime, Strategy s) : RouterCore{runtime, nodes_of(s)}, strategy(std::move(s)) {}
   [[nodiscard]] static std::uint32_t nodes_of(const Strategy& strategy) noexcept {
     if constexpr (requires { strategy.virtual_nodes; }) {
-      COPPICE_VERIFY(strategy.virtual_nodes > 0, "virtual_nodes is 0; it may be 1 or more");
+      COPPICE_VERIFY(check_virtual_nodes(strategy.virtual_nodes), "virtual_nodes is out of its bounds: 1 to 10000");
       return strategy.virtual_nodes;
     } else {
       return 0;
@@ -176,7 +184,7 @@ class Router {
  public:
   explicit Router(const System& system, const std::vector<ActorRef<A>>& members = {}, Strategy strategy = {})
       : core_{detail::IntrusivePtr<Core>::adopt(new Core{system.runtime(), std::move(strategy)})} {
-    for (const ActorRef<A>& member : members) join(member);
+    core_->join_all({members.begin(), members.end()});
   }
 
   /// From now on messages go to it as well. False: it is a member, or names no place.
@@ -193,7 +201,8 @@ class Router {
     static_assert(detail::kCountsLoad<Strategy>, "this strategy counts no loads");
     return core_->load(member);
   }
-  /// Whom the strategy would choose for the message now: for what is done with a ref. Names no place without members.
+  /// Whom the strategy chooses for the message now: for what is done with a ref. It takes a turn like a message, so
+  /// under RoundRobin the next message goes to the next member. Names no place without members.
   template <class M>
     requires(!kIsBroadcast && Handles<A, Plain<M>>)
   [[nodiscard]] ActorRef<A> pick(const M& message) const {
@@ -209,12 +218,13 @@ class Router {
     return core_->send(make_message(std::forward<M>(message)), chooser(), key, count_message<Plain<M>>(),
                        detail::Refusal::DeadLetter);
   }
-  /// To every member, a copy each.
+  /// To every member, a copy each. Those without room come last: a thread waits at each that blocks, one after the
+  /// other, but not before the others have theirs.
   template <class M>
     requires(kIsBroadcast && Handles<A, Plain<M>> && std::is_copy_constructible_v<Plain<M>>)
   BroadcastResult send(const M& message) const {
     BroadcastResult result;
-    const auto members = core_->members();
+    const auto members = core_->members_with_room_first();
     for (const AnyRef& member : members) {
       const Delivery delivery =
           detail::deliver(detail::RefAccess::cell(member), make_message(message), detail::Refusal::DeadLetter);
@@ -270,7 +280,8 @@ class Router {
                                                 within)};
   }
 
-  /// An ask of one member by an actor: `workers.ask(*this, Job{7}, 1s).then([this](auto done) { … });`
+  /// An ask of one member by an actor: `workers.ask(*this, Job{7}, 1s).then([this](auto done) { … });` A member that
+  /// asks gets another one, whoever has the key; Rejected if it is the only one, since it would wait for itself.
   template <class Asker, class M>
     requires(!kIsBroadcast && Handles<A, Plain<M>>)
   auto ask(Actor<Asker>& asker, M&& message, Duration within) const {
@@ -344,17 +355,17 @@ class Router<A, Strategy>::Asking {
   template <class F>
     requires requires(F& continuation, Result<Reply, AskError> outcome) { continuation(std::move(outcome)); }
   void then(F&& continuation) && {
+    static_cast<void>(std::move(*this).send(std::forward<F>(continuation)));
+  }
+  template <class F>
+  detail::AskCore& send(F&& continuation) && {
     using Continuation = std::decay_t<F>;
     detail::IntrusivePtr<detail::RouteMember> member;
-    if (!is_refused_) member = router_.core_->pick(router_.chooser(), router_.key_of(message_));
-    if (member && &detail::RefAccess::cell(member->ref) == &asker_) {  // it would wait for itself
-      member = {};
-      why_not_ = AskError::Rejected;
-    }
+    if (!is_refused_) member = router_.core_->pick_for(asker_, router_.chooser(), router_.key_of(message_), why_not_);
     detail::Question* const question = member ? make_question(*member, std::move(message_)) : nullptr;
     detail::UnsentAsk unsent{asker_, question, detail::kReplyOps<Reply>, detail::kContinuationOps<Reply, Continuation>};
     ::new (unsent.continuation()) Continuation(std::forward<F>(continuation));
-    std::move(unsent).send(member ? &detail::RefAccess::cell(member->ref) : nullptr, why_not_, within_);
+    return std::move(unsent).send(member ? &detail::RefAccess::cell(member->ref) : nullptr, why_not_, within_);
   }
 
  private:
@@ -365,7 +376,7 @@ class Router<A, Strategy>::Asking {
   detail::Cell& asker_;
   M message_;
   Duration within_;
-  AskError why_not_ = AskError::Closed;  // there is no member
+  AskError why_not_ = AskError::Closed;
   bool is_refused_ = false;
 };
 

@@ -9,11 +9,14 @@
 #include <vector>
 
 #include "coppice/base/intrusive_ptr.hpp"
+#include "coppice/base/result.hpp"
+#include "coppice/system/system_options.hpp"
 
 namespace coppice {
 
 namespace detail {
 
+class Cell;
 struct RouteMember;
 struct RouteTable;
 class RouterCore;
@@ -38,6 +41,7 @@ class Refusals {
 /// Spreads bytes over 64 bits, the same on every machine and in every run. Source: FNV-1a, finished by SplitMix64.
 [[nodiscard]] std::uint64_t stable_hash(std::string_view bytes) noexcept;
 [[nodiscard]] std::uint64_t stable_hash(std::uint64_t number) noexcept;
+[[nodiscard]] Result<void, OptionError> check_virtual_nodes(std::uint32_t nodes);
 
 }  // namespace detail
 
@@ -60,8 +64,9 @@ class Candidates {
  private:
   friend class detail::RouterCore;
   static constexpr std::size_t kFew = 32;
+  /// There may be none here, when `never` is the only member.
   Candidates(detail::RouterCore& core, const detail::RouteTable& table, std::uint64_t key,
-             const detail::Refusals& refusals) noexcept;
+             const detail::Refusals& refusals, const detail::Cell* never) noexcept;
   [[nodiscard]] std::uint32_t member(std::size_t candidate) const noexcept {
     return many_.empty() ? few_[candidate] : many_[candidate];
   }
@@ -114,7 +119,7 @@ struct LeastLoaded {
 template <class KeyOf>
 struct ConsistentHash {
   KeyOf key_of{};
-  std::uint32_t virtual_nodes = 128;  ///< of each member on the ring: more spread the keys more evenly; from 1
+  std::uint32_t virtual_nodes = 128;  ///< of each member on the ring, more spread the keys more evenly; 1 to 10,000
 
   template <class M>
   [[nodiscard]] std::uint64_t key(const M& message) const {
@@ -132,9 +137,15 @@ template <class KeyOf>
 ConsistentHash(KeyOf) -> ConsistentHash<KeyOf>;
 template <class KeyOf>
 ConsistentHash(KeyOf, std::uint32_t) -> ConsistentHash<KeyOf>;
+/// What is out of its bounds, if anything: for options that come out of a file. What takes them aborts where this
+/// answers an error.
+template <class KeyOf>
+[[nodiscard]] Result<void, OptionError> check(const ConsistentHash<KeyOf>& strategy) {
+  return detail::check_virtual_nodes(strategy.virtual_nodes);
+}
 
-/// All of them, those that are down included: each gets a copy, which waits for its next life if it must. Not a choice,
-/// so Router sees to it itself; it cannot ask.
+/// All of them, those that are down included: each gets a copy, which waits for its next life if it must; those without
+/// room come last. Not a choice, so Router sees to it itself; it cannot ask.
 struct Broadcast {};
 
 }  // namespace coppice

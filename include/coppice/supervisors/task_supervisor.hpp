@@ -37,11 +37,11 @@ class TaskSupervisorSpec {
 
 /// A function that is to run once: the message of a TaskSupervisor. What it returns is the reply.
 template <class F>
-struct Task {
+struct RunTask {
   F function;
 };
 template <class F>
-Task(F) -> Task<F>;
+RunTask(F) -> RunTask<F>;
 
 namespace detail {
 
@@ -88,9 +88,9 @@ class TaskActor final : public Actor<TaskActor<F, R>> {
 }  // namespace detail
 
 /// Runs functions, each in an actor of its own that is never restarted: `tasks.async([] { return price(); }, 5s)` from
-/// a thread, `ask(tasks, Task{[] { return price(); }}, 5s).then(…)` from an actor, `tasks.send(Task{…})` for one whose
-/// result nobody wants. A task that throws is Crashed; one that is ended before it is done, or whose supervisor has
-/// ended, is Closed; one too many is Rejected. A task whose ask timed out goes on. As with any handler, a task that
+/// a thread, `ask(tasks, RunTask{[] { return price(); }}, 5s).then(…)` from an actor, `tasks.send(RunTask{…})` for one
+/// whose result nobody wants. A task that throws is Crashed; one that is ended before it is done, or whose supervisor
+/// has ended, is Closed; one too many is Rejected. A task whose ask timed out goes on. As with any handler, a task that
 /// blocks holds a worker.
 ///
 /// Threads    its own turn. Refs: any. Tasks: any worker.
@@ -109,7 +109,7 @@ class TaskSupervisor final : public Actor<TaskSupervisor> {
 
   // ---- what it can be asked ----
   template <class F>
-  Later<std::decay_t<std::invoke_result_t<F&>>> handle(Task<F> task) {
+  Later<std::decay_t<std::invoke_result_t<F&>>> handle(RunTask<F> task) {
     using R = std::decay_t<std::invoke_result_t<F&>>;
     auto [promise, later] = reply_later<R>();
     start_task(detail::kActorOps<detail::TaskActor<F, R>>,
@@ -135,7 +135,7 @@ struct RefExtension<TaskSupervisor, Ref> {
   /// From a thread. The result is waited for with get().
   template <class F>
   [[nodiscard]] auto async(F&& function, Duration within) const {
-    return static_cast<const Ref&>(*this).ask(Task<std::decay_t<F>>{std::forward<F>(function)}, within);
+    return static_cast<const Ref&>(*this).ask(RunTask<std::decay_t<F>>{std::forward<F>(function)}, within);
   }
 };
 

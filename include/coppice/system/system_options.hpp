@@ -66,7 +66,7 @@ struct SystemOptions {
   bool reports = true;               ///< false: none is made, neither for on_report nor for stderr
   unsigned reports_per_second = 20;  ///< printed at most, from 1; a line tells how many were left out
   /// Dead letters printed on stderr in a second, where reports are; zero: none, as in OTP. Left out are those that were
-  /// withdrawn, that a crash had in hand, and that a shutdown finds waiting.
+  /// withdrawn, that a crash had in hand, and that a shutdown finds waiting. Without effect where on_report is given.
   unsigned dead_letters_per_second = 0;
 
   [[nodiscard]] Result<void, OptionError> check() const;
