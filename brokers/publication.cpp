@@ -31,11 +31,7 @@ void PublicationEnvelope::abandon_publication(Envelope& envelope, DeadReason rea
   auto& self = static_cast<PublicationEnvelope&>(envelope);
   if (!self.claim()) return;
   PublicationExtras* const extras = self.publication->extras.get();
-  if (extras == nullptr || !extras->ask) return;
-  AskError why = AskError::Closed;
-  if (reason == DeadReason::Rejected || reason == DeadReason::Dropped) why = AskError::Rejected;
-  if (reason == DeadReason::InHand) why = AskError::Crashed;
-  extras->why_not.store(why, kRelaxed);
+  if (extras != nullptr && extras->ask) extras->why_not.store(error_for(reason), kRelaxed);
 }
 
 void PublicationEnvelope::describe_publication(const Envelope& envelope, Particulars& to) noexcept {

@@ -6,6 +6,7 @@
 #include "catch.hpp"
 #include "coppice/coppice.hpp"
 #include "coppice/testing/test_system.hpp"
+#include "support/gate.hpp"
 #include "support/quiet.hpp"
 #include "support/test_end.hpp"
 
@@ -19,6 +20,9 @@ struct GetPrice {
   using Reply = int;
   std::string item;
 };
+struct Hang {
+  testing::Gate* gate;
+};
 struct Tell {
   std::string text;
 };
@@ -30,6 +34,7 @@ struct Shop : Actor<Shop> {
     ++asked;
     return cents;
   }
+  void handle(const Hang& hang) { hang.gate->pass(); }
   int cents;
   int asked = 0;
 };
@@ -112,6 +117,44 @@ TEST_CASE("an ask over a topic that nobody answers says why") {  // P12
   auto asked = broker.ask("ending", GetPrice{"tea"}, 1s);
   CHECK(system.stop(ending).get());
   CHECK(asked.get() == Error{AskError::Closed});
+  testing::check_end(system);
+}
+
+TEST_CASE("an ask over a topic that gave way or found no room in time says so as an ask of a ref does") {  // P12
+  TestSystem system;
+  InMemoryBroker broker{system};
+  const auto shop = system.spawn<Shop>(1);
+  const Subscription newest = broker.subscribe<GetPrice>("newest", shop, {.bound = Bounded{1, Overflow::DropOldest}});
+  auto displaced = broker.ask("newest", GetPrice{"tea"}, 1s);
+  CHECK(broker.publish("newest", GetPrice{"tea"}) == Published{.delivered = 1, .displaced = 1});
+  CHECK(displaced.get() == Error{AskError::Rejected});
+  const auto oldest = system.spawn<Shop>({.mailbox = Bounded{1, Overflow::DropOldest}}, 1);
+  const Subscription drops = broker.subscribe<GetPrice>("oldest", oldest);
+  auto evicted = broker.ask("oldest", GetPrice{"tea"}, 1s);
+  CHECK(broker.publish("oldest", GetPrice{"tea"}) == Published{.delivered = 1});
+  CHECK(evicted.get() == Error{AskError::Rejected});
+  const auto full = system.spawn<Shop>({.mailbox = Bounded{1, Overflow::Block, 0s}}, 1);
+  const Subscription blocks = broker.subscribe<GetPrice>("full", full);
+  CHECK(broker.publish("full", GetPrice{"tea"}) == Published{.delivered = 1});
+  CHECK(broker.ask("full", GetPrice{"tea"}, 1s).get() == Error{AskError::Timeout});
+  testing::check_end(system);
+}
+
+TEST_CASE("an ask over a topic does not wait for room beyond its deadline") {  // P12
+  ActorSystem system{testing::quiet(testing::two_workers())};
+  InMemoryBroker broker{system};
+  const auto shop = system.spawn<Shop>({.mailbox = Bounded{1, Overflow::Block, 5s}}, 1);
+  testing::Gate gate;
+  const Subscription blocks = broker.subscribe<GetPrice>("q", shop);
+  const Subscription hangs = broker.subscribe<Hang>("hang", shop);
+  broker.publish("hang", Hang{&gate});
+  REQUIRE(gate.wait_for_arrivals());
+  CHECK(broker.publish("q", GetPrice{"tea"}) == Published{.delivered = 1});
+  const auto before = std::chrono::steady_clock::now();
+  CHECK(broker.ask("q", GetPrice{"tea"}, 20ms).get() == Error{AskError::Timeout});
+  CHECK(std::chrono::steady_clock::now() - before < 4s);
+  gate.open();
+  REQUIRE(testing::at_rest(system));
   testing::check_end(system);
 }
 
