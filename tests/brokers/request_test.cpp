@@ -5,6 +5,7 @@
 
 #include "catch.hpp"
 #include "coppice/coppice.hpp"
+#include "coppice/coroutine.hpp"
 #include "coppice/testing/test_system.hpp"
 #include "support/gate.hpp"
 #include "support/quiet.hpp"
@@ -50,7 +51,23 @@ struct SlowShop : Actor<SlowShop> {
     if (get.item != "keep" && !kept.empty()) kept.back().set(77);
     return std::move(later);
   }
+  void handle(Tell) {
+    for (auto& promise : kept) promise.set(78);
+    kept.clear();
+  }
   std::vector<ReplyPromise<int>> kept;
+};
+struct Dropper : Actor<Dropper> {
+  Later<int> handle(const GetPrice&) { return std::move(reply_later<int>().second); }
+};
+struct Thinker : Actor<Thinker> {
+  Task<int> handle(GetPrice get) {
+    if (get.item == "crash") throw std::runtime_error{"at once"};
+    if (get.item == "at once") co_return 7;
+    co_await sleep_for(10ms);
+    if (get.item == "crash later") throw std::runtime_error{"later"};
+    co_return 8;
+  }
 };
 struct Customer : Actor<Customer> {
   Customer(InMemoryBroker* b, std::vector<Result<int, AskError>>* o) : broker{b}, outcomes{o} {}
@@ -155,6 +172,70 @@ TEST_CASE("an ask over a topic does not wait for room beyond its deadline") {  /
   CHECK(std::chrono::steady_clock::now() - before < 4s);
   gate.open();
   REQUIRE(testing::at_rest(system));
+  testing::check_end(system);
+}
+
+TEST_CASE("a promise that is dropped ends an ask over a topic for nobody else") {  // P12
+  TestSystem system;
+  InMemoryBroker broker{system};
+  const auto one = system.spawn<SlowShop>();
+  const Subscription drops = broker.subscribe<GetPrice>("price.drop", one);
+  const Subscription shop = broker.subscribe<GetPrice>("price.drop", system.spawn<Shop>(5));
+  auto asked = broker.ask("price.drop", GetPrice{"drop"}, 1s);
+  system.run_until_idle();
+  CHECK(asked.get().value() == 5);
+  // Two promise, and the one that keeps its promise decides.
+  const auto keeper = system.spawn<SlowShop>();
+  const Subscription drop = broker.subscribe<GetPrice>("price.x", system.spawn<Dropper>());
+  const Subscription keep = broker.subscribe<GetPrice>("price.x", keeper);
+  auto second = broker.ask("price.x", GetPrice{"keep"}, 1s);
+  system.run_until_idle();
+  CHECK_FALSE(second.is_ready());
+  keeper.send(Tell{"settle"});
+  system.run_until_idle();
+  CHECK(second.get().value() == 78);
+  // When all have let go, that is known at once.
+  auto third = broker.ask("price.x", GetPrice{"keep"}, 1h);
+  system.run_until_idle();
+  CHECK(system.stop(keeper).get());
+  CHECK(third.is_ready());
+  CHECK(third.get() == Error{AskError::NoReply});
+  testing::check_end(system);
+}
+
+TEST_CASE("a coroutine answers an ask over a topic") {  // P12
+  TestSystem system;
+  InMemoryBroker broker{system};
+  const auto thinker = system.spawn<Thinker>();
+  const Subscription a = broker.subscribe<GetPrice>("price", thinker);
+  CHECK(broker.ask("price", GetPrice{"at once"}, 1s).get().value() == 7);
+  CHECK(broker.ask("price", GetPrice{"later"}, 1s).get().value() == 8);
+  CHECK(broker.ask<std::string>("price", GetPrice{"another type"}, 1s).get() == Error{AskError::NoReply});
+  CHECK(broker.ask<std::string>("price", GetPrice{"later"}, 1s).get() == Error{AskError::NoReply});
+  CHECK(broker.publish("price", GetPrice{"later"}, {.reply_to = thinker}) == Published{.delivered = 1});
+  system.advance(1s);
+  CHECK(broker.ask("price", GetPrice{"later"}, 5ms).get() == Error{AskError::Timeout});
+  system.advance(1s);
+  CHECK(system.stats().late_replies == 1);
+  auto ends = broker.ask("price", GetPrice{"later"}, 1s);
+  system.run_until_idle();
+  CHECK(system.stop(thinker).get());
+  CHECK(ends.get() == Error{AskError::Closed});
+  testing::check_end(system);
+}
+
+TEST_CASE("a coroutine that fails over a topic leaves the answer to others") {  // P12
+  TestSystem system;
+  InMemoryBroker broker{system};
+  const Subscription a = broker.subscribe<GetPrice>("price", system.spawn<Thinker>());
+  const Subscription b = broker.subscribe<GetPrice>("price", system.spawn<Thinker>());
+  auto both = broker.ask("price", GetPrice{"crash later"}, 1s);
+  system.run_until_idle();
+  CHECK_FALSE(both.is_ready());
+  CHECK(both.get() == Error{AskError::Crashed});
+  CHECK(broker.ask("price", GetPrice{"crash"}, 1s).get() == Error{AskError::Closed});  // both are gone
+  const Subscription c = broker.subscribe<GetPrice>("price", system.spawn<Thinker>());
+  CHECK(broker.ask("price", GetPrice{"crash"}, 1s).get() == Error{AskError::Crashed});
   testing::check_end(system);
 }
 

@@ -96,6 +96,8 @@ class InMemoryBroker {
   /// subscription belongs to its life (the next life subscribes anew), from outside to its place.
   template <class M, class A>
   Subscription subscribe(std::string_view pattern, const ActorRef<A>& ref, const SubscribeOptions& options = {}) {
+    static_assert(!detail::kIsProtocol<A>,
+                  "a ref of a Protocol does not know the actor's class: subscribe with the ActorRef of the class");
     static_assert(
         requires(A& actor, const M& message) { actor.handle(message); },
         "the subscriber needs `handle(const M&)` for the topic's message type: the message is shared, it cannot be "
