@@ -182,8 +182,8 @@ const Receiver* last_resort(const std::vector<Receiver>& members, std::uint64_t 
   return nullptr;
 }
 
-/// [Q3] Begins with whose turn it is, goes round once, and waits for nobody. The last of them cannot hand it back, unless
-/// one may be waited for when all others have been served: it answers that one then, else null.
+/// [Q3] Begins with whose turn it is, goes round once, and waits for nobody. The last of them cannot hand it back,
+/// unless one may be waited for when all others have been served: it answers that one then, else null.
 const Receiver* deliver_to_one(SubscriberGroup& group, const std::vector<Receiver>& members, Shares& shares,
                                Published& result) {
   const std::uint64_t first = group.turn.fetch_add(1, kRelaxed);

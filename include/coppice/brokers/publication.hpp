@@ -114,8 +114,8 @@ struct PublicationEnvelope : Envelope {
 /// The reply of a receiver to a publication with extras. `reply`: of that type; anything but null for void.
 void answer_publication(Cell& replier, PublicationExtras& extras, const TypeInfo* type, void* reply) noexcept;
 
-/// A receiver's own part of an ask over a topic, for who answers later: it keeps a share of the publication, and when it
-/// fails that share goes with its reason. So the ask fails when all have failed. Null: the publication asks nothing of
+/// A receiver's own part of an ask over a topic, for who answers later: it keeps a share of the publication, and when
+/// it fails that share goes with its reason. So the ask fails when all have failed. Null: the publication asks nothing of
 /// that type. Throws std::bad_alloc.
 [[nodiscard]] IntrusivePtr<AskCore> part_of_ask(Publication& publication, const TypeInfo* type);
 
