@@ -125,7 +125,8 @@ class InMemoryBroker {
 
   /// Asks over a topic, from outside an actor: subscribers whose handler returns an R answer, the first one counts, the
   /// others only hear of it. Who promises a reply, or is a coroutine, may answer later. Closed: nobody is subscribed.
-  /// NoReply: all have handled it, and nobody answered. Rejected: a bad topic or type. `ask<int>("price.tea", GetPrice{}, 1s).get()`, or without <int> where M::Reply says it.
+  /// NoReply: all have handled it, and nobody answered. Rejected: a bad topic or type.
+  /// `ask<int>("price.tea", GetPrice{}, 1s).get()`, or without <int> where M::Reply says it.
   template <class R = detail::ReplyOfMessage, class M>
   auto ask(std::string_view topic, M&& message, Duration within) {
     using Plain = std::remove_cvref_t<M>;
