@@ -39,8 +39,9 @@ Result<void, BrokerError> BrokerCore::add(const IntrusivePtr<SubscriptionEntry>&
     Cell& cell = *entry->holder;
     for (const auto& value : missed.values) {
       if (entry->queue) {
-        value->add_ref();
-        static_cast<void>(entry->queue->put(cell, entry->ops, *value, Refusal::DeadLetter));
+        IntrusivePtr<Publication> share{value};  // put() throws before it takes it
+        static_cast<void>(entry->queue->put(cell, entry->ops, *share, Refusal::DeadLetter));
+        static_cast<void>(share.detach());
         continue;
       }
       auto* const envelope = make_envelope<PublicationEnvelope>(entry->ops.direct);

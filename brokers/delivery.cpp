@@ -100,11 +100,20 @@ std::uint64_t how_many_may_wait(const Receivers& receivers) noexcept {
   return static_cast<std::uint64_t>(std::count_if(receivers.each.begin(), receivers.each.end(), may_wait_at));
 }
 
+/// How long a thread may wait at that mailbox: what asks does not wait beyond its deadline.
+Duration patience(const Receiver& to, const Publication& publication) noexcept {
+  const Duration within = to.cell->bound()->options.rules().block_within;
+  const TimePoint deadline = publication.extras == nullptr ? TimePoint::max() : publication.extras->deadline;
+  if (deadline == TimePoint::max()) return within;
+  return std::min(within, saturating_between(to.cell->runtime()->clock->now(), deadline));
+}
+
 /// Those that deliver_to_each() has left out.
 void deliver_to_the_slow(const Receivers& receivers, Shares& shares, Published& result) {
   for (const Receiver& to : receivers.each) {
     if (!may_wait_at(to)) continue;
-    const Delivery delivery = coppice::detail::deliver(*to.cell, envelope_for(to, shares));
+    const How how{.within = patience(to, shares.publication())};
+    const Delivery delivery = coppice::detail::deliver(*to.cell, envelope_for(to, shares), how);
     ++(delivery == Delivery::Accepted ? result.delivered : result.dropped);
   }
 }
@@ -137,48 +146,91 @@ std::uint64_t deliver_to_each(const Receivers& receivers, Shares& shares, Runtim
   return left_out;
 }
 
-/// [Q3] Begins with whose turn it is, and goes round once. The last of them cannot hand it back.
-void deliver_to_one(SubscriberGroup& group, const std::vector<Receiver>& members, Shares& shares, Published& result) {
-  const std::uint64_t first = group.turn.fetch_add(1, kRelaxed);
-  for (std::size_t tried = 1;; ++tried) {
-    const Receiver& to = members[(first + tried - 1) % members.size()];
-    const bool is_last = tried == members.size();
-    const Refusal refusal = is_last ? Refusal::DeadLetter : Refusal::HandBack;
-    if (to.queue != nullptr) {
-      const auto put = to.queue->put(*to.cell, *to.ops, shares.publication(), refusal);
-      if (!is_last && put.delivery != Delivery::Accepted) continue;
-      shares.spend();
-      return add_up(result, put);
-    }
-    auto* const envelope = make_envelope<PublicationEnvelope>(to.ops->direct);
-    envelope->publication = &shares.publication();
-    const Delivery delivery = deliver(*to.cell, envelope, refusal);
-    if (!is_last && delivery != Delivery::Accepted) {
-      envelope->publication = nullptr;  // the share stays here
-      destroy_envelope(envelope);
-      continue;
-    }
+/// True: it is somebody's now, be it as a dead letter.
+bool offer(const Receiver& to, const How& how, Shares& shares, Published& result) {
+  if (to.queue != nullptr) {
+    const auto put = to.queue->put(*to.cell, *to.ops, shares.publication(), how.refusal);
+    if (how.refusal == Refusal::HandBack && put.delivery != Delivery::Accepted) return false;
     shares.spend();
-    ++(delivery == Delivery::Accepted ? result.delivered : result.dropped);
-    return;
+    add_up(result, put);
+    return true;
   }
+  auto* const envelope = make_envelope<PublicationEnvelope>(to.ops->direct);
+  envelope->publication = &shares.publication();
+  const Delivery delivery = coppice::detail::deliver(*to.cell, envelope, how);
+  if (how.refusal == Refusal::HandBack && delivery != Delivery::Accepted) {
+    envelope->publication = nullptr;  // the share stays here
+    destroy_envelope(envelope);
+    return false;
+  }
+  shares.spend();
+  ++(delivery == Delivery::Accepted ? result.delivered : result.dropped);
+  return true;
 }
 
-/// A group that is subscribed by several patterns which match is one group still.
-void deliver_to_groups(const Route& route, Shares& shares, Published& result) {
-  std::vector<Receivers::Group> merged;
-  for (std::size_t i = 0; i < route.size(); ++i) {
-    for (const Receivers::Group& group : route[i].groups) {
-      auto same = merged.begin();
-      while (same != merged.end() && same->group != group.group) ++same;
-      if (same == merged.end()) {
-        merged.push_back(group);
-      } else {
-        same->members.insert(same->members.end(), group.members.begin(), group.members.end());
-      }
+/// A handler's message is taken there above the bound, and its actor muted: not as long as another member has room.
+bool would_mute(const Receiver& to) noexcept {
+  return this_thread.cell != nullptr && may_wait_at(to) && to.cell->bound()->depth() >= to.cell->bound()->capacity;
+}
+
+/// Who gets what no other member takes, if somebody may be waited for: the last of those in turn. Or null.
+const Receiver* last_resort(const std::vector<Receiver>& members, std::uint64_t first) noexcept {
+  for (std::size_t i = members.size(); i > 0; --i) {
+    const Receiver& to = members[(first + i - 1) % members.size()];
+    if (may_wait_at(to)) return &to;
+  }
+  return nullptr;
+}
+
+/// [Q3] Begins with whose turn it is, goes round once, and waits for nobody. The last of them cannot hand it back,
+/// unless one may be waited for when all others have been served: it answers that one then, else null.
+const Receiver* deliver_to_one(SubscriberGroup& group, const std::vector<Receiver>& members, Shares& shares,
+                               Published& result) {
+  const std::uint64_t first = group.turn.fetch_add(1, kRelaxed);
+  const Receiver* const last = last_resort(members, first);
+  for (std::size_t tried = 1; tried <= members.size(); ++tried) {
+    const Receiver& to = members[(first + tried - 1) % members.size()];
+    if (would_mute(to)) continue;
+    const bool is_last = last == nullptr && tried == members.size();
+    const How how{.refusal = is_last ? Refusal::DeadLetter : Refusal::HandBack, .within = Duration::zero()};
+    if (offer(to, how, shares, result)) return nullptr;
+  }
+  return last;
+}
+
+bool has_group(const Receivers& receivers, const SubscriberGroup& group) noexcept {
+  return std::any_of(receivers.groups.begin(), receivers.groups.end(),
+                     [&](const Receivers::Group& each) { return each.group.get() == &group; });
+}
+
+/// The members of a group in this part of the route and in all later ones.
+std::vector<Receiver> members_from(const Route& route, std::size_t from, const SubscriberGroup& group) {
+  std::vector<Receiver> members;
+  for (std::size_t i = from; i < route.size(); ++i) {
+    for (const Receivers::Group& each : route[i].groups) {
+      if (each.group.get() == &group) members.insert(members.end(), each.members.begin(), each.members.end());
     }
   }
-  for (const Receivers::Group& group : merged) deliver_to_one(*group.group, group.members, shares, result);
+  return members;
+}
+
+/// A group that is subscribed by several patterns which match is one group still. `waits`: where there was no room, and
+/// a thread may wait.
+void deliver_to_groups(const Route& route, Shares& shares, Published& result, std::vector<Receiver>& waits) {
+  for (std::size_t i = 0; i < route.size(); ++i) {
+    for (const Receivers::Group& each : route[i].groups) {
+      bool came_before = false;
+      bool comes_again = false;
+      for (std::size_t k = 0; k < route.size(); ++k) {
+        if (k != i && has_group(route[k], *each.group)) (k < i ? came_before : comes_again) = true;
+      }
+      if (came_before) continue;
+      std::vector<Receiver> merged;
+      if (comes_again) merged = members_from(route, i, *each.group);
+      const Receiver* const last = deliver_to_one(*each.group, comes_again ? merged : each.members, shares, result);
+      if (last != nullptr) waits.push_back(*last);
+    }
+  }
 }
 
 }  // namespace
@@ -194,8 +246,10 @@ Published BrokerCore::deliver(std::string_view topic, const Route& route, Intrus
   Shares shares{std::move(publication), receivers};
   std::uint64_t left_out = 0;
   for (std::size_t i = 0; i < route.size(); ++i) left_out += deliver_to_each(route[i], shares, *runtime, result);
-  if (has_groups) deliver_to_groups(route, shares, result);
+  std::vector<Receiver> waits;
+  if (has_groups) deliver_to_groups(route, shares, result, waits);
   for (std::size_t i = 0; left_out > 0 && i < route.size(); ++i) deliver_to_the_slow(route[i], shares, result);
+  for (const Receiver& to : waits) offer(to, {.within = patience(to, shares.publication())}, shares, result);
   report(EventKind::Published, topic, nullptr);
   return result;
 }

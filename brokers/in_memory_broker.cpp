@@ -13,7 +13,8 @@ const char* to_string(BrokerError error) noexcept {
     case BrokerError::BadTopic: return "a topic is dot-separated words; * and a trailing > belong into patterns only";
     case BrokerError::WrongType: return "the topic has subscribers, or a retained value, of another message type";
     case BrokerError::Closed: return "the broker or the subscriber is gone";
-    case BrokerError::BadOption: return "a subscription's bound is one or more, and does not block";
+    case BrokerError::BadOption:
+      return "a subscription's bound is one or more, first in first out, does not block and is not measured";
     case BrokerError::Full: return "the broker retains as many values as BrokerOptions::retained_max";
   }
   return "unknown";
@@ -37,7 +38,7 @@ class InMemorySubscription final : public SubscriptionState {
   const IntrusivePtr<SubscriptionEntry> entry_;
 };
 
-/// A subscription keeps its publications in their order, and waits for nobody.
+/// A subscription keeps its publications in their order, and lets nobody wait.
 bool is_possible(const Bounded& bound) noexcept {
   return MailboxOptions{bound}.fault() == nullptr && bound.overflow.overflow() != Overflow::Block &&
          bound.overflow.key() == nullptr && bound.order == Order::Fifo && !bound.measured;

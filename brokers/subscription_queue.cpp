@@ -44,45 +44,64 @@ SubscriptionQueue::Entered SubscriptionQueue::enter(Publication& publication, Pu
   return Entered::Replaced;
 }
 
-void SubscriptionQueue::take_back(const Publication& publication) noexcept {
+/// For a token that nobody took: the publication, or the oldest if another's token has claimed it. [U1] There is one.
+Publication* SubscriptionQueue::take_back(const Publication& publication) noexcept {
   const std::lock_guard lock{lock_};
   const auto newest = std::find(waiting_.rbegin(), waiting_.rend(), &publication);
-  if (newest != waiting_.rend()) waiting_.erase(std::next(newest).base());
+  const auto which = newest == waiting_.rend() ? waiting_.begin() : std::next(newest).base();
+  if (which == waiting_.end()) return nullptr;
+  Publication* const taken = *which;
+  waiting_.erase(which);
+  return taken;
+}
+
+PublicationEnvelope* SubscriptionQueue::make_token(const SubscriberOps& ops) {
+  auto* const token = make_envelope<PublicationEnvelope>(ops.token);
+  add_ref();
+  token->queue = this;
+  return token;
+}
+
+void SubscriptionQueue::discard(PublicationEnvelope* token) noexcept {
+  token->queue = nullptr;
+  release();
+  destroy_envelope(token);
+}
+
+SubscriptionQueue::Put SubscriptionQueue::send_token(Cell& cell, PublicationEnvelope* token,
+                                                     const Publication& publication, Refusal refusal) {
+  const EnvelopeOps* const ops = token->ops;
+  const Delivery delivery = deliver(cell, token, refusal);
+  if (delivery == Delivery::Accepted || refusal == Refusal::DeadLetter) return {delivery, false};
+  Publication* const left = take_back(publication);
+  discard(token);
+  if (left == nullptr || left == &publication) return {delivery, false};
+  // A token that came before ours has claimed it: it has been handled, and what that one came for is without a token.
+  Runtime& runtime = *cell.runtime();
+  runtime.count(Count::Sent);
+  runtime.count(Count::Refused);
+  bury(cell, ops, *left, DeadReason::Closed);
+  return {Delivery::Accepted, false};
 }
 
 SubscriptionQueue::Put SubscriptionQueue::put(Cell& cell, const SubscriberOps& ops, Publication& publication,
                                               Refusal refusal) {
-  auto* const token = make_envelope<PublicationEnvelope>(ops.token);  // first: what throws has changed nothing
-  add_ref();
-  token->queue = this;
+  PublicationEnvelope* const token = make_token(ops);  // first: what throws has changed nothing
   Runtime& runtime = *cell.runtime();
   Publication* oldest = nullptr;
   Entered entered = Entered::Refused;
   try {
     entered = enter(publication, oldest);
   } catch (...) {
-    token->queue = nullptr;
-    release();
-    destroy_envelope(token);
+    discard(token);
     throw;
   }
-  if (entered == Entered::Added) {
-    const Delivery delivery = deliver(cell, token, refusal);
-    if (delivery != Delivery::Accepted && refusal == Refusal::HandBack) {
-      take_back(publication);
-      token->queue = nullptr;
-      release();
-      destroy_envelope(token);
-    }
-    return {delivery, false};
-  }
-  token->queue = nullptr;
-  release();
-  destroy_envelope(token);
+  if (entered == Entered::Added) return send_token(cell, token, publication, refusal);
+  discard(token);
   if (entered == Entered::Replaced) {
     runtime.count(Count::Sent);
     runtime.count(Count::Taken);  // the old one, by whom it gave way to
-    bury(cell, ops.token, *oldest, DeadReason::Dropped);
+    bury(cell, ops.token, *oldest, DeadReason::DroppedOldest);
     return {Delivery::Accepted, true};
   }
   const Delivery why = bound_.overflow == Overflow::Reject ? Delivery::Rejected : Delivery::Dropped;

@@ -31,13 +31,20 @@ class SubscriptionQueue final : public Counted {
   /// Takes a share of the publication, unless it is refused and handed back.
   [[nodiscard]] Put put(Cell& cell, const SubscriberOps& ops, Publication& publication, Refusal refusal);
 
+  // The steps of put(), one after the other, with other threads' in between.
+  enum class Entered : unsigned char { Added, Replaced, Refused };
+  [[nodiscard]] PublicationEnvelope* make_token(const SubscriberOps& ops);
+  /// Throws std::bad_alloc, and has changed nothing then. `oldest`: what was replaced, with its share.
+  [[nodiscard]] Entered enter(Publication& publication, Publication*& oldest);
+  /// Of one that was added. Takes the token.
+  [[nodiscard]] Put send_token(Cell& cell, PublicationEnvelope* token, const Publication& publication, Refusal refusal);
+
   /// The oldest with its share, or null.
   [[nodiscard]] Publication* claim() noexcept;
 
  private:
-  enum class Entered : unsigned char { Added, Replaced, Refused };
-  Entered enter(Publication& publication, Publication*& oldest);
-  void take_back(const Publication& publication) noexcept;
+  void discard(PublicationEnvelope* token) noexcept;
+  [[nodiscard]] Publication* take_back(const Publication& publication) noexcept;
 
   const Bounded bound_;
   BriefLock lock_;  // guards:

@@ -93,8 +93,6 @@ void answer(Cell& replier, Question& question, void* reply) noexcept {
   }
 }
 
-namespace {
-
 AskError error_for(DeadReason reason) noexcept {
   switch (reason) {
     case DeadReason::Rejected:
@@ -106,8 +104,6 @@ AskError error_for(DeadReason reason) noexcept {
     default: return AskError::Closed;
   }
 }
-
-}  // namespace
 
 void Question::abandon_ask(Envelope& envelope, DeadReason reason) noexcept {
   if (AskCore* const ask = static_cast<Question&>(envelope).ask) ask->fail(error_for(reason));

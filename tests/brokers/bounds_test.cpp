@@ -3,6 +3,7 @@
 #include <thread>
 #include <vector>
 
+#include "brokers/subscription_queue.hpp"
 #include "catch.hpp"
 #include "coppice/coppice.hpp"
 #include "coppice/testing/test_system.hpp"
@@ -56,7 +57,7 @@ TEST_CASE("each policy of a subscription has its outcome and its contents and hu
   const Row rows[] = {
       {Overflow::Reject, numbers(0, 4), {.delivered = 1, .dropped = 1}, DeadReason::Rejected},
       {Overflow::DropNewest, numbers(0, 4), {.delivered = 1, .dropped = 1}, DeadReason::Dropped},
-      {Overflow::DropOldest, numbers(15, 19), {.delivered = 2, .displaced = 1}, DeadReason::Dropped},
+      {Overflow::DropOldest, numbers(15, 19), {.delivered = 2, .displaced = 1}, DeadReason::DroppedOldest},
   };
   for (const Row& row : rows) {
     std::vector<int> slow;
@@ -100,7 +101,7 @@ TEST_CASE("a stalled DropOldest subscriber holds exactly the newest and the othe
   testing::check_end(system);  // from here on no other thread writes what is compared
   CHECK(slow == numbers(publications - kCapacity, publications - 1));
   CHECK(quick == numbers(0, publications - 1));
-  CHECK(system.ledger().dead(DeadReason::Dropped) == static_cast<std::uint64_t>(publications - kCapacity));
+  CHECK(system.ledger().dead(DeadReason::DroppedOldest) == static_cast<std::uint64_t>(publications - kCapacity));
 }
 
 TEST_CASE("publications of a bounded subscription keep their order among other messages") {  // P3
@@ -171,7 +172,7 @@ TEST_CASE("what waits under a bound when its actor ends is dead letters") {  // 
   for (int i = 2; i < 10; ++i) broker.publish("a", Note{i}, {.correlation_id = 1});
   system.run_until_idle();
   CHECK(seen == std::vector<int>{6});  // the first token took the oldest that was left: 1 to 5 had given way
-  CHECK(system.ledger().dead(DeadReason::Dropped) == 5);
+  CHECK(system.ledger().dead(DeadReason::DroppedOldest) == 5);
   CHECK(system.ledger().dead(DeadReason::Stopped) == 3);
   CHECK_FALSE(own.is_active());
   CHECK(broker.publish("a", Note{}) == Published{});
@@ -191,6 +192,47 @@ TEST_CASE("what waits under a bound is there for the next life") {  // P5
   CHECK(seen == std::vector<int>{1, 2, 3});
   CHECK(system.ledger().dead(DeadReason::InHand) == 1);
   CHECK(own.is_active());
+  testing::check_end(system);
+}
+
+TEST_CASE("a publication that another token has claimed stays where it was handled") {  // [U1], Q3
+  std::vector<int> seen;
+  TestSystem system;
+  const auto reader = system.spawn<Reader>(&seen);
+  detail::Cell& cell = detail::RefAccess::cell(reader);
+  const detail::SubscriberOps& ops = detail::kSubscriberOps<Reader, Note>;
+  const auto queue =
+      detail::IntrusivePtr<detail::SubscriptionQueue>::adopt(new detail::SubscriptionQueue{Bounded{.capacity = 4}});
+  detail::Publication* const first = detail::make_publication<Note>(Note{1}).detach();  // the queue's, if all goes well
+  detail::Publication* const second = detail::make_publication<Note>(Note{2}).detach();
+  detail::Publication* oldest = nullptr;
+  // One thread is held up between the two steps, another's token claims what the first one has put there.
+  detail::PublicationEnvelope* const token = queue->make_token(ops);
+  REQUIRE(queue->enter(*first, oldest) == detail::SubscriptionQueue::Entered::Added);
+  CHECK(queue->put(cell, ops, *second, detail::Refusal::HandBack).delivery == Delivery::Accepted);
+  reader.send(Die{});
+  system.run_until_idle();
+  CHECK(seen == std::vector<int>{1});
+  const auto put = queue->send_token(cell, token, *first, detail::Refusal::HandBack);
+  CHECK(put.delivery == Delivery::Accepted);  // no other member gets it
+  CHECK(system.ledger().dead(DeadReason::Closed) == 1);
+  CHECK(queue->claim() == nullptr);
+  testing::check_end(system);
+}
+
+TEST_CASE("a publication whose token is refused goes back to its publisher") {
+  std::vector<int> seen;
+  TestSystem system;
+  const auto reader = system.spawn<Reader>(&seen);
+  detail::Cell& cell = detail::RefAccess::cell(reader);
+  const auto queue =
+      detail::IntrusivePtr<detail::SubscriptionQueue>::adopt(new detail::SubscriptionQueue{Bounded{.capacity = 4}});
+  const auto publication = detail::make_publication<Note>(Note{1});
+  CHECK(system.stop(reader).get());
+  const auto put = queue->put(cell, detail::kSubscriberOps<Reader, Note>, *publication, detail::Refusal::HandBack);
+  CHECK(put.delivery == Delivery::Closed);
+  CHECK(queue->claim() == nullptr);
+  CHECK(system.ledger().dead() == 0);
   testing::check_end(system);
 }
 

@@ -5,7 +5,9 @@
 
 #include "catch.hpp"
 #include "coppice/coppice.hpp"
+#include "coppice/coroutine.hpp"
 #include "coppice/testing/test_system.hpp"
+#include "support/gate.hpp"
 #include "support/quiet.hpp"
 #include "support/test_end.hpp"
 
@@ -19,6 +21,9 @@ struct GetPrice {
   using Reply = int;
   std::string item;
 };
+struct Hang {
+  testing::Gate* gate;
+};
 struct Tell {
   std::string text;
 };
@@ -30,6 +35,7 @@ struct Shop : Actor<Shop> {
     ++asked;
     return cents;
   }
+  void handle(const Hang& hang) { hang.gate->pass(); }
   int cents;
   int asked = 0;
 };
@@ -45,7 +51,23 @@ struct SlowShop : Actor<SlowShop> {
     if (get.item != "keep" && !kept.empty()) kept.back().set(77);
     return std::move(later);
   }
+  void handle(Tell) {
+    for (auto& promise : kept) promise.set(78);
+    kept.clear();
+  }
   std::vector<ReplyPromise<int>> kept;
+};
+struct Dropper : Actor<Dropper> {
+  Later<int> handle(const GetPrice&) { return std::move(reply_later<int>().second); }
+};
+struct Thinker : Actor<Thinker> {
+  Task<int> handle(GetPrice get) {
+    if (get.item == "crash") throw std::runtime_error{"at once"};
+    if (get.item == "at once") co_return 7;
+    co_await sleep_for(10ms);
+    if (get.item == "crash later") throw std::runtime_error{"later"};
+    co_return 8;
+  }
 };
 struct Customer : Actor<Customer> {
   Customer(InMemoryBroker* b, std::vector<Result<int, AskError>>* o) : broker{b}, outcomes{o} {}
@@ -112,6 +134,108 @@ TEST_CASE("an ask over a topic that nobody answers says why") {  // P12
   auto asked = broker.ask("ending", GetPrice{"tea"}, 1s);
   CHECK(system.stop(ending).get());
   CHECK(asked.get() == Error{AskError::Closed});
+  testing::check_end(system);
+}
+
+TEST_CASE("an ask over a topic that gave way or found no room in time says so as an ask of a ref does") {  // P12
+  TestSystem system;
+  InMemoryBroker broker{system};
+  const auto shop = system.spawn<Shop>(1);
+  const Subscription newest = broker.subscribe<GetPrice>("newest", shop, {.bound = Bounded{1, Overflow::DropOldest}});
+  auto displaced = broker.ask("newest", GetPrice{"tea"}, 1s);
+  CHECK(broker.publish("newest", GetPrice{"tea"}) == Published{.delivered = 1, .displaced = 1});
+  CHECK(displaced.get() == Error{AskError::Rejected});
+  const auto oldest = system.spawn<Shop>({.mailbox = Bounded{1, Overflow::DropOldest}}, 1);
+  const Subscription drops = broker.subscribe<GetPrice>("oldest", oldest);
+  auto evicted = broker.ask("oldest", GetPrice{"tea"}, 1s);
+  CHECK(broker.publish("oldest", GetPrice{"tea"}) == Published{.delivered = 1});
+  CHECK(evicted.get() == Error{AskError::Rejected});
+  const auto full = system.spawn<Shop>({.mailbox = Bounded{1, Overflow::Block, 0s}}, 1);
+  const Subscription blocks = broker.subscribe<GetPrice>("full", full);
+  CHECK(broker.publish("full", GetPrice{"tea"}) == Published{.delivered = 1});
+  CHECK(broker.ask("full", GetPrice{"tea"}, 1s).get() == Error{AskError::Timeout});
+  testing::check_end(system);
+}
+
+TEST_CASE("an ask over a topic does not wait for room beyond its deadline") {  // P12
+  ActorSystem system{testing::quiet(testing::two_workers())};
+  InMemoryBroker broker{system};
+  const auto shop = system.spawn<Shop>({.mailbox = Bounded{1, Overflow::Block, 5s}}, 1);
+  testing::Gate gate;
+  const Subscription blocks = broker.subscribe<GetPrice>("q", shop);
+  const Subscription hangs = broker.subscribe<Hang>("hang", shop);
+  broker.publish("hang", Hang{&gate});
+  REQUIRE(gate.wait_for_arrivals());
+  CHECK(broker.publish("q", GetPrice{"tea"}) == Published{.delivered = 1});
+  const auto before = std::chrono::steady_clock::now();
+  CHECK(broker.ask("q", GetPrice{"tea"}, 20ms).get() == Error{AskError::Timeout});
+  CHECK(std::chrono::steady_clock::now() - before < 4s);
+  gate.open();
+  REQUIRE(testing::at_rest(system));
+  testing::check_end(system);
+}
+
+TEST_CASE("a promise that is dropped ends an ask over a topic for nobody else") {  // P12
+  TestSystem system;
+  InMemoryBroker broker{system};
+  const auto one = system.spawn<SlowShop>();
+  const Subscription drops = broker.subscribe<GetPrice>("price.drop", one);
+  const Subscription shop = broker.subscribe<GetPrice>("price.drop", system.spawn<Shop>(5));
+  auto asked = broker.ask("price.drop", GetPrice{"drop"}, 1s);
+  system.run_until_idle();
+  CHECK(asked.get().value() == 5);
+  // Two promise, and the one that keeps its promise decides.
+  const auto keeper = system.spawn<SlowShop>();
+  const Subscription drop = broker.subscribe<GetPrice>("price.x", system.spawn<Dropper>());
+  const Subscription keep = broker.subscribe<GetPrice>("price.x", keeper);
+  auto second = broker.ask("price.x", GetPrice{"keep"}, 1s);
+  system.run_until_idle();
+  CHECK_FALSE(second.is_ready());
+  keeper.send(Tell{"settle"});
+  system.run_until_idle();
+  CHECK(second.get().value() == 78);
+  // When all have let go, that is known at once.
+  auto third = broker.ask("price.x", GetPrice{"keep"}, 1h);
+  system.run_until_idle();
+  CHECK(system.stop(keeper).get());
+  CHECK(third.is_ready());
+  CHECK(third.get() == Error{AskError::NoReply});
+  testing::check_end(system);
+}
+
+TEST_CASE("a coroutine answers an ask over a topic") {  // P12
+  TestSystem system;
+  InMemoryBroker broker{system};
+  const auto thinker = system.spawn<Thinker>();
+  const Subscription a = broker.subscribe<GetPrice>("price", thinker);
+  CHECK(broker.ask("price", GetPrice{"at once"}, 1s).get().value() == 7);
+  CHECK(broker.ask("price", GetPrice{"later"}, 1s).get().value() == 8);
+  CHECK(broker.ask<std::string>("price", GetPrice{"another type"}, 1s).get() == Error{AskError::NoReply});
+  CHECK(broker.ask<std::string>("price", GetPrice{"later"}, 1s).get() == Error{AskError::NoReply});
+  CHECK(broker.publish("price", GetPrice{"later"}, {.reply_to = thinker}) == Published{.delivered = 1});
+  system.advance(1s);
+  CHECK(broker.ask("price", GetPrice{"later"}, 5ms).get() == Error{AskError::Timeout});
+  system.advance(1s);
+  CHECK(system.stats().late_replies == 1);
+  auto ends = broker.ask("price", GetPrice{"later"}, 1s);
+  system.run_until_idle();
+  CHECK(system.stop(thinker).get());
+  CHECK(ends.get() == Error{AskError::Closed});
+  testing::check_end(system);
+}
+
+TEST_CASE("a coroutine that fails over a topic leaves the answer to others") {  // P12
+  TestSystem system;
+  InMemoryBroker broker{system};
+  const Subscription a = broker.subscribe<GetPrice>("price", system.spawn<Thinker>());
+  const Subscription b = broker.subscribe<GetPrice>("price", system.spawn<Thinker>());
+  auto both = broker.ask("price", GetPrice{"crash later"}, 1s);
+  system.run_until_idle();
+  CHECK_FALSE(both.is_ready());
+  CHECK(both.get() == Error{AskError::Crashed});
+  CHECK(broker.ask("price", GetPrice{"crash"}, 1s).get() == Error{AskError::Closed});  // both are gone
+  const Subscription c = broker.subscribe<GetPrice>("price", system.spawn<Thinker>());
+  CHECK(broker.ask("price", GetPrice{"crash"}, 1s).get() == Error{AskError::Crashed});
   testing::check_end(system);
 }
 

@@ -109,6 +109,9 @@ template <class R>
   }
 }
 
+/// How an ask fails whose message is dead.
+[[nodiscard]] AskError error_for(DeadReason reason) noexcept;
+
 /// A message that somebody waits for the answer to, without the message.
 struct Question : Envelope {
   explicit Question(const EnvelopeOps* operations) noexcept : Envelope{operations} {}

@@ -18,14 +18,15 @@ enum class BrokerError : unsigned char {
   BadTopic,   ///< empty, an empty word, or a wildcard where none may be
   WrongType,  ///< the topic has subscribers, or a retained value, of another message type
   Closed,     ///< the broker or the subscriber is gone
-  BadOption,  ///< a bound of zero, or one that blocks: a publisher waits for nobody
+  BadOption,  ///< a bound of zero, or one that no subscription can have: that blocks, keeps the latest of each key, has
+              ///< Order::Priority, is measured, or is out of its own bounds
   Full,       ///< the broker retains as many values as BrokerOptions::retained_max
 };
 [[nodiscard]] const char* to_string(BrokerError error) noexcept;
 
 /// What a publication came to. May be ignored: what was dropped is a dead letter each.
 struct Published {
-  std::uint64_t delivered = 0;            ///< accepted by so many subscribers
+  std::uint64_t delivered = 0;            ///< accepted by so many subscribers; of a group one
   std::uint64_t dropped = 0;              ///< refused by so many
   Result<void, BrokerError> status = {};  ///< an error: nothing was delivered, for this reason
   std::uint64_t displaced = 0;  ///< older publications that DropOldest subscribers dropped to make room for it
@@ -40,7 +41,8 @@ struct SubscribeOptions {
   /// they may then be handled before other messages that their publisher sent in between.
   std::optional<Bounded> bound = std::nullopt;
   /// Of all subscriptions with this name that match a topic, one receives each publication, in turn; one that refuses
-  /// is passed over if another accepts. Empty: none. Source: NATS's queue groups, also across patterns.
+  /// is passed over if another accepts; nobody waits at one that blocks while another has room. Empty: none. Source:
+  /// NATS's queue groups, also across patterns.
   std::string group = {};
   /// Whether values that topics retain are delivered first. Never to a group. Source: MQTT.
   bool retained = true;

@@ -72,7 +72,9 @@ struct NamedReply<M, ReplyOfMessage> {
 /// The embedded broker: topics in a tree of words, so that a publication costs what it matches. Publishing runs in the
 /// caller's thread; a subscription is effective when subscribe() returns.
 ///
-/// Threads    every function: any. Publishers do not wait for each other, only for who subscribes at that moment.
+/// Threads    every function: any. Publishers do not wait for each other, only for who subscribes at that moment. A
+///            thread waits at a subscriber's mailbox that blocks, when all the others have been served; a handler does
+///            not.
 /// Ownership  may end before its subscriptions and its system, and after them.
 /// Order      publications of one thread reach each subscriber in their order, and in order with its other messages.
 /// Failure    a bad topic or type is an error in the result; nothing throws but std::bad_alloc and what moving the
@@ -96,6 +98,8 @@ class InMemoryBroker {
   /// subscription belongs to its life (the next life subscribes anew), from outside to its place.
   template <class M, class A>
   Subscription subscribe(std::string_view pattern, const ActorRef<A>& ref, const SubscribeOptions& options = {}) {
+    static_assert(!detail::kIsProtocol<A>,
+                  "a ref of a Protocol does not know the actor's class: subscribe with the ActorRef of the class");
     static_assert(
         requires(A& actor, const M& message) { actor.handle(message); },
         "the subscriber needs `handle(const M&)` for the topic's message type: the message is shared, it cannot be "
@@ -120,8 +124,9 @@ class InMemoryBroker {
   }
 
   /// Asks over a topic, from outside an actor: subscribers whose handler returns an R answer, the first one counts, the
-  /// others only hear of it. Closed: nobody is subscribed. NoReply: all have handled it, and nobody answered. Rejected:
-  /// a bad topic or type. `ask<int>("price.tea", GetPrice{}, 1s).get()`, or without <int> where M::Reply says it.
+  /// others only hear of it. Who promises a reply, or is a coroutine, may answer later. Closed: nobody is subscribed.
+  /// NoReply: all have handled it, and nobody answered. Rejected: a bad topic or type.
+  /// `ask<int>("price.tea", GetPrice{}, 1s).get()`, or without <int> where M::Reply says it.
   template <class R = detail::ReplyOfMessage, class M>
   auto ask(std::string_view topic, M&& message, Duration within) {
     using Plain = std::remove_cvref_t<M>;

@@ -29,7 +29,6 @@ struct PublicationExtras : PoolAllocated {
   IntrusivePtr<AskCore> ask;  // who waits for the first answer
   // Why none came, when the last receiver lets go. relaxed: the count's release and acquire order them.
   Atomic<AskError> why_not{AskError::NoReply};
-  Atomic<bool> promised{false};  // a receiver answers later: its promise then says how it ends
 };
 
 struct PublicationOps {
@@ -114,8 +113,35 @@ struct PublicationEnvelope : Envelope {
 
 /// The reply of a receiver to a publication with extras. `reply`: of that type; anything but null for void.
 void answer_publication(Cell& replier, PublicationExtras& extras, const TypeInfo* type, void* reply) noexcept;
-/// A receiver has promised a reply of that type.
-void note_promise(PublicationExtras& extras, const TypeInfo* type) noexcept;
+
+/// A receiver's own part of an ask over a topic, for who answers later: it keeps a share of the publication, and when
+/// it fails that share goes with its reason. So the ask fails when all have failed. Null: the publication asks nothing of
+/// that type. Throws std::bad_alloc.
+[[nodiscard]] IntrusivePtr<AskCore> part_of_ask(Publication& publication, const TypeInfo* type);
+
+/// While it lives, the message in hand is asked by that part: reply_later() finds it.
+///
+/// Threads    the turn that handles the publication.
+class PartInHand {
+ public:
+  PartInHand(const Envelope& envelope, Publication& publication, const TypeInfo* type);
+  PartInHand(const PartInHand&) = delete;
+  PartInHand& operator=(const PartInHand&) = delete;
+  ~PartInHand();
+
+ private:
+  IntrusivePtr<AskCore> part_;
+};
+
+/// An ask over a topic as a handler that is a coroutine knows it: it may take the part along.
+struct PartialQuestion : Question {
+  PartialQuestion(Publication& publication, const TypeInfo* type);
+  ~PartialQuestion() { let_go(); }
+  PartialQuestion(const PartialQuestion&) = delete;
+  PartialQuestion& operator=(const PartialQuestion&) = delete;
+  static void describe_part(const Envelope& envelope, Particulars& to) noexcept;
+  Cell* asker;  // the publication's
+};
 
 template <class A, class M>
 Outcome handle_publication(Cell& cell, Envelope& envelope) {
@@ -127,11 +153,17 @@ Outcome handle_publication(Cell& cell, Envelope& envelope) {
   A& actor = *static_cast<A*>(cell.state());
   PublicationExtras* const extras = publication.extras.get();
   if constexpr (ReplyType<Return>::is_coroutine) {
-    return call_handler(actor, cell, envelope,
-                        message);  // a copy of its own; an ask over the topic is not its to answer
+    if (extras == nullptr || !extras->ask) return call_handler(actor, cell, envelope, message);
+    PartialQuestion question{publication, &kTypeInfo<typename ReplyType<Return>::type>};
+    return ReplyType<Return>::template begin<A, M>(cell, question, question.ask == nullptr ? nullptr : &question,
+                                                   actor.handle(message));
   } else if constexpr (ReplyType<Return>::is_later) {
+    if (extras == nullptr || !extras->ask) {
+      static_cast<void>(actor.handle(message));
+      return Outcome::Handled;
+    }
+    const PartInHand part{envelope, publication, &kTypeInfo<typename ReplyType<Return>::type>};
     static_cast<void>(actor.handle(message));
-    if (extras != nullptr) note_promise(*extras, &kTypeInfo<typename ReplyType<Return>::type>);
   } else if constexpr (std::is_void_v<Return>) {
     actor.handle(message);
     if (extras != nullptr) answer_publication(cell, *extras, &kTypeInfo<void>, &publication);
