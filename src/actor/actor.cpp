@@ -202,9 +202,11 @@ AskCore* ask_in_hand(const Cell& cell, const TypeInfo* reply) noexcept {
 }
 
 void answer_in_hand(Cell& cell, const TypeInfo* type, void* reply) noexcept {
-  const Envelope* const in_hand = cell.current();
-  if (in_hand == nullptr || in_hand->ops->abandon != &Question::abandon_ask) return;
-  if (ask_in_hand(cell, type) != nullptr) answer(cell, static_cast<Question&>(*cell.current()), reply);
+  AskCore* const ask = ask_in_hand(cell, type);
+  if (ask == nullptr) return;
+  Envelope& in_hand = *cell.current();
+  if (in_hand.ops->abandon == &Question::abandon_ask) return answer(cell, static_cast<Question&>(in_hand), reply);
+  static_cast<void>(ask->settle(reply));  // of a publication, for example
 }
 
 System& system_of(const Runtime& runtime) noexcept {

@@ -326,6 +326,16 @@ TEST_CASE("a machine that crashes begins anew and gets what was postponed") {
   testing::check_end(system);
 }
 
+TEST_CASE("a machine answers an ask over a topic") {
+  TestSystem system;
+  Log log;
+  InMemoryBroker broker{system};
+  const auto lock = system.spawn<CodeLock>(std::string{"42"}, &log);
+  const Subscription questions = broker.subscribe<CodeLength>("length", lock);
+  CHECK(broker.ask<int>("length", CodeLength{}, 1s).get() == 2);
+  testing::check_end(system);
+}
+
 TEST_CASE("a machine's ref takes its events and no other messages") {
   static_assert(Handles<Machine, Step> && Handles<Machine, Ask>);
   static_assert(!Handles<Machine, int>);
