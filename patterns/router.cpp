@@ -153,9 +153,14 @@ std::vector<AnyRef> RouterCore::members() const {
 }
 
 std::vector<AnyRef> RouterCore::members_with_room_first() const {
-  auto refs = members();
-  std::stable_partition(refs.begin(), refs.end(),
-                        [](const AnyRef& ref) { return has_room(live_cell(RefAccess::cell(ref))); });
+  // (std::stable_partition takes a buffer in a way that is deprecated, and clang says so.)
+  std::vector<AnyRef> refs;
+  std::vector<AnyRef> full;
+  for (AnyRef& ref : members()) {
+    std::vector<AnyRef>& to = has_room(live_cell(RefAccess::cell(ref))) ? refs : full;
+    to.push_back(std::move(ref));
+  }
+  refs.insert(refs.end(), full.begin(), full.end());
   return refs;
 }
 

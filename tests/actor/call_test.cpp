@@ -53,7 +53,7 @@ struct Server : Actor<Server> {
   }
   Later<int> handle(Answer answer) {
     auto [promise, later] = reply_later<int>();
-    helper = std::thread{[promise = std::move(promise), answer]() mutable { promise.set(answer.value); }};
+    helper = std::thread{[made = std::move(promise), answer]() mutable { made.set(answer.value); }};
     return std::move(later);
   }
   ~Server() {

@@ -245,7 +245,8 @@ class StateMachine<Self, States<Ss...>, Events<Signatures...>> : public Actor<Se
 
   void enter_state() {
     std::visit(
-        [this](auto& state) {
+        [this]([[maybe_unused]] auto& state) {
+          static_cast<void>(this);  // for machines none of whose states declares enter()
           if constexpr (requires(Self& self) { self.enter(state); }) static_cast<Self*>(this)->enter(state);
         },
         state_);
