@@ -11,6 +11,16 @@ namespace {
 /// What came of one try to put a message into a mailbox with a bound or a shelf.
 enum class Put : unsigned char { Done, Rejected, Dropped, Full, Closed };
 
+/// False: it is closed, and the link still the caller's.
+[[nodiscard]] inline bool push_and_wake(Cell& cell, Link& link) noexcept {
+  switch (cell.mailbox().push(link)) {
+    case Pushed::Activate: cell.activate(); return true;
+    case Pushed::Queued: return true;
+    case Pushed::Refused: break;
+  }
+  return false;
+}
+
 void evict(Cell& cell, Envelope* evicted, DeadReason reason) noexcept {
   Runtime& runtime = *cell.runtime();
   while (evicted != nullptr) {
@@ -30,11 +40,7 @@ Put put_on_shelf(Cell& cell, Envelope& envelope, Priority priority, bool above) 
   if (offered.evicted != nullptr) evict(cell, offered.evicted, offered.evicted_as);
   if (offered.needs_token) {
     Envelope* const token = make_token();
-    switch (cell.mailbox().push(*token)) {
-      case Pushed::Activate: cell.activate(); break;
-      case Pushed::Queued: break;
-      case Pushed::Refused: destroy_envelope(token); break;  // closed meanwhile: whoever closes clears the shelf
-    }
+    if (!push_and_wake(cell, *token)) destroy_envelope(token);  // closed meanwhile: whoever closes clears the shelf
   }
   switch (offered.what) {
     case Offered::What::Taken: return Put::Done;
@@ -57,11 +63,7 @@ Put put_counted(Cell& cell, Envelope& envelope, bool above) noexcept {
       default: return Put::Dropped;
     }
   }
-  switch (cell.mailbox().push(envelope)) {
-    case Pushed::Activate: cell.activate(); return Put::Done;
-    case Pushed::Queued: return Put::Done;
-    case Pushed::Refused: break;
-  }
+  if (push_and_wake(cell, envelope)) return Put::Done;
   if (counts) bound.withdraw();
   return Put::Closed;
 }
@@ -144,11 +146,7 @@ Delivery conclude(Cell& cell, Envelope* envelope, Put came, const How& how) noex
 Delivery place(Cell& cell, Envelope* envelope, const How& how) noexcept {
   if (cell.bound() == nullptr) {
     if (how.priority != Priority::Normal) return unsupported(cell, envelope, how);
-    switch (cell.mailbox().push(*envelope)) {
-      case Pushed::Activate: cell.activate(); return Delivery::Accepted;
-      case Pushed::Queued: return Delivery::Accepted;
-      case Pushed::Refused: break;
-    }
+    if (push_and_wake(cell, *envelope)) return Delivery::Accepted;
     return refused(cell, envelope, Delivery::Closed, DeadReason::Closed, how);
   }
   if (how.priority != Priority::Normal && cell.bound()->options.rules().order != Order::Priority)
@@ -178,11 +176,7 @@ Delivery deliver(Cell& cell, Envelope* envelope, Refusal refusal) noexcept {
 
 Delivery deliver_counted(Cell& cell, Envelope* envelope, Refusal refusal) noexcept {
   if (cell.bound() == nullptr) [[likely]] {
-    switch (cell.mailbox().push(*envelope)) {
-      case Pushed::Activate: cell.activate(); return Delivery::Accepted;
-      case Pushed::Queued: return Delivery::Accepted;
-      case Pushed::Refused: break;
-    }
+    if (push_and_wake(cell, *envelope)) return Delivery::Accepted;
     return refused(cell, envelope, Delivery::Closed, DeadReason::Closed, {.refusal = refusal});
   }
   return place(cell, envelope, {.refusal = refusal});

@@ -45,14 +45,11 @@ Delivery put_aside(Cell& cell, Envelope* envelope) noexcept {
   Runtime& runtime = *cell.runtime();
   CellExtras& x = cell.extras();
   runtime.count(Count::Sent);
-  if (cell.bound() != nullptr) note_enqueued(cell);
   if (x.stashed >= runtime.stash_max) {
-    runtime.dead_letter(cell, *envelope, DeadReason::Rejected);
-    runtime.count(Count::Refused);
-    if (envelope->ops->abandon != nullptr) envelope->ops->abandon(*envelope, DeadReason::Rejected);
-    destroy_envelope(envelope);
+    refuse(cell, envelope, Delivery::Rejected, DeadReason::Rejected);
     return Delivery::Rejected;
   }
+  if (cell.bound() != nullptr) note_enqueued(cell);
   append(x, *envelope);
   return Delivery::Accepted;
 }
@@ -89,10 +86,6 @@ void put_before_all(Cell& cell, Envelope& first, Envelope& last) noexcept {
   }
   while (!cell.mailbox().prepend(first, last)) std::this_thread::yield();  // a sender is about to link
 }
-
-}  // namespace
-
-namespace {
 
 std::size_t bring_back_some(Cell& cell, std::size_t most) noexcept {
   CellExtras& x = cell.extras();
