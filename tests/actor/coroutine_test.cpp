@@ -302,14 +302,15 @@ TEST_CASE("whoever is ready runs before a handler that yields goes on") {  // F1
   const auto polite = system.spawn<Polite>(&log);
   struct Start : Actor<Start> {
     Start(ActorRef<Polite> p, ActorRef<Other> o) {
-      p.send(Run{});
       o.send(Turn{1});
+      p.send(Run{});  // the last one is the first to run
     }
     void handle(Turn) {}
   };
   static_cast<void>(system.spawn<Start>(polite, other));
   REQUIRE(testing::eventually([&] { return log.size() == 3; }));
   const Lines lines = log.lines();
+  CHECK(lines.front() == "before");
   CHECK(lines.back() == "after");
   testing::check_end(system);
 }
