@@ -115,6 +115,7 @@ void CellLife::end_life() noexcept {
     }
     if (zombie_) return;
   }
+  note_end_of_suspended();
   if (x.suspended != 0) {  // frames to unwind: user code
     static_cast<void>(hook([this] { withdraw_items(); }));
     if (zombie_) return;
@@ -177,6 +178,13 @@ void CellLife::end_life() noexcept {
               : start_ignored ? ChildEvent::Kind::StartIgnored
                               : ChildEvent::Kind::Exited,
               reason, handling);
+}
+
+/// While the reason is ours to read: the frames are unwound as a hook, and a killer may give another meanwhile.
+void CellLife::note_end_of_suspended() noexcept {
+  CellExtras& x = c.extras();
+  const bool crashed = x.reason.kind() == ExitReason::Kind::Error;
+  x.of_suspended = crashed ? DeadReason::InHand : DeadReason::Stopped;
 }
 
 void CellLife::withdraw_items() noexcept {

@@ -85,6 +85,7 @@ class CellExtras : public PoolAllocated {
   Envelope* stash_oldest = nullptr;  // chained by Link::next; the turn's of who handles, never a killer's
   Envelope* stash_newest = nullptr;
   unsigned suspended = 0;              // handlers that wait for something; each has its message in hand
+  DeadReason of_suspended{};           // of their messages: set before they are unwound, for a killer changes `reason`
   const TypeInfo* handling = nullptr;  // what was in hand when it crashed
   ExitReason reason;                   // of the end under way, then of the last life
   ExitReason manager_reason;

@@ -114,6 +114,7 @@ bool CellLife::take_over(Cell& cell, const ExitReason& why) noexcept {
 bool CellLife::zombie_return() noexcept {
   CellExtras& x = c.extras();
   zombie_ = true;
+  note_end_of_suspended();
   withdraw_items();
   fire_links(ExitReason::killed());
   disarm_child_timer();

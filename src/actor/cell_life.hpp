@@ -111,6 +111,7 @@ struct CellLife {
   void stop_next_child() noexcept;
   void forget_child(Cell& child) noexcept;
   void end_life() noexcept;
+  void note_end_of_suspended() noexcept;
   void withdraw_items() noexcept;
   void fire_links(const ExitReason& reason) noexcept;
   void send_downs(const ExitReason& reason) noexcept;

@@ -284,8 +284,7 @@ void CellLife::give_up(HandlerRun& run) noexcept {
   --x.suspended;
   remove_ready(x, run);
   if (!run.is_reentrant) cell.holds_ = static_cast<unsigned char>(cell.holds_ & ~kHeldByHandler);
-  const bool crashed = x.reason.kind() == ExitReason::Kind::Error;
-  const DeadReason reason = crashed ? DeadReason::InHand : DeadReason::Stopped;
+  const DeadReason reason = x.of_suspended;
   Runtime& runtime = *cell.runtime();
   runtime.dead_letter(cell, run, reason);
   runtime.count(Count::Taken);
