@@ -11,7 +11,7 @@
 #include "mailbox/shelf.hpp"
 
 namespace coppice::detail {
-static_assert(sizeof(Cell) == 144, "an idle actor without state must fit into 160 bytes");
+static_assert(sizeof(Cell) == 152, "an idle actor without state must fit into 160 bytes");
 
 Factory::~Factory() = default;
 IntrusivePtr<Factory> Factory::for_place() { return IntrusivePtr<Factory>::of(*this); }
@@ -168,7 +168,7 @@ void Cell::never_starts() noexcept { CellLife::never_starts(*this); }
 
 void Cell::set_mailbox(const MailboxOptions& options) {
   if (options.bounded() == nullptr && options.rules().order == Order::Fifo && !options.rules().measured) return;
-  bound_ = new Bound{options};
+  bound_ = own_bound_ = new Bound{options};
   steps_more_ = true;
 }
 
@@ -204,18 +204,21 @@ Envelope* Cell::before_step(Envelope& envelope) noexcept {
   if (CellExtras* const more = extras_if_any(); more != nullptr && more->steps != 0) {
     if (--more->steps == 0) hold(kHeldByOrder);  // when this one has been handled
   }
-  if (bound_ == nullptr) return &envelope;
-  if (Shelf* const shelf = bound_->shelf) {
+  if (own_bound_ == nullptr) return &envelope;
+  if (Shelf* const shelf = own_bound_->shelf) {
     COPPICE_ASSERT(envelope.ops == &kTokenOps, "past the shelf something came into the list");
     bool more = false;
     Envelope* const next = shelf->take(shelf->measures() ? runtime()->clock->now() : TimePoint{}, more);
     if (more) mailbox().push_own(*make_token());
-    if (bound_->room != nullptr) admit_waiters();
+    if (own_bound_->room != nullptr) admit_waiters();
     return next;
   }
   if (envelope.ops->bounded) {
-    bound_->leave();
-    if (bound_->room != nullptr) admit_waiters();
+    own_bound_->leave();
+    if (Room* const room = own_bound_->room) {
+      light_fence();  // [B2] partner: the heavy fence of who waits
+      if (room->has_waiters() && own_bound_->is_time_to_admit() && room->open()) runtime()->wake(room->round());
+    }
   }
   return &envelope;
 }
@@ -226,7 +229,7 @@ void Cell::after_step(Envelope& taken, Envelope& handled, std::uint64_t handled_
   const bool was_handled = handled_.load(kRelaxed) != handled_before;
   if (was_handled && more != nullptr && more->silence != nullptr) note_message(*more->silence, turn_now(*runtime()));
   if (&taken == &handled) return;
-  if (was_handled && bound_->shelf->measures()) bound_->shelf->note_handled();
+  if (was_handled && own_bound_->shelf->measures()) own_bound_->shelf->note_handled();
   const OwnerGuard guard{*this};             // a killer that has seen it in hand looks at it no more
   free_block(&handled, handled.ops->bytes);  // off the shelf: the list does not know it
 }

@@ -64,7 +64,11 @@ Put put_counted(Cell& cell, Envelope& envelope, bool above) noexcept {
     }
   }
   if (push_and_wake(cell, envelope)) return Put::Done;
-  if (counts) bound.withdraw();
+  if (counts) {
+    bound.withdraw();
+    // Somebody may wait for the room that this one seemed to take, where the place is open again.
+    if (bound.room != nullptr) cell.admit_waiters();
+  }
   return Put::Closed;
 }
 

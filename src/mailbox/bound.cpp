@@ -34,7 +34,7 @@ Bound::Bound(const MailboxOptions& rules)
 
 std::uint64_t Bound::depth() const noexcept {
   if (shelf != nullptr) return shelf->bounded_depth();
-  const std::uint64_t out = left.load(kAcquire);
+  const std::uint64_t out = gone(kAcquire);
   const std::uint64_t in = entered.load(kAcquire);
   return in > out ? in - out : 0;
 }

@@ -5,16 +5,11 @@
 #include <system_error>
 
 #include "base/platform.hpp"
+#include "coppice/base/pause.hpp"
 #include "coppice/message/block_pool.hpp"
 
 namespace coppice::detail {
 namespace {
-
-inline void pause_cpu() noexcept {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#endif
-}
 
 // Activations between looks at the injector, the timers and the reactor; prime, as in Go.
 constexpr unsigned kLookAroundEvery = 61;

@@ -139,7 +139,7 @@ TEST_CASE("a mark whose signal has been taken already does not keep the owner aw
   constexpr std::uintptr_t kSignals = 2;
   MailboxInlet inlet;
   MailboxLane lane;
-  MailboxOutlet outlet;
+  alignas(16) MailboxOutlet outlet;
   MailboxRef mailbox{inlet, lane, outlet};
   mailbox.open(true);
   Signal signal;

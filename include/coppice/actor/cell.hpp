@@ -309,6 +309,7 @@ class Cell : public Runnable {
   mutable MailboxOutlet outlet_;
   Atomic<Envelope*> current_{nullptr};  // in hand; a marker while a hook runs
   Atomic<std::uint64_t> handled_{0};
+  Bound* own_bound_ = nullptr;  // bound_ again: for each message the owner reads nothing of a line that senders write
 };
 
 /// A parent's children, or (under a lock) the actors without a parent; newest first.

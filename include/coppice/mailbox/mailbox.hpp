@@ -4,6 +4,7 @@
 
 #include "coppice/base/atomic.hpp"
 #include "coppice/base/config.hpp"
+#include "coppice/base/pause.hpp"
 #include "coppice/message/envelope.hpp"
 
 // [path 2 of 7] push: from ActorRef::send, on the sender's thread; to submit, when it answers Activate
@@ -42,9 +43,9 @@ struct MailboxLane {
   Atomic<Signal*> signals{nullptr};  // newest first; a marker when nobody will look again; tagged: a light one, alone
 };
 
-/// What the owner writes for each message.
+/// What the owner writes for each message. A host puts it where a multiple of 16 bytes is, for the word's marks.
 struct MailboxOutlet {
-  alignas(16) Link stub;        // stands in for "the link taken last" while idle, so that an idle actor keeps no block
+  Link stub;                    // stands in for "the link taken last" while idle, so that an idle actor keeps no block
   Atomic<Link*> tail{nullptr};  // the link taken last; written by the owner only
 };
 
@@ -74,6 +75,7 @@ class MailboxRef {
 
   /// Once, before anything else. Busy: whoever makes it submits the owner.
   void open(bool busy) noexcept {
+    COPPICE_ASSERT((to_word(&out_.stub) & kMarks) == 0, "a mailbox stands where its marks do not fit");
     in_.head.store(to_word(&out_.stub) | (busy ? 0 : kIdle), kRelaxed);
     out_.tail.store(&out_.stub, kRelaxed);
   }
@@ -92,6 +94,8 @@ class MailboxRef {
       // rested (partner: the exchange in try_rest). Nothing behind `seen` is read before this succeeds, so a reused
       // address is harmless.
       if (in_.head.compare_exchange_weak(seen, to_word(&link) | keep, kAcqRel, kRelaxed)) break;
+      back_off();
+      seen = in_.head.load(kRelaxed);
     }
     // release: partner of the acquire in next(). The link before ours cannot be freed before it has a successor.
     to_link(seen)->next.store(&link, kRelease);
@@ -209,7 +213,7 @@ class MailboxRef {
 };
 
 /// A mailbox with its parts side by side, for hosts that do not mind.
-class Mailbox : private MailboxInlet, private MailboxLane, private MailboxOutlet, public MailboxRef {
+class alignas(16) Mailbox : private MailboxInlet, private MailboxLane, private MailboxOutlet, public MailboxRef {
  public:
   Mailbox() noexcept : MailboxRef{inlet(), lane(), outlet()} { open(false); }
   /// Made busy: whoever made it submits the owner.

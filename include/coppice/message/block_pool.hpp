@@ -43,6 +43,7 @@ void put_and_spill(std::size_t size_class, void* block) noexcept;
   Magazine& magazine = thread_magazines.classes[size_class];
   if (FreeBlock* block = magazine.top) {
     magazine.top = block->next;
+    __builtin_prefetch(magazine.top, 1);  // the next taker's: another processor may have freed it
     --magazine.count;
     return block;
   }
