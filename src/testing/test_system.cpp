@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "chooser.hpp"
 #include "coppice/actor/signals.hpp"
 #include "scheduler/timer_wheel.hpp"
 #include "system/system_core.hpp"
@@ -17,22 +18,6 @@ using namespace coppice::detail;
 
 namespace {
 
-/// SplitMix64: ours, since the standard's distributions differ between libraries.
-class Draw {
- public:
-  explicit Draw(std::uint64_t seed) noexcept : state_{seed} {}
-  [[nodiscard]] std::size_t below(std::size_t n) noexcept {
-    state_ += 0x9e3779b97f4a7c15ULL;
-    std::uint64_t z = state_;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-    return static_cast<std::size_t>((z ^ (z >> 31)) % n);
-  }
-
- private:
-  std::uint64_t state_;
-};
-
 /// Writes down all events; the run loop is made for it, as for any other monitor.
 struct TraceMonitor {
   static constexpr bool kRecords = true;
@@ -43,11 +28,14 @@ struct TraceMonitor {
   EventSink* sink = nullptr;
 };
 
-/// Everybody who is ready, run one at a time in the order that the seed draws.
+/// Everybody who is ready, run one at a time in the order that the schedule says.
 class SeededScheduler final : public Scheduler {
  public:
-  SeededScheduler(Runtime& runtime, ManualClock& clock, std::uint64_t seed)
-      : Scheduler{&runtime}, clock_{clock}, draw_{seed}, wheel_{clock.now()} {}
+  SeededScheduler(Runtime& runtime, ManualClock& clock, TestOptions& options)
+      : Scheduler{&runtime},
+        clock_{clock},
+        chooser_{std::move(options.schedule), options.seed, options.keeps_deviations},
+        wheel_{clock.now()} {}
 
   void submit(Runnable& runnable) noexcept override { ready_.push_back(&runnable); }
   void submit_back(Runnable& runnable) noexcept override { ready_.push_back(&runnable); }
@@ -56,7 +44,7 @@ class SeededScheduler final : public Scheduler {
 
   bool step() {
     if (ready_.empty()) return false;
-    const std::size_t index = draw_.below(ready_.size());
+    const std::size_t index = chooser_.pick(ready_);
     Runnable* const runnable = ready_[index];
     ready_.erase(ready_.begin() + static_cast<std::ptrdiff_t>(index));
     run(*runnable);
@@ -67,14 +55,23 @@ class SeededScheduler final : public Scheduler {
     clock_.set(t);
     wheel_.advance(t);
   }
+  /// One step: somebody runs, or time moves to the next timer. False: neither, until `horizon`.
+  bool explore(TimePoint horizon) {
+    const TimePoint next = next_timer();
+    const bool may_move = next <= horizon && next != TimePoint::max();
+    if (ready_.empty() ? !may_move : !may_move || !chooser_.timer_first()) return step();
+    move_to(next);
+    return true;
+  }
   void clear() noexcept { wheel_.clear(); }
   [[nodiscard]] TimePoint next_timer() const noexcept { return wheel_.next(); }
   [[nodiscard]] std::size_t ready() const noexcept { return ready_.size(); }
   [[nodiscard]] std::uint64_t timers() const noexcept { return wheel_.size(); }
+  [[nodiscard]] const Chooser& chooser() const noexcept { return chooser_; }
 
  private:
   ManualClock& clock_;
-  Draw draw_;
+  Chooser chooser_;
   TimerWheel wheel_;
   std::vector<Runnable*> ready_;
 };
@@ -106,11 +103,12 @@ class TestCore final : public SystemCore, public EventSink {
       : SystemCore{std::move(options.system), std::move(binding)}, seed_{options.seed}, begun_{time_.now()} {
     clock = &time_;
     batch.store(1, kRelaxed);
-    auto made = std::make_unique<SeededScheduler>(*this, time_, options.seed);
+    auto made = std::make_unique<SeededScheduler>(*this, time_, options);
     scheduler_ = made.get();
     default_scheduler = scheduler_;
     keep_scheduler(std::move(made));
-    holder->monitor.sink = this;
+    keeps_log_ = options.keeps_log;
+    if (keeps_log_) holder->monitor.sink = this;
     if (!options_.on_report) reports = false;  // nothing is printed
     // A function that the test gave is called as well.
     options_.on_failure = [this, given = std::move(options_.on_failure)](const FailureReport& report) mutable {
@@ -156,8 +154,11 @@ class TestCore final : public SystemCore, public EventSink {
   }
 
   bool step() {
-    if (++steps_ > kStepsMax) stuck("a run that does not come to rest");
+    count_step();
     return scheduler_->step();
+  }
+  void count_step() {
+    if (++steps_ > kStepsMax) stuck("a run that does not come to rest");
   }
   [[noreturn]] void stuck(const char* what) const {
     std::fprintf(stderr, "coppice: %s in a test system; replay with seed %llu\n", what,
@@ -192,6 +193,7 @@ class TestCore final : public SystemCore, public EventSink {
   SeededScheduler* scheduler_ = nullptr;
   FaultPlan plan_;
   std::uint64_t steps_ = 0;
+  bool keeps_log_ = true;
   std::vector<std::string> log_;
   std::vector<std::string> failures_;
 };
@@ -221,6 +223,11 @@ TestSystem::~TestSystem() {
 bool TestSystem::step() {
   test_->fresh_budget();
   return test_->step();
+}
+
+bool TestSystem::explore(Duration within) {
+  test_->fresh_budget();
+  return test_->scheduler_->explore(coppice::detail::saturating_add(now(), within));
 }
 
 std::size_t TestSystem::run_until_idle() {
@@ -291,5 +298,9 @@ Ledger TestSystem::ledger() {
 const std::vector<std::string>& TestSystem::event_log() const noexcept { return test_->log_; }
 const std::vector<std::string>& TestSystem::failures() const noexcept { return test_->failures_; }
 std::uint64_t TestSystem::seed() const noexcept { return test_->seed_; }
+std::uint64_t TestSystem::schedule_hash() const noexcept { return test_->scheduler_->chooser().hash(); }
+const std::vector<Deviation>& TestSystem::deviations() const noexcept {
+  return test_->scheduler_->chooser().deviations();
+}
 
 }  // namespace coppice::testing

@@ -9,6 +9,7 @@
 
 #include "coppice/base/result.hpp"
 #include "coppice/system/system.hpp"
+#include "coppice/testing/schedule.hpp"
 
 namespace coppice::testing {
 
@@ -26,6 +27,9 @@ struct InjectedFault final : std::exception {
 struct TestOptions {
   std::uint64_t seed = 1;     ///< of the order in which ready actors run, and of everything random
   SystemOptions system = {};  ///< workers and spin have no meaning here; batch is 1
+  Schedule schedule = {};     ///< who runs next
+  bool keeps_log = true;      ///< false: event_log() stays empty, and a run takes half as long
+  bool keeps_deviations = false;  ///< for deviations(), eight bytes each
 };
 
 /// A system on the thread that uses it, under a clock that it moves: the actors, supervisors and brokers are the ones
@@ -43,6 +47,9 @@ class TestSystem final : public System {
   bool step();
   /// Runs until nobody is ready; time stands still. The number of activations.
   std::size_t run_until_idle();
+  /// One step of a search: runs one activation, or moves time to the next timer if it is due within `within`; which,
+  /// when both can be, is the schedule's to say. False: nobody is ready and no such timer is armed.
+  bool explore(Duration within = Duration::max());
   /// Moves time on by `by`, stopping at each timer on the way and running what it wakes.
   void advance(Duration by);
   /// Moves time on by `by` in one leap, and only then fires what was due on the way, late: as a process finds the clock
@@ -78,6 +85,10 @@ class TestSystem final : public System {
   /// What would have been printed: failures that nobody supervises.
   [[nodiscard]] const std::vector<std::string>& failures() const noexcept;
   [[nodiscard]] std::uint64_t seed() const noexcept;
+  /// Of all that the schedule has decided: equal for equal runs, whichever the compiler and wherever the process lies.
+  [[nodiscard]] std::uint64_t schedule_hash() const noexcept;
+  /// Where the run has left the order of first come, first served: what Strategy::Follow takes to do the same again.
+  [[nodiscard]] const std::vector<Deviation>& deviations() const noexcept;
 
  private:
   detail::TestCore* test_;

@@ -1,0 +1,10 @@
+#pragma once
+
+#include "run.hpp"
+
+namespace coppice::simulation {
+
+// One file each in workloads/.
+void run_mesh(Run& run);
+
+}  // namespace coppice::simulation
