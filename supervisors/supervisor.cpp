@@ -270,6 +270,8 @@ void Supervisor::Body::on_due(Due due, Child& child) {
   switch (due) {
     case Due::Retry: return apply({.kind = RuleEvent::Kind::RetryDue, .child = child.key});
     case Due::StartLimit:
+      if (child.cell->phase() == Phase::Running) return;  // late, but started: the news is on its way
+      return kill_child(child);
     case Due::StopLimit:
     case Due::Kill: return kill_child(child);
     case Due::Health: return check_health(child);

@@ -160,9 +160,30 @@ Start CellLife::construct_life(const ExitReason& last_reason) {
   return c.ops_->on_start != nullptr ? c.ops_->on_start(c.state()) : Start::Run;
 }
 
+/// The kill that waits among the signals, or null. They stay where a killer finds them.
+CellSignal* CellLife::waiting_kill() noexcept {
+  CellExtras* const x = c.extras_if_any();
+  if ((x == nullptr || x->taken_signals == nullptr) && !c.mailbox().has_signals()) return nullptr;
+  LaneSignal*& first = c.extras().taken_signals;
+  if (first == nullptr) first = static_cast<LaneSignal*>(c.mailbox().take_signals());
+  for (LaneSignal* each = first; each != nullptr; each = static_cast<LaneSignal*>(each->next_signal)) {
+    if (each->kind == LaneSignal::Kind::Kill) return static_cast<CellSignal*>(each);
+    if (each->next_signal == nullptr) each->next_signal = c.mailbox().take_signals();
+  }
+  return nullptr;
+}
+
 void CellLife::start_life() noexcept {
   if (const CellExtras* const x = c.extras_if_any(); x != nullptr && x->stashed != 0) bring_back(c, x->stashed);
   c.incarnation_.store(c.incarnation() + 1, kRelaxed);
+  if (CellSignal* const kill = waiting_kill()) {  // no life begins that is not to be
+    CellExtras& x = c.extras();
+    if (kill->ticket) x.end_tickets.push_back(std::move(kill->ticket));
+    x.start_failed = true;
+    x.was_killed = true;
+    begin_end(kill->reason.is_normal() ? ExitReason::killed() : kill->reason, c.is_supervised());
+    return;
+  }
   // A copy, since whoever takes the place over while the hooks run writes a reason of its own.
   const ExitReason last_reason = c.incarnation() > 1 ? c.extras().reason : ExitReason{};
   Start wish = Start::Run;

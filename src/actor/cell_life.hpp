@@ -103,6 +103,7 @@ struct CellLife {
   void resume_ready() noexcept;
   void put_back() noexcept;
 
+  [[nodiscard]] CellSignal* waiting_kill() noexcept;
   void start_life() noexcept;
   [[nodiscard]] Start construct_life(const ExitReason& last_reason);
   void became_running() noexcept;

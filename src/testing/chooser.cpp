@@ -21,8 +21,7 @@ Chooser::Chooser(Schedule schedule, std::uint64_t seed, bool keeps_deviations)
     : schedule_{std::move(schedule)}, draw_{seed}, keeps_deviations_{keeps_deviations} {
   if (schedule_.strategy == Strategy::Priorities || schedule_.strategy == Strategy::Delays) {
     const std::size_t among = std::max<std::size_t>(schedule_.steps, 1);
-    for (unsigned i = 0; i < schedule_.changes; ++i)
-      changes_.push_back(static_cast<std::uint32_t>(draw_.below(among)));
+    for (unsigned i = 0; i < schedule_.changes; ++i) changes_.push_back(static_cast<std::uint32_t>(draw_.below(among)));
     std::sort(changes_.begin(), changes_.end(), std::greater<>{});
   }
 }

@@ -57,8 +57,7 @@ Search search(const Workload& workload, const Arguments& arguments) {
         if (!outcome.finding) continue;
         failed = true;
         const std::lock_guard lock{mutex};
-        if (!result.failure || seed < result.failure->seed)
-          result.failure = Failure{seed, std::move(*outcome.finding)};
+        if (!result.failure || seed < result.failure->seed) result.failure = Failure{seed, std::move(*outcome.finding)};
         break;
       }
     }

@@ -122,8 +122,8 @@ void Run::check_shutdown(const ShutdownReport& report) {
   if (!report.complete || !report.late.empty()) return found("shutdown", "it did not end all actors in time");
   const SystemStats stats = system_->stats();
   if (stats.actors != 0 || stats.timers != 0 || stats.zombies != 0) {
-    return found("shutdown", std::to_string(stats.actors) + " actors and " + std::to_string(stats.timers) +
-                                 " timers are left");
+    return found("shutdown",
+                 std::to_string(stats.actors) + " actors and " + std::to_string(stats.timers) + " timers are left");
   }
   const Ledger ledger = system_->ledger();
   if (!ledger.balances() || ledger.queued != 0) found("conservation", "after the shutdown the ledger does not balance");

@@ -6,5 +6,7 @@ namespace coppice::simulation {
 
 // One file each in workloads/.
 void run_mesh(Run& run);
+void run_pressure(Run& run);
+void run_tree(Run& run);
 
 }  // namespace coppice::simulation

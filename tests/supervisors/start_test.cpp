@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <optional>
 
 #include "catch.hpp"
@@ -293,6 +294,46 @@ TEST_CASE("defaults of a child are what they are said to be") {  // F59: by beha
   system.run_until_idle();
   CHECK(testing::at(*root, "a").incarnation() == 2);  // permanent
   testing::check_end(system);
+}
+
+/// Counts lives, and notes whether one that had started ended without on_stop.
+struct Punctual : Actor<Punctual> {
+  struct Counts {
+    int constructed = 0;
+    int stopped = 0;
+    int destroyed = 0;
+  };
+  explicit Punctual(Counts* c) : counts{c} { ++counts->constructed; }
+  ~Punctual() { ++counts->destroyed; }
+  void on_stop(const ExitReason&) { ++counts->stopped; }
+  void handle(Bang) { throw std::runtime_error{"bang"}; }
+  Counts* counts;
+};
+
+TEST_CASE("a start that is late makes no life that is killed at once and ends none that has begun") {  // F56
+  int late = 0;
+  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+    CAPTURE(seed);
+    Punctual::Counts counts;
+    TestSystem system{{.seed = seed, .schedule = {.early_timers_one_in = 2}}};
+    const auto root = system.start(supervisor({.id = "app", .intensity = {.restarts = 100, .within = 1h}},
+                                              child<Punctual>({.id = "a", .start_within = 1s}, &counts)));
+    REQUIRE(root);
+    root->child<Punctual>("a").value().send(Bang{});
+    // The time limit comes due before the child has run, or while the news of its start is on its way.
+    while (system.explore(1h)) {
+    }
+    const auto starts_missed =
+        std::count_if(system.event_log().begin(), system.event_log().end(),
+                      [](const std::string& line) { return line.find("actor start failed") != std::string::npos; });
+    late += starts_missed != 0 ? 1 : 0;
+    CHECK(root->child<Punctual>("a").value().phase() == Phase::Running);
+    CHECK(counts.constructed == 2);
+    testing::check_end(system);
+    CHECK(counts.destroyed == counts.constructed);
+    CHECK(counts.stopped == counts.constructed);
+  }
+  CHECK(late > 10);
 }
 
 }  // namespace

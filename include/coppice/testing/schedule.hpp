@@ -28,10 +28,11 @@ struct Deviation {
 
 struct Schedule {
   Strategy strategy = Strategy::RandomWalk;
-  unsigned changes = 3;              ///< of Priorities and Delays
-  std::uint32_t steps = 500;         ///< among so many first ones the changes are drawn
-  unsigned early_timers_one_in = 0;  ///< explore() fires a timer before somebody who is ready once in so many steps, as a
-                                     ///< busy machine would; 0: never
+  unsigned changes = 3;       ///< of Priorities and Delays
+  std::uint32_t steps = 500;  ///< among so many first ones the changes are drawn
+  unsigned early_timers_one_in =
+      0;  ///< explore() fires a timer before somebody who is ready once in so many steps, as a
+          ///< busy machine would; 0: never
   std::vector<Deviation> follow = {};  ///< of Follow, by step
 };
 

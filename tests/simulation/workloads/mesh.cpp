@@ -46,7 +46,8 @@ struct Node : Actor<Node> {
     seen = message.number + 1;
     ++mesh->crashed;  // unless it gets to the end
     mesh->run.fault_point();
-    if (message.hops > 0) mesh->send(index, (index + message.hops) % static_cast<int>(mesh->nodes.size()), message.hops - 1);
+    if (message.hops > 0)
+      mesh->send(index, (index + message.hops) % static_cast<int>(mesh->nodes.size()), message.hops - 1);
     --mesh->crashed;
     ++mesh->handled;
   }
@@ -95,9 +96,10 @@ void run_mesh(Run& run) {
   for (int i = 0; i < actors; ++i) {
     const MailboxOptions mailbox = draw_mailbox(draw, mesh.may_skip[i]);
     specs.push_back(child<Node>({.id = "node-" + std::to_string(i),
-                                  .shutdown = Shutdown::infinity(),  // a kill would take the mailbox along
-                                  .start_within = kForever,
-                                  .mailbox = mailbox}, &mesh, i));
+                                 .shutdown = Shutdown::infinity(),  // a kill would take the mailbox along
+                                 .start_within = kForever,
+                                 .mailbox = mailbox},
+                                &mesh, i));
   }
   const auto root = run.system().start(supervisor(
       {.id = "mesh", .strategy = draw_strategy(draw), .intensity = {.restarts = 1'000, .within = 1h}}, specs));
