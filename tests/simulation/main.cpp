@@ -16,13 +16,14 @@
 #include <thread>
 
 #include "shrink.hpp"
+#include "support/scale.hpp"
 
 namespace coppice::simulation {
 namespace {
 
 struct Arguments {
-  std::string workload;
-  std::uint64_t seeds = 1'000;
+  std::optional<std::string> workload;
+  std::uint64_t seeds = testing::scaled(20'000);
   std::uint64_t first = 1;
   std::optional<std::uint64_t> seed;
   unsigned jobs = 0;
@@ -152,8 +153,12 @@ int run(int argc, char** argv) {
   app.add_option("--seeds", arguments.seeds, "so many seeds of each workload")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000'000}))
       ->capture_default_str();
-  app.add_option("--first", arguments.first, "the first of them")->capture_default_str();
-  app.add_option("--seed", arguments.seed, "this one alone, explained, and shrunk if it fails");
+  const auto whole = [](const std::string& text) {
+    const bool is = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+    return is ? std::string{} : '"' + text + "\" is no whole number from 0";
+  };
+  app.add_option("--first", arguments.first, "the first of them")->check(whole)->capture_default_str();
+  app.add_option("--seed", arguments.seed, "this one alone, explained, and shrunk if it fails")->check(whole);
   app.add_option("--jobs", arguments.jobs, "threads")->check(CLI::Range(1U, 1'024U))->capture_default_str();
   app.add_flag("--hashes", arguments.hashes, "prints the hash of each schedule");
   try {
@@ -164,12 +169,12 @@ int run(int argc, char** argv) {
   bool any = false;
   bool held = true;
   for (const Workload& workload : workloads()) {
-    if (!arguments.workload.empty() && workload.name != arguments.workload) continue;
+    if (arguments.workload && workload.name != *arguments.workload) continue;
     any = true;
     held = (arguments.seed ? explain(workload, *arguments.seed) : look_for_failures(workload, arguments)) && held;
   }
   if (!any) {
-    fmt::print(stderr, "simulate: there is no workload \"{}\"; they are:", arguments.workload);
+    fmt::print(stderr, "simulate: there is no workload \"{}\"; they are:", arguments.workload.value_or(""));
     for (const Workload& each : workloads()) fmt::print(stderr, " {}", each.name);
     fmt::print(stderr, "\n");
     return 2;

@@ -1,0 +1,212 @@
+"""The planted bugs: what each breaks, where it is planted, and who has to notice.
+
+The numbers are those of the list that a reading of other runtimes' bug trackers gave. `planted(n)` is a function of the
+build with the bugs alone; tools/plant_bugs.py makes that build from a copy, so nothing of it stands in the sources.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Edit:
+    file: str
+    old: str  # stands exactly once in the file
+    new: str
+
+
+@dataclass(frozen=True)
+class Simulate:
+    """Found by `simulate`: an oracle of a workload. Empty: the first of any that speaks."""
+
+    workload: str
+    oracles: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Test:
+    """Found by a test case of a test program."""
+
+    program: str
+    case: str
+
+
+@dataclass(frozen=True)
+class Bug:
+    number: int
+    name: str
+    edits: tuple[Edit, ...] = ()
+    hunters: tuple[object, ...] = ()
+    no_meaning: str = ""  # why it cannot be planted here
+    note: str = field(default="")
+
+
+def bug(number: int, name: str, file: str, old: str, new: str, *hunters: object) -> Bug:
+    return Bug(number, name, (Edit(file, old, new),), hunters)
+
+
+def nothing(number: int, name: str, why: str) -> Bug:
+    return Bug(number, name, no_meaning=why)
+
+
+MAILBOX_HPP = "include/coppice/mailbox/mailbox.hpp"
+BUGS = (
+    bug(1, "lost wake-up: no look at the mailbox after going idle", "src/mailbox/mailbox.cpp",
+        "      if (to_link(seen) != last) return",
+        "      if (!planted(1) && to_link(seen) != last) return",
+        Test("test_mailbox", "eight senders lose nothing and double nothing and each keeps its order")),
+    bug(2, "the schedule mark is loaded and stored, not exchanged", MAILBOX_HPP,
+        "      if (in_.head.compare_exchange_weak(seen, to_word(&link) | keep, kAcqRel, kRelaxed)) break;",
+        "      if (planted(2)) {\n        in_.head.store(to_word(&link) | keep, kRelease);\n        break;\n      }\n"
+        "      if (in_.head.compare_exchange_weak(seen, to_word(&link) | keep, kAcqRel, kRelaxed)) break;",
+        Test("test_mailbox", "eight senders lose nothing and double nothing and each keeps its order")),
+    bug(3, "a push after the close is accepted", MAILBOX_HPP,
+        "      if ((seen & kClosed) != 0) [[unlikely]] {",
+        "      if (!planted(3) && (seen & kClosed) != 0) [[unlikely]] {",
+        Simulate("tree", ("conservation", "liveness"))),
+    bug(4, "the mailbox is lost at a restart", "src/actor/cell_end.cpp",
+        "  if (!c.is_supervised() || !x.keep_place) bury_stash();",
+        "  if (planted(4) && c.is_supervised()) drain_to_dead_letters(nullptr);\n"
+        "  if (!c.is_supervised() || !x.keep_place) bury_stash();",
+        Simulate("mesh", ("order", "delivery"))),
+    bug(5, "the message whose handler failed is handled again", "src/actor/cell_end.cpp",
+        "  if (!was_handled) {\n    runtime.dead_letter(c, envelope, DeadReason::InHand);",
+        "  if (planted(5) && !was_handled && envelope.ops->bounded && envelope.ops->abandon == nullptr) {\n"
+        "    try {\n      static_cast<void>(envelope.ops->handle(c, envelope));\n    } catch (...) {\n    }\n  }\n"
+        "  if (!was_handled) {\n    runtime.dead_letter(c, envelope, DeadReason::InHand);",
+        Simulate("mesh", ("order", "delivery"))),
+    bug(6, "a stop makes no dead letters of what waits", "src/actor/cell_end.cpp",
+        "  runtime.dead_letter(cell, envelope, DeadReason::Stopped);",
+        "  if (!planted(6)) runtime.dead_letter(cell, envelope, DeadReason::Stopped);",
+        Simulate("tree", ("conservation",))),
+    bug(7, "a handler that finds a mailbox full blocks its worker", "src/actor/send.cpp",
+        "  if (me == nullptr) {", "  if (me == nullptr || planted(7)) {\n    if (planted(7)) return wait_for_room(cell, envelope, how);",
+        Simulate("pressure", ("delivery", "order", "liveness"))),
+    bug(8, "room wakes one of those who wait", "src/mailbox/room.cpp",
+        "    oldest->let_go(*oldest);\n", "    oldest->let_go(*oldest);\n    if (planted(8)) break;\n",
+        Simulate("pressure", ("liveness",))),
+    bug(9, "an ask is completed by its time-out and by its reply", "src/actor/ask.cpp",
+        "    if ((seen & ~kAwaited) != kPending) return false;",
+        "    if ((seen & ~kAwaited) != kPending) return planted(9) && asker != nullptr && (seen & kDone) != 0;",
+        Simulate("asks", ())),
+    bug(10, "a cancelled timer fires once more", "src/actor/actor.cpp",
+        "  if (timer.withdrawn.exchange(true, kSeqCst)) return;",
+        "  if (planted(10) && timer.waiting.load(kAcquire)) return;\n  if (timer.withdrawn.exchange(true, kSeqCst)) return;",
+        Simulate("timers", ())),
+    bug(11, "a watch of who has ended already yields no Down", "src/actor/cell_signals.cpp",
+        "  if (is_over()) return send_down_at_once(c, watch, 0, ExitReason::no_proc());",
+        "  if (is_over()) return planted(11) ? void() : send_down_at_once(c, watch, 0, ExitReason::no_proc());",
+        Simulate("lives", ())),
+    bug(13, "a restart that is due starts a child of a supervisor that is ending", "supervisors/rules.cpp",
+        "  end_reason_ = reason;\n  plan_.clear();", "  end_reason_ = reason;\n  if (!planted(13)) plan_.clear();",
+        Simulate("ending", ("after the end", "stop", "liveness", "shutdown"))),
+    bug(14, "the restart limit counts one too few", "supervisors/restart_limit.cpp",
+        "  return times_.size() - oldest_ <= intensity_.restarts;",
+        "  return times_.size() - oldest_ <= intensity_.restarts + (detail::planted(14) ? 1 : 0);",
+        Simulate("tree", ("who starts and stops", "order of starts and stops", "intensity"))),
+    bug(16, "a timer of an earlier life fires in the next", "src/actor/actor.cpp",
+        "  if (t.withdrawn.load(kAcquire) || t.incarnation != cell.incarnation()) return false;",
+        "  if (!planted(16) && (t.withdrawn.load(kAcquire) || t.incarnation != cell.incarnation())) return false;",
+        Simulate("timers", ())),
+    bug(21, "a Down is sent twice", "src/actor/cell_end.cpp",
+        "    deliver(watcher, make_envelope<DownEnvelope>(ops, std::move(down), std::move(node)));",
+        "    if (planted(21)) {\n      auto twice = node;\n      deliver(watcher, make_envelope<DownEnvelope>(ops, Down{down}, std::move(twice)));\n    }\n"
+        "    deliver(watcher, make_envelope<DownEnvelope>(ops, std::move(down), std::move(node)));",
+        Simulate("lives", ())),
+    bug(23, "children are stopped in the order of their start", "supervisors/rules.cpp",
+        "plan_.push_back({PlanStep::Kind::Stop, it->key});\n}\n\nDuration",
+        "detail::planted(23) ? plan_.push_front({PlanStep::Kind::Stop, it->key}) "
+        ": plan_.push_back({PlanStep::Kind::Stop, it->key});\n}\n\nDuration",
+        Simulate("tree", ("order of starts and stops",))),
+    bug(24, "RestForOne restarts who crashed alone", "supervisors/rules.cpp",
+        "  return {std::min(range.first, index), std::clamp(range.last, index + 1, children_.size())};",
+        "  if (detail::planted(24) && range.first == index) return {index, index + 1};\n"
+        "  return {std::min(range.first, index), std::clamp(range.last, index + 1, children_.size())};",
+        Simulate("tree", ("who starts and stops",))),
+    bug(25, "OneForAll forgets those who had not started yet", "supervisors/rules.cpp",
+        "    if (children_[i].state == State::Undefined) plan_.push_back({PlanStep::Kind::Start, children_[i].key});",
+        "    if (detail::planted(25) && range.first == 0 && i > index_of(failed)) continue;\n"
+        "    if (children_[i].state == State::Undefined) plan_.push_back({PlanStep::Kind::Start, children_[i].key});",
+        Simulate("tree", ("who starts and stops",))),
+    bug(26, "a Temporary child is restarted", "supervisors/rules.cpp",
+        "  if (child.restart == Restart::Temporary || event.verdict == OnError::Stop ||",
+        "  if ((child.restart == Restart::Temporary && !detail::planted(26)) || event.verdict == OnError::Stop ||",
+        Simulate("tree", ("who starts and stops", "order of starts and stops"))),
+    bug(27, "a Transient child is restarted after a normal end", "supervisors/rules.cpp",
+        "      (child.restart == Restart::Transient && event.reason.is_normal())) {",
+        "      (child.restart == Restart::Transient && event.reason.is_normal() && !detail::planted(27))) {",
+        Simulate("tree", ("who starts and stops", "order of starts and stops"))),
+    bug(28, "the window of the restart limit goes by the wall clock", "supervisors/rules.cpp",
+        "  if (!limit_.add(now_)) {",
+        "  if (!limit_.add(detail::planted(28) ? TimePoint{std::chrono::system_clock::now().time_since_epoch()} : now_)) {",
+        Simulate("tree", ("who starts and stops", "order of starts and stops", "intensity"))),
+    bug(29, "the window of the restart limit is never pruned", "supervisors/restart_limit.cpp",
+        "  while (oldest_ < times_.size() &&", "  while (!detail::planted(29) && oldest_ < times_.size() &&",
+        Simulate("tree", ("who starts and stops", "order of starts and stops", "intensity"))),
+    bug(30, "a delay that grows overflows", "src/base/growing_delay.cpp",
+        "  if (first <= Duration::zero()) return Duration::zero();",
+        "  if (first <= Duration::zero()) return Duration::zero();\n"
+        "  if (planted(30)) return Duration{static_cast<Duration::rep>(static_cast<std::uint64_t>(first.count()) << (attempt & 63))};",
+        Test("test_supervisors", "every attempt and duration gives a delay that is monotone and saturates")),
+    bug(31, "on_stop runs twice", "src/actor/cell_end.cpp",
+        "    if (const auto thrown = hook([&] { c.ops_->on_stop(c.state(), reason); })) {",
+        "    if (planted(31)) static_cast<void>(hook([&] { c.ops_->on_stop(c.state(), reason); }));\n"
+        "    if (const auto thrown = hook([&] { c.ops_->on_stop(c.state(), reason); })) {",
+        Simulate("tree", ("on_stop",))),
+    bug(32, "an exception of a constructor leaves a place that neither lives nor has ended", "src/actor/cell_life.cpp",
+        "    if (zombie_) return;\n    c.extras().start_failed = true;",
+        "    if (zombie_ || planted(32)) return;\n    c.extras().start_failed = true;",
+        Simulate("mesh", ("liveness", "delivery", "shutdown"))),
+    bug(33, "an exception of a destructor escapes", "src/actor/cell_end.cpp",
+        "    if (const auto thrown = hook([this] { c.ops_->destroy(c.state()); })) {",
+        "    if (planted(33)) c.ops_->destroy(c.state());\n"
+        "    if (const auto thrown = planted(33) ? nullptr : hook([this] { c.ops_->destroy(c.state()); })) {",
+        Simulate("lives", ("containment",))),
+    bug(34, "an exception of on_stop leaves the rest of the end undone", "src/actor/cell_end.cpp",
+        '      if (!zombie_) emit(EventKind::ActorFailed, "on_stop threw");',
+        '      if (planted(34)) return;\n      if (!zombie_) emit(EventKind::ActorFailed, "on_stop threw");',
+        Simulate("mesh", ("liveness", "delivery", "shutdown"))),
+    bug(35, "the stash is dropped at a stop", "src/actor/stash.cpp",
+        "    dies_waiting(c, envelope);\n    free_block(&envelope, envelope.ops->bytes);\n  }\n}\n\n}  // namespace coppice::detail",
+        "    if (planted(35)) {\n      destroy_envelope(&envelope);\n      continue;\n    }\n"
+        "    dies_waiting(c, envelope);\n    free_block(&envelope, envelope.ops->bytes);\n  }\n}\n\n}  // namespace coppice::detail",
+        Simulate("stash", ())),
+    bug(37, "what a full mailbox rejects is not counted", "src/actor/send.cpp",
+        "  runtime.dead_letter(cell, *envelope, reason);\n  runtime.count(Count::Refused);\n  if (envelope->ops->abandon != nullptr)",
+        "  if (!planted(37) || reason != DeadReason::Rejected) runtime.dead_letter(cell, *envelope, reason);\n"
+        "  runtime.count(Count::Refused);\n  if (envelope->ops->abandon != nullptr)",
+        Simulate("mesh", ("conservation",))),
+    bug(38, "a thread that waits for room is not woken by the close", "src/actor/cell.cpp",
+        "  if (!is_closed() && !bound_->has_much_room(bound_->depth())) return;",
+        "  if ((planted(38) || !is_closed()) && !bound_->has_much_room(bound_->depth())) return;\n"
+        "  if (planted(38) && is_closed()) return;",
+        Test("test_system", "a thread that waits for room hears at once when the place ends")),
+    nothing(39, "an id of an ask comes again after a wrap",
+            "an ask is an object that its reply carries; there is no id that could come again"),
+    bug(41, "the registry keeps the name of who has ended", "src/actor/holding.cpp",
+        "  while (next != nullptr) {\n    Holding* const after = HoldingList::after(*next);\n    next->given_up();",
+        "  while (next != nullptr) {\n    Holding* const after = HoldingList::after(*next);\n    if (!planted(41)) next->given_up();",
+        Simulate("lives", ())),
+    bug(42, "ticks of a periodic timer pile up", "src/actor/actor.cpp",
+        "  if (tick.waiting.exchange(true, kAcqRel)) return;  // the tick before still waits",
+        "  if (tick.waiting.exchange(true, kAcqRel) && !planted(42)) return;",
+        Simulate("timers", ())),
+    nothing(43, "a timer is cancelled by its slot without a generation",
+            "a handle holds its timer; there are no slots that another could have taken"),
+    bug(44, "an activation has no end while messages wait", "include/coppice/actor/cell.hpp",
+        "    if (left-- == 0) {", "    if (!planted(44) && left-- == 0) {",
+        Test("test_actor", "a busy actor gives way after its batch")),
+    bug(49, "a list of messages is destroyed by recursion", "src/actor/cell_end.cpp",
+        "    while (Link* const link = c.mailbox().next()) {\n      free_link(c.mailbox().take(link));",
+        "    while (Link* const link = c.mailbox().next()) {\n      free_link(c.mailbox().take(link));\n"
+        "      if (planted(49)) {\n        dies_waiting(c, *static_cast<Envelope*>(link));\n        drain_to_dead_letters(link);\n        continue;\n      }",
+        Test("test_actor", "a million waiting messages are dropped without recursion")),
+    nothing(19, "two actors that link each other lock in different orders",
+            "no step of a link holds two actors' locks: a link is a signal"),
+    nothing(51, "subscriptions are lost when a broker reconnects", "there is no broker beyond the process yet"),
+    nothing(52, "the length of a frame is checked after it was allocated", "nothing reads frames yet"),
+    nothing(53, "a name is not escaped in HTTP", "nothing speaks HTTP yet"),
+    bug(54, "each child has the whole deadline of a shutdown", "src/system/shutdown.cpp",
+        "      until = awaited_until_ = saturating_add(now, saturating_between(now, deadline_) / 2);",
+        "      until = awaited_until_ = saturating_add(now, planted(54) ? saturating_between(begun_, deadline_) : saturating_between(now, deadline_) / 2);",
+        Test("test_system", "several that hang together do not add up their time")),
+)
