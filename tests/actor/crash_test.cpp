@@ -7,10 +7,12 @@
 
 #include "catch.hpp"
 #include "coppice/coppice.hpp"
+#include "coppice/testing/test_system.hpp"
 #include "support/ending.hpp"
 #include "support/log.hpp"
 #include "support/quiet.hpp"
 #include "support/scale.hpp"
+#include "support/test_end.hpp"
 
 namespace coppice {
 namespace {
@@ -200,6 +202,26 @@ TEST_CASE("crashes by the thousand leave nothing behind") {  // P6
   testing::check_end(system);
   CHECK(reported == count);
   CHECK(system.stats().failures == static_cast<std::uint64_t>(count));
+}
+
+TEST_CASE("a function for failures may use the system") {  // R4: no lock is held when it is called
+  System* used = nullptr;
+  std::uint64_t actors = 0;
+  ActorRef<Thrower> next;
+  testing::TestOptions options;
+  options.system.on_failure = [&](const FailureReport&) {
+    actors = used->stats().actors;
+    if (next.id() == 0) next = used->spawn<Thrower>({.name = "next"});
+    static_cast<void>(used->dead_letters());
+  };
+  testing::TestSystem system{std::move(options)};
+  used = &system;
+  system.spawn<Thrower>().send(Bomb{0});
+  system.run_until_idle();
+  CHECK(actors == 1);  // the one that failed
+  CHECK(next.phase() == Phase::Running);
+  next.send(Bomb{1});
+  testing::check_end(system);
 }
 
 }  // namespace
