@@ -421,6 +421,9 @@ Result<IntrusivePtr<Cell>, SpawnError> spawn_cell(Runtime& runtime, Cell* parent
   if (!runtime.admit()) return Error{runtime.is_closing() ? SpawnError::Closing : SpawnError::LimitReached};
   Scheduler* scheduler = options.on.resolve(runtime);
   if (scheduler == nullptr) scheduler = runtime.default_scheduler;
+  COPPICE_VERIFY(
+      !runtime.is_simulated || scheduler == runtime.default_scheduler,
+      "in a test system an actor cannot be on a pinned thread or a foreign executor: they have no virtual time");
   if (scheduler->runtime() != &runtime) {  // another system's thread: it would end while this actor is on it
     runtime.unadmit();
     return Error{SpawnError::BadOption};

@@ -101,6 +101,7 @@ Result<ExitReason, StopError> StopFuture::get() {
 }
 
 Result<PinnedThread, std::string> PinnedThread::make(System& system, Options options) {
+  COPPICE_VERIFY(!system.core().is_simulated, "a test system has no pinned threads: they have no virtual time");
   detail::SystemCore& core = system.core();
   if (system.is_shutting_down()) return Error{std::string{"the system is shutting down"}};
   auto pool = core.make_pool(

@@ -37,8 +37,11 @@ class SeededScheduler final : public Scheduler {
         chooser_{std::move(options.schedule), options.seed, options.keeps_deviations},
         wheel_{clock.now()} {}
 
-  void submit(Runnable& runnable) noexcept override { ready_.push_back(&runnable); }
-  void submit_back(Runnable& runnable) noexcept override { ready_.push_back(&runnable); }
+  void submit(Runnable& runnable) noexcept override { submit_back(runnable); }
+  void submit_back(Runnable& runnable) noexcept override {
+    COPPICE_VERIFY(&this_thread == owner_, "a test system is used by another thread than the one that made it");
+    ready_.push_back(&runnable);
+  }
   void arm(Timer& timer, TimePoint deadline) noexcept override { wheel_.arm(timer, deadline); }
   bool disarm(Timer& timer) noexcept override { return TimerWheel::disarm(timer); }
 
@@ -70,6 +73,7 @@ class SeededScheduler final : public Scheduler {
   [[nodiscard]] const Chooser& chooser() const noexcept { return chooser_; }
 
  private:
+  const ThreadContext* const owner_ = &this_thread;
   ManualClock& clock_;
   Chooser chooser_;
   TimerWheel wheel_;
@@ -102,6 +106,7 @@ class TestCore final : public SystemCore, public EventSink {
   TestCore(TestOptions&& options, MonitorBinding binding, const IntrusivePtr<MonitorHolder<TraceMonitor>>& holder)
       : SystemCore{std::move(options.system), std::move(binding)}, seed_{options.seed}, begun_{time_.now()} {
     clock = &time_;
+    is_simulated = true;
     batch.store(1, kRelaxed);
     auto made = std::make_unique<SeededScheduler>(*this, time_, options);
     scheduler_ = made.get();

@@ -107,8 +107,9 @@ class Runtime : public RunTable {  // NOLINT(cppcoreguidelines-virtual-class-des
   EventSink* events = nullptr;  // null: nobody listens
   void* monitor = nullptr;      // the policy's instance, for the run loop made for it
   Faults* faults = nullptr;
-  bool reports = false;      // somebody listens to report()
-  bool callers_run = false;  // a thread that calls an idle actor runs it itself
+  bool reports = false;       // somebody listens to report()
+  bool is_simulated = false;  // a test system: nothing of it may run in real time
+  bool callers_run = false;   // a thread that calls an idle actor runs it itself
   Scheduler* default_scheduler = nullptr;
   Atomic<unsigned> batch{64};  // messages an activation may handle; a shutdown lowers it
   unsigned timers_max = 0;     // live timers an actor may have; 0 never occurs

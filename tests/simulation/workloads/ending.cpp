@@ -86,7 +86,9 @@ SupervisorSpec draw_tree(Draw& draw, Garden& garden, int& leaves, std::vector<st
   for (int left = draw.between(1, 3); left > 0; --left) top.push_back(leaf(""));
   std::vector<ChildSpec> below;
   for (int left = draw.between(0, 3); left > 0; --left) below.push_back(leaf("below/"));
-  return supervisor(options("garden"), top, supervisor(options("below"), below));
+  SupervisorOptions lower = options("below");
+  if (draw.one_in(3)) lower.shutdown = Shutdown::brutal();  // a kill takes its children along
+  return supervisor(options("garden"), top, supervisor(std::move(lower), below));
 }
 
 /// Stops it in one of the ways there are. True: the system has been shut down by that.
