@@ -4,7 +4,11 @@ namespace coppice::simulation {
 
 const std::vector<Workload>& workloads() {
   static const std::vector<Workload> all{
-      {"mesh", "supervised actors send each other numbered messages through mailboxes of all kinds, and crash", run_mesh},
+      {"mesh", "supervised actors send each other numbered messages through mailboxes of all kinds, and crash",
+       run_mesh},
+      {"asks", "clients and the outside ask servers that answer in every way or do not, close to the deadline",
+       run_asks},
+      {"timers", "actors arm timers of every kind and cancel them, and are paused, stopped and crashed", run_timers},
   };
   return all;
 }

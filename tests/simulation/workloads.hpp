@@ -6,5 +6,7 @@ namespace coppice::simulation {
 
 // One file each in workloads/.
 void run_mesh(Run& run);
+void run_asks(Run& run);
+void run_timers(Run& run);
 
 }  // namespace coppice::simulation
