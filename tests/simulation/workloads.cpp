@@ -9,6 +9,7 @@ const std::vector<Workload>& workloads() {
       {"asks", "clients and the outside ask servers that answer in every way or do not, close to the deadline",
        run_asks},
       {"timers", "actors arm timers of every kind and cancel them, and are paused, stopped and crashed", run_timers},
+      {"topics", "subscribers of every kind come, go and crash while actors and the outside publish", run_topics},
   };
   return all;
 }

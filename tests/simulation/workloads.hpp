@@ -8,5 +8,6 @@ namespace coppice::simulation {
 void run_mesh(Run& run);
 void run_asks(Run& run);
 void run_timers(Run& run);
+void run_topics(Run& run);
 
 }  // namespace coppice::simulation
