@@ -9,5 +9,6 @@ void run_mesh(Run& run);
 void run_asks(Run& run);
 void run_timers(Run& run);
 void run_topics(Run& run);
+void run_lives(Run& run);
 
 }  // namespace coppice::simulation
