@@ -164,6 +164,20 @@ struct ThreadAsk final : AskCore {
   TimePoint until;
 };
 
+}  // namespace
+
+bool AskCore::reply(void* reply) noexcept {
+  if (settle(reply)) return true;
+  if (announce == &ThreadAsk::wake_thread) {
+    static_cast<ThreadAsk&>(*this).runtime->count(Count::LateReply);
+  } else if (asker != nullptr) {
+    asker->runtime()->count(Count::LateReply);
+  }
+  return false;
+}
+
+namespace {
+
 IntrusivePtr<AskCore> make_thread_ask(Runtime* runtime, const ReplyOps& reply, TimePoint until) {
   const std::uint32_t slot = aligned(sizeof(ThreadAsk), reply.alignment);
   const std::uint32_t bytes = slot + reply.bytes;

@@ -7,6 +7,7 @@
 
 #include "catch.hpp"
 #include "coppice/coppice.hpp"
+#include "coppice/testing/test_system.hpp"
 #include "support/ending.hpp"
 #include "support/gate.hpp"
 #include "support/quiet.hpp"
@@ -180,6 +181,41 @@ TEST_CASE("a promise that dies with its actor answers no reply") {
   auto kept = oracle.ask(Keep{}, kForever);
   oracle.send(Quit{});
   CHECK(kept.get() == failed(AskError::NoReply));
+  testing::check_end(system);
+}
+
+TEST_CASE("a promise that is kept too late is a late reply whoever asked") {  // P12
+  struct Question {};
+  struct Answer {};
+  struct Slow : Actor<Slow> {
+    Later<int> handle(Question) {
+      auto [promise, later] = reply_later<int>();
+      kept.push_back(std::move(promise));
+      return std::move(later);
+    }
+    void handle(Answer) {
+      for (auto& promise : kept) CHECK_FALSE(promise.set(1));
+      CHECK_FALSE(kept.front().set(1));  // that it was used before is no reply
+    }
+    std::vector<ReplyPromise<int>> kept;
+  };
+  struct Asker : Actor<Asker> {
+    explicit Asker(ActorRef<Slow> s) : slow{std::move(s)} {}
+    void handle(Question) {
+      ask(slow, Question{}, 1ms).then([](const IntResult& result) { CHECK(result == failed(AskError::Timeout)); });
+    }
+    ActorRef<Slow> slow;
+  };
+  testing::TestSystem system;
+  const auto slow = system.spawn<Slow>();
+  const auto asker = system.spawn<Asker>(slow);
+  asker.send(Question{});
+  CHECK(slow.ask(Question{}, 1ms).get() == failed(AskError::Timeout));
+  system.run_until_idle();
+  CHECK(system.stats().late_replies == 0);
+  slow.send(Answer{});
+  system.run_until_idle();
+  CHECK(system.stats().late_replies == 2);
   testing::check_end(system);
 }
 

@@ -33,6 +33,13 @@ struct ThrowingText final : std::exception {
   [[nodiscard]] const char* what() const noexcept override { return "thrown by the plan"; }
 };
 
+bool never_early(const Schedule& schedule) {
+  const auto& follow = schedule.follow;
+  return schedule.early_timers_one_in == 0 && std::none_of(follow.begin(), follow.end(), [](const auto& each) {
+           return each.choice == testing::Deviation::kTimer;
+         });
+}
+
 bool contains(const std::vector<std::uint32_t>& sorted, std::uint32_t value) {
   return std::binary_search(sorted.begin(), sorted.end(), value);
 }
@@ -50,17 +57,18 @@ Run::Run(const Plan& plan) : plan_{plan}, draw_{Draw::mix(plan.seed)} {
   for (int i = 0; i < faults; ++i) fault_at_.push_back(static_cast<std::uint32_t>(of_faults.below(among)));
   std::sort(fault_at_.begin(), fault_at_.end());
   fault_at_.erase(std::unique(fault_at_.begin(), fault_at_.end()), fault_at_.end());
-  system_.emplace(testing::TestOptions{.seed = of_schedule.next(),
-                                       .system = {.seed = of_schedule.next()},
-                                       .schedule = outcome_.schedule,
-                                       .keeps_log = plan.keeps_log,
-                                       .keeps_deviations = plan.keeps_log});
+  is_punctual_ = never_early(outcome_.schedule);
+  options_ = testing::TestOptions{.seed = of_schedule.next(),
+                                  .system = {.seed = of_schedule.next()},
+                                  .schedule = outcome_.schedule,
+                                  .keeps_log = plan.keeps_log,
+                                  .keeps_deviations = plan.keeps_log};
 }
 
 Run::~Run() = default;
 
 bool Run::step() {
-  if (++steps_ <= kStepsMax) return system_->explore(1h);
+  if (++steps_ <= kStepsMax) return system().explore(1h);
   found("liveness", "after " + std::to_string(kStepsMax) + " steps it has not come to rest");
   return false;
 }
@@ -71,7 +79,7 @@ bool Run::begin_operation() {
     if (!step()) break;
   }
   // Between which steps an operation came belongs to the schedule.
-  outcome_.hash = Draw::mix(outcome_.hash + system_->schedule_hash() + number);
+  outcome_.hash = Draw::mix(outcome_.hash + system().schedule_hash() + number);
   return !has_failed() && !contains(plan_.operations_left_out, number);
 }
 
@@ -104,7 +112,7 @@ void Run::found(std::string_view oracle, std::string text) {
 void Run::finish() {
   settle();
   if (has_failed()) return;
-  const Ledger ledger = system_->ledger();
+  const Ledger ledger = system().ledger();
   if (!ledger.balances()) {
     return found("conservation", "sent " + std::to_string(ledger.sent) + ", handled " + std::to_string(ledger.handled) +
                                      ", dead " + std::to_string(ledger.dead()) + ", handed back " +
@@ -113,28 +121,28 @@ void Run::finish() {
   }
   if (ledger.queued != 0)
     return found("liveness", std::to_string(ledger.queued) + " messages wait, and nobody runs any more");
-  check_shutdown(system_->shutdown({.within = 10s}));
+  check_shutdown(system().shutdown({.within = 10s}));
 }
 
 void Run::check_shutdown(const ShutdownReport& report) {
   finished_ = true;
   if (has_failed()) return;
   if (!report.complete || !report.late.empty()) return found("shutdown", "it did not end all actors in time");
-  const SystemStats stats = system_->stats();
+  const SystemStats stats = system().stats();
   if (stats.actors != 0 || stats.timers != 0 || stats.zombies != 0) {
     return found("shutdown",
                  std::to_string(stats.actors) + " actors and " + std::to_string(stats.timers) + " timers are left");
   }
-  const Ledger ledger = system_->ledger();
+  const Ledger ledger = system().ledger();
   if (!ledger.balances() || ledger.queued != 0) found("conservation", "after the shutdown the ledger does not balance");
 }
 
 Outcome Run::conclude() {
   if (!finished_ && !has_failed()) found("harness", "the workload has not finished its run");
-  outcome_.hash = Draw::mix(outcome_.hash + system_->schedule_hash());
+  outcome_.hash = Draw::mix(outcome_.hash + system().schedule_hash());
   if (plan_.keeps_log) {
-    outcome_.deviations = system_->deviations();
-    outcome_.log = system_->event_log();
+    outcome_.deviations = system().deviations();
+    outcome_.log = system().event_log();
   }
   return std::move(outcome_);
 }

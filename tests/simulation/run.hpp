@@ -56,7 +56,14 @@ class Run {
   ~Run();
 
   [[nodiscard]] Draw& draw() noexcept { return draw_; }
-  [[nodiscard]] testing::TestSystem& system() noexcept { return *system_; }
+  /// Until system() is called for the first time.
+  [[nodiscard]] SystemOptions& options() noexcept { return options_.system; }
+  [[nodiscard]] testing::TestSystem& system() {
+    if (!system_) system_.emplace(std::move(options_));
+    return *system_;
+  }
+  /// Whether time moves only when nobody is ready: then everything is handled at the very moment at which it is due.
+  [[nodiscard]] bool is_punctual() const noexcept { return is_punctual_; }
 
   /// Makes what the workload's actors share; it outlives them.
   template <class T, class... Args>
@@ -99,6 +106,8 @@ class Run {
   Plan plan_;
   Draw draw_;
   Outcome outcome_;
+  bool is_punctual_ = true;
+  testing::TestOptions options_;
   std::vector<std::shared_ptr<void>> kept_;  // before the system: its actors' end uses it
   std::optional<testing::TestSystem> system_;
   std::vector<std::uint32_t> fault_at_;  // which of the moments at which something may throw; sorted

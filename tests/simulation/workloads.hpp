@@ -9,5 +9,9 @@ void run_ending(Run& run);
 void run_mesh(Run& run);
 void run_pressure(Run& run);
 void run_tree(Run& run);
+void run_asks(Run& run);
+void run_timers(Run& run);
+void run_topics(Run& run);
+void run_lives(Run& run);
 
 }  // namespace coppice::simulation

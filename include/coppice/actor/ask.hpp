@@ -82,6 +82,8 @@ struct AskCore : Timer {
   /// `hand_over`: if it wins, one of the caller's counts is gone.
   bool settle(void* reply, bool hand_over = false) noexcept;
   bool fail(AskError why) noexcept;
+  /// settle() for a promise: a reply that comes too late is counted.
+  bool reply(void* reply) noexcept;
   [[nodiscard]] bool is_done() const noexcept { return (progress.load(kAcquire) & kDone) != 0; }
   [[nodiscard]] void* slot() noexcept { return reinterpret_cast<std::byte*>(this) + slot_at; }
 
@@ -267,11 +269,11 @@ class ReplyPromise : private detail::PromiseBase {
     const auto ask = std::move(ask_);
     if (!ask) return false;
     if constexpr (std::is_void_v<R>) {
-      return ask->settle(ask->slot());
+      return ask->reply(ask->slot());
     } else {
       try {
         R reply(std::forward<V>(value)...);
-        return ask->settle(std::addressof(reply));
+        return ask->reply(std::addressof(reply));
       } catch (...) {  // making the reply threw: the caller hears of it, and the asker too
         ask->fail(AskError::Crashed);
         throw;
