@@ -589,8 +589,10 @@ std::int64_t clock_now() noexcept { return engine != nullptr ? engine->now() : k
 bool wait_while(const Atomic<std::uint32_t>& word, std::uint32_t expected, std::int64_t until) noexcept {
   if (engine == nullptr) std::abort();  // nobody else runs
   point(Step::Wait, &word);
-  if (word.peek() != expected) return true;
-  return engine->block(&word, until);
+  const bool in_time = word.peek() != expected || engine->block(&word, until);
+  // The kernel has looked at the word on this thread's behalf; that is an order of its own word and of nothing else.
+  if (engine->is_weak()) engine->memory().see(engine->me(), &word);
+  return in_time;
 }
 
 void wake(const Atomic<std::uint32_t>& word, std::uint32_t most) noexcept {

@@ -148,6 +148,12 @@ void WeakMemory::see_all(unsigned thread) {
   }
 }
 
+void WeakMemory::see(unsigned thread, const void* where) {
+  const auto found = ids_.find(where);
+  if (found == ids_.end()) return;
+  threads_[thread].now.raise(found->second, static_cast<std::uint32_t>(locations_[found->second].stores.size() - 1));
+}
+
 void WeakMemory::lock(unsigned thread, const void* mutex) {
   threads_[thread].now.join(mutexes_[mutex]);
   step(thread);

@@ -55,6 +55,8 @@ class WeakMemory {
   void fence(unsigned thread, std::memory_order order);
   /// What was stored until now becomes visible in a finite time: this is over for the thread.
   void see_all(unsigned thread);
+  /// The same for one word.
+  void see(unsigned thread, const void* where);
   void lock(unsigned thread, const void* mutex);
   void unlock(unsigned thread, const void* mutex);
 
