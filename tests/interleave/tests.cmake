@@ -21,7 +21,7 @@ target_compile_features(coppice_interleaved_kernels PUBLIC cxx_std_20)
 add_library(coppice_interleaved_core STATIC ${interleaved_actor} ${interleaved_system})
 target_link_libraries(coppice_interleaved_core PUBLIC coppice_interleaved_kernels)
 
-foreach(layer IN ITEMS kernels)
+foreach(layer IN ITEMS kernels core)
   file(GLOB sources CONFIGURE_DEPENDS "${interleave}/${layer}/*.cpp")
   add_executable(test_interleave_${layer} ${sources})
   target_link_libraries(test_interleave_${layer} PRIVATE coppice_interleaved_${layer} Catch2::Catch2WithMain)

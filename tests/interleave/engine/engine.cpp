@@ -20,6 +20,8 @@ namespace coppice::interleave {
 namespace {
 
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+constexpr std::uint32_t kLooksInVain = 200;
+constexpr std::int64_t kSoon = 10'000'000;
 constexpr std::int64_t kStart = 3'600'000'000'000;  // an hour, so that "an hour ago" exists
 
 struct Operation {
@@ -38,6 +40,7 @@ struct Fiber {
   const void* waits_on = nullptr;  // Blocked
   std::int64_t until = kNever;     // Blocked, and then up by itself
   bool is_timed_out = false;
+  std::uint32_t looks_in_vain = 0;  // steps since it last changed something
   std::unique_ptr<Thread::Body> body;
   Stack stack;
   std::vector<std::byte> own_memory;
@@ -242,9 +245,11 @@ void Engine::list_options(bool may_stay) {
   }
 }
 
+/// Soon enough that it may happen while others are at work.
 bool Engine::anyone_waits_for_time() const noexcept {
-  return std::any_of(fibers_.begin(), fibers_.end(),
-                     [](const auto& fiber) { return fiber->state == Fiber::State::Blocked && fiber->until != kNever; });
+  return std::any_of(fibers_.begin(), fibers_.end(), [this](const auto& fiber) {
+    return fiber->state == Fiber::State::Blocked && fiber->until <= now_ + kSoon;
+  });
 }
 
 /// The next deadline comes. False: there is none.
@@ -308,6 +313,7 @@ std::uint32_t Engine::draw(std::uint32_t ways) {
 }
 
 void Engine::switch_to(Fiber& fiber) {
+  if (&fiber == current_) return;
   Fiber& from = *std::exchange(current_, &fiber);
   void* const exceptions = static_cast<void*>(abi::__cxa_get_globals());
   std::memcpy(from.exceptions.data(), exceptions, from.exceptions.size());
@@ -322,9 +328,13 @@ void Engine::switch_to(Fiber& fiber) {
 }
 
 void Engine::point(const Operation& operation) {
+  // Who only looks for so long waits for somebody else, without saying so: a fair scheduler would let others go on.
+  if (++current_->looks_in_vain == kLooksInVain && !current_->yields) {
+    current_->looks_in_vain = 0;
+    yield();
+  }
   current_->next = operation;
-  Fiber& next = pick();
-  if (&next != current_) switch_to(next);
+  switch_to(pick());
   if (rules_.is_told) tell(operation);
 }
 
@@ -352,6 +362,7 @@ std::uint32_t Engine::wake(const void* on, std::uint32_t most) {
 }
 
 void Engine::changed() noexcept {
+  current_->looks_in_vain = 0;
   for (auto& fiber : fibers_) {
     if (fiber.get() != current_) fiber->yields = false;
   }

@@ -37,7 +37,7 @@ struct Exhaustive {
 struct Sampled {
   std::uint64_t runs = 1'000;
   Memory memory = Memory::Sequential;
-  bool early_timers = false;  // time may pass while somebody can go on
+  bool early_timers = false;  // time may pass while somebody can go on, up to deadlines that are near
   std::uint32_t failures_for_nothing = 1;
   std::uint64_t first_seed = 1;
   std::uint32_t steps_max = 100'000;

@@ -29,19 +29,19 @@ void use(const Ref& ref) { expect(ref->destroyed.read() == 0, "nobody uses what 
 TEST_CASE("the last of three references destroys once and knows of all uses") {  // P17
   const auto drop = [] {
     Object object;
-    Ref first = Ref::adopt(&object);
-    Ref second = first;
-    together({[&] {
-                use(first);
-                first = Ref{};
-              },
-              [mine = std::move(second)]() mutable {
-                use(mine);
-                mine = Ref{};
-              },
-              [mine = first]() mutable {
-                const Ref copy = mine;
-                mine = Ref{};
+    Ref refs[3];
+    refs[0] = Ref::adopt(&object);
+    refs[1] = refs[0];
+    refs[2] = refs[1];
+    const auto let_go = [&refs](int i) {
+      return [&ref = refs[i]] {
+        use(ref);
+        ref = Ref{};
+      };
+    };
+    together({let_go(0), let_go(1), [&] {
+                const Ref copy = refs[2];
+                refs[2] = Ref{};
                 use(copy);
               }});
     expect(object.destroyed.read() == 1, "destroyed once");
