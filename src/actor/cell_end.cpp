@@ -1,8 +1,8 @@
 #include <mutex>
-#include <thread>
 #include <utility>
 #include <vector>
 
+#include "base/thread.hpp"
 #include "cell_life.hpp"
 #include "coppice/actor/send.hpp"
 #include "mailbox/shelf.hpp"
@@ -290,7 +290,7 @@ void CellLife::drain_to_dead_letters(const Link* pinned) noexcept {
       dies_waiting(c, envelope);
     }
     if (c.mailbox().is_drained()) break;
-    std::this_thread::yield();  // a sender that was accepted before the close is about to link
+    yield_thread();  // a sender that was accepted before the close is about to link
   }
   free_link(c.mailbox().strip());
   if (shelf != nullptr) {

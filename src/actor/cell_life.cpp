@@ -1,9 +1,9 @@
 #include "cell_life.hpp"
 
 #include <cstddef>
-#include <thread>
 #include <utility>
 
+#include "base/thread.hpp"
 #include "coppice/actor/spawn_options.hpp"
 #include "coppice/actor/stash.hpp"
 
@@ -25,7 +25,7 @@ bool CellLife::enter() noexcept {
     // acq_rel: what a killer that thought better of it did is before us; what we do is before the next claim.
     if (c.claim_.compare_exchange_strong(free, Cell::Claim::Owner, kAcqRel, kAcquire)) return true;
     if (free == Cell::Claim::Taken) return false;
-    std::this_thread::yield();  // a killer decides this moment
+    yield_thread();  // a killer decides this moment
   }
 }
 

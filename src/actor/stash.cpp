@@ -1,8 +1,8 @@
 #include "coppice/actor/stash.hpp"
 
-#include <thread>
 #include <utility>
 
+#include "base/thread.hpp"
 #include "cell_extras.hpp"
 #include "cell_life.hpp"
 #include "mailbox/shelf.hpp"
@@ -84,7 +84,7 @@ void put_before_all(Cell& cell, Envelope& first, Envelope& last) noexcept {
   for (const Link* each = &first; bound != nullptr && each != nullptr; each = each->next.load(kRelaxed)) {
     if (static_cast<const Envelope*>(each)->ops->bounded) bound->enter_above();
   }
-  while (!cell.mailbox().prepend(first, last)) std::this_thread::yield();  // a sender is about to link
+  while (!cell.mailbox().prepend(first, last)) yield_thread();  // a sender is about to link
 }
 
 std::size_t bring_back_some(Cell& cell, std::size_t most) noexcept {

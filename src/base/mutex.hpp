@@ -2,14 +2,18 @@
 
 #include <condition_variable>
 #include <mutex>
-#include <thread>
 
+#include "base/thread.hpp"
 #include "coppice/base/atomic.hpp"
 
 namespace coppice::detail {
 
 /// The one spelling of locks in coppice. Nothing of a user's runs while one is held.
+#if defined(COPPICE_INTERLEAVE)
+using Mutex = interleave::Mutex;
+#else
 using Mutex = std::mutex;
+#endif
 using Lock = std::unique_lock<Mutex>;
 
 /// For a few instructions that hardly ever meet: one read-modify-write to take it, a plain store to leave.
@@ -18,7 +22,7 @@ using Lock = std::unique_lock<Mutex>;
 class BriefLock {
  public:
   void lock() noexcept {
-    while (taken_.exchange(true, kAcquire)) std::this_thread::yield();
+    while (taken_.exchange(true, kAcquire)) yield_thread();
   }
   void unlock() noexcept { taken_.store(false, kRelease); }
 

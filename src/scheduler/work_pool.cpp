@@ -37,7 +37,7 @@ struct alignas(kCacheLine) WorkPool::Worker : WorkerSlot {
   bool is_searching = false;
   Duration spin{};
   std::uint32_t victim = 0;
-  std::thread thread;
+  Thread thread;
   moodycamel::ConsumerToken injector_token;  // goes round the threads that submit, so that none of them is forgotten
   TimerWheel wheel;
   Atomic<Timer*> unsorted{nullptr};  // newest first; armed by this thread and in no wheel yet; anybody takes all of it
@@ -72,7 +72,7 @@ bool WorkPool::start(std::string& error) {
     options_.hold(runtime());
     alive_.fetch_add(1, kAcqRel);
     try {
-      worker->thread = std::thread{[this, &worker = *worker, &pin_errors, &ready, pin = options_.pin_to] {
+      worker->thread = Thread{[this, &worker = *worker, &pin_errors, &ready, pin = options_.pin_to] {
         if (pin) {
           if (auto pinned = pin_this_thread(*pin + worker.index); !pinned) pin_errors[worker.index] = pinned.error();
         }

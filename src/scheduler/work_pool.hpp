@@ -5,9 +5,9 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "base/thread.hpp"
 #include "coppice/base/clock.hpp"
 #include "coppice/message/ledger.hpp"
 #include "coppice/scheduler/scheduler.hpp"

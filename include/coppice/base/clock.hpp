@@ -61,7 +61,11 @@ class Clock {
 class SteadyClock final : public Clock {
  public:
   [[nodiscard]] TimePoint now() const noexcept override {
+#if defined(COPPICE_INTERLEAVE)
+    return TimePoint{Duration { interleave::clock_now() }};
+#else
     return std::chrono::time_point_cast<Duration>(std::chrono::steady_clock::now());
+#endif
   }
 };
 

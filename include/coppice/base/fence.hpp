@@ -12,9 +12,9 @@ extern const bool owner_needs_fence;
 /// side.
 inline void light_fence() noexcept {
   if (owner_needs_fence) [[unlikely]] {
-    std::atomic_thread_fence(kSeqCst);
+    full_fence();
   } else {
-    std::atomic_signal_fence(kSeqCst);
+    compiler_fence();
   }
 }
 

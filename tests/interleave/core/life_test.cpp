@@ -1,0 +1,156 @@
+#include "catch.hpp"
+#include "interleave/core/scene.hpp"
+
+// Sends, stops, crashes, watches and shutdowns that meet, in orders drawn by seed: nothing is lost, nobody waits in
+// vain, one handler at a time.
+
+namespace coppice::interleave {
+namespace {
+
+struct Reader : Actor<Reader> {
+  explicit Reader(Turns* t) : turns{t} {}
+  void handle(Number message) { turns->take(message.sender, message.number); }
+  void handle(bool crashes) {
+    if (crashes) throw 1;
+    stop();
+  }
+  Turns* turns;
+};
+
+TEST_CASE("one actor and one sender in every order with one preemption") {  // P1, P3, P4, P13
+  CHECK_THAT(explore("sequential", Exhaustive{.preemptions = 1, .steps_max = 20'000},
+                     [] {
+                       Scene scene{1};
+                       Turns turns;
+                       Progress progress{2, "a message waits, and nobody comes to it unless time passes"};
+                       turns.progress = &progress;
+                       const auto reader = scene.system.spawn<Reader>(&turns);
+                       reader.send(Number{0, 1});
+                       reader.send(Number{0, 2});
+                       progress.wait();
+                       scene.check_end();
+                     }),
+             found(161, 0));
+}
+
+TEST_CASE("two senders to one actor on two workers") {  // P1, P2, P3, P4
+  for (const Memory memory : {Memory::Sequential, Memory::Weak}) {
+    CHECK_THAT(explore(memory == Memory::Weak ? "weak" : "sequential", Sampled{.runs = 400, .memory = memory},
+                       [] {
+                         Scene scene;
+                         Turns turns;
+                         Progress progress{6, "a message waits, and nobody comes to it unless time passes"};
+                         turns.progress = &progress;
+                         const auto reader = scene.system.spawn<Reader>(&turns);
+                         const auto send = [&](int sender) {
+                           return [&, sender] {
+                             for (int i = 1; i <= 3; ++i) reader.send(Number{sender, i});
+                           };
+                         };
+                         together({send(0), send(1)});
+                         progress.wait();
+                         scene.check_end();
+                       }),
+               found(400, 0));
+  }
+}
+
+TEST_CASE("a stop meets sends and each message is handled or a dead letter") {  // P4
+  for (const Memory memory : {Memory::Sequential, Memory::Weak}) {
+    CHECK_THAT(explore(memory == Memory::Weak ? "weak" : "sequential", Sampled{.runs = 400, .memory = memory},
+                       [] {
+                         Scene scene;
+                         Turns turns;
+                         const auto reader = scene.system.spawn<Reader>(&turns);
+                         int accepted = 0;
+                         const auto send = [&](int sender) {
+                           return [&, sender] {
+                             for (int i = 1; i <= 3; ++i)
+                               accepted += reader.send(Number{sender, i}) == Delivery::Accepted ? 1 : 0;
+                           };
+                         };
+                         together({send(0), send(1), [&] { static_cast<void>(scene.system.stop(reader).get()); }});
+                         expect(reader.is_closed(), "it has ended");
+                         scene.check_end();
+                         const Ledger ledger = scene.system.ledger();
+                         expect(ledger.sent == 6, "each send is counted");
+                         expect(ledger.handled == static_cast<std::uint64_t>(turns.handled), "handled is handled");
+                         expect(turns.handled <= accepted, "what was refused is not handled");
+                       }),
+               found(400, 0));
+  }
+}
+
+TEST_CASE("an actor that crashes or stops by itself meets sends and a shutdown") {  // P4, P6, P13
+  CHECK_THAT(explore("sequential", Sampled{.runs = 800},
+                     [] {
+                       Scene scene;
+                       Turns turns;
+                       const auto one = scene.system.spawn<Reader>(&turns);
+                       Turns others;
+                       const auto other = scene.system.spawn<Reader>(&others);
+                       together({[&] {
+                                   one.send(Number{0, 1});
+                                   one.send(true);
+                                   one.send(Number{0, 2});
+                                 },
+                                 [&] {
+                                   other.send(Number{1, 1});
+                                   other.send(false);
+                                   one.send(Number{1, 1});
+                                 },
+                                 [&] { scene.shut_down(); }});
+                       scene.check_ledger();
+                     }),
+             found(800, 0));
+}
+
+struct Watcher : Actor<Watcher> {
+  explicit Watcher(Progress* d) : downs{d} {}
+  void handle(const ActorRef<Reader>& ref) { watch(ref); }
+  void handle(Down) { downs->make(); }
+  int handle(int number) { return number; }
+  Progress* downs;
+};
+
+TEST_CASE("a watch meets the death of the watched and brings one Down") {  // P7
+  CHECK_THAT(explore("sequential", Sampled{.runs = 600},
+                     [] {
+                       Scene scene;
+                       Turns turns;
+                       Progress downs{2, "a Down is missing"};
+                       const auto reader = scene.system.spawn<Reader>(&turns);
+                       const auto watcher = scene.system.spawn<Watcher>(&downs);
+                       together({[&] {
+                                   watcher.send(reader);
+                                   watcher.send(reader);
+                                 },
+                                 [&] {
+                                   reader.send(true);
+                                   static_cast<void>(scene.system.stop(reader).get());
+                                 }});
+                       expect(watcher.ask(7, 1h).get().value() == 7, "it answers");
+                       downs.wait();
+                       scene.check_end();
+                       expect(downs.made() == 2, "one Down for each watch");
+                     }),
+             found(600, 0));
+}
+
+TEST_CASE("two shutdowns and sends meet") {  // P13
+  CHECK_THAT(explore("sequential", Sampled{.runs = 400},
+                     [] {
+                       Scene scene;
+                       Turns turns;
+                       const auto reader = scene.system.spawn<Reader>(&turns);
+                       together({[&] { scene.shut_down(); }, [&] { scene.shut_down(); },
+                                 [&] {
+                                   for (int i = 1; i <= 3; ++i) reader.send(Number{0, i});
+                                 }});
+                       scene.check_ledger();
+                     }),
+             found(400, 0));
+}
+
+}  // namespace
+}  // namespace coppice::interleave

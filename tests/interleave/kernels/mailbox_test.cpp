@@ -1,0 +1,177 @@
+#include "catch.hpp"
+#include "interleave/kernels/found.hpp"
+#include "interleave/kernels/place.hpp"
+
+// The laws of the mailbox [M1] to [M4] in every order of its steps, and with every store that a load may see.
+
+namespace coppice::interleave {
+namespace {
+
+constexpr Exhaustive kWeak{.memory = Memory::Weak};
+
+TEST_CASE("two senders wake an owner that may rest in every order of steps") {  // P1, P2, P3, P4
+  const auto two = [] {
+    Place place;
+    together({[&] {
+                place.push(0, 1);
+                place.push(0, 2);
+              },
+              [&] { place.push(1, 1); }});
+    place.check_end();
+  };
+  CHECK_THAT(explore("sequential", Exhaustive{}, two), found(278, 1'484));
+  CHECK_THAT(explore("weak", kWeak, two), found(4'047, 11'444));
+}
+
+TEST_CASE("three senders wake an owner that may rest in every order of steps") {  // P1, P2, P3, P4
+  CHECK_THAT(explore("sequential", Exhaustive{},
+                     [] {
+                       Place place;
+                       together({[&] { place.push(0, 1); }, [&] { place.push(1, 1); }, [&] { place.push(2, 1); }});
+                       place.check_end();
+                     }),
+             found(29'841, 289'180));
+}
+
+TEST_CASE("three messages of each of two senders in every order with two preemptions") {  // P1, P2, P3, P4
+  CHECK_THAT(explore("sequential", Exhaustive{.preemptions = 2},
+                     [] {
+                       Place place;
+                       const auto three = [&place](unsigned sender) {
+                         return [&place, sender] {
+                           for (unsigned i = 1; i <= 3; ++i) place.push(sender, i);
+                         };
+                       };
+                       together({three(0), three(1)});
+                       place.check_end();
+                     }),
+             found(7'065, 0));
+}
+
+TEST_CASE("signals and messages wake an owner in every order of steps") {  // P4
+  const auto both = [] {
+    Place place;
+    together({[&] { place.push(0, 1); }, [&] { place.push_signal(); }});
+    place.check_end();
+  };
+  CHECK_THAT(explore("sequential", Exhaustive{}, both), found(102, 438));
+  CHECK_THAT(explore("weak", kWeak, both), found(940, 2'589));
+  CHECK_THAT(explore("two and a light one", Exhaustive{},
+                     [] {
+                       Place place;
+                       together({[&] {
+                                   place.push_signal();
+                                   place.push_signal();
+                                 },
+                                 [&] { place.push_signal(true); }});
+                       place.check_end();
+                     }),
+             found(33'159, 58'531));
+  CHECK_THAT(explore("weak and light", kWeak,
+                     [] {
+                       Place place;
+                       together({[&] { place.push(0, 1); }, [&] { place.push_signal(true); }});
+                       place.check_end();
+                     }),
+             found(940, 2'594));
+  CHECK_THAT(explore("weak signals", kWeak,
+                     [] {
+                       Place place;
+                       together({[&] { place.push_signal(); }, [&] { place.push_signal(); }});
+                       place.check_end();
+                     }),
+             found(16'186, 13'172));
+}
+
+TEST_CASE("closing loses nothing that was accepted in every order of steps") {  // P4
+  const auto close = [] {
+    Place place{{.close_after = 1}};
+    together({[&] {
+                place.push(0, 1);
+                place.push(0, 2);
+              },
+              [&] { place.push(1, 1); }});
+    place.check_end();
+  };
+  CHECK_THAT(explore("sequential", Exhaustive{}, close), found(241, 1'278));
+  CHECK_THAT(explore("weak", kWeak, close), found(2'800, 8'883));
+}
+
+TEST_CASE("ending takes the last signals or refuses them in every order of steps") {  // P4
+  const auto end = [](bool at_once) {
+    Place place{{.close_after = 1, .ends_at_once = at_once}};
+    together({[&] { place.push(0, 1); }, [&] { place.push_signal(); }});
+    place.check_end();
+  };
+  const auto in_steps = [end] { end(false); };
+  const auto at_once = [end] { end(true); };
+  CHECK_THAT(explore("in steps", Exhaustive{}, in_steps), found(266, 866));
+  CHECK_THAT(explore("weak in steps", kWeak, in_steps), found(9'846, 17'348));
+  CHECK_THAT(explore("at once", Exhaustive{}, at_once), found(231, 754));
+  CHECK_THAT(explore("weak at once", kWeak, at_once), found(4'700, 8'406));
+}
+
+TEST_CASE("a place that opens again takes what comes afterwards in every order of steps") {  // P4, P5
+  const auto reopen = [] {
+    Place place{{.close_after = 1, .reopens = true}};
+    together({[&] { place.push(0, 1); }, [&] { place.push(1, 1); }});
+    place.check_end();
+  };
+  CHECK_THAT(explore("sequential", Exhaustive{}, reopen), found(178, 718));
+  CHECK_THAT(explore("weak", kWeak, reopen), found(2'381, 6'528));
+}
+
+TEST_CASE("a held place takes its messages when a signal ends the hold in every order of steps") {  // P4
+  const auto hold = [] {
+    Place place{{.is_held = true}};
+    together({[&] { place.push(0, 1); }, [&] { place.push_signal(); }});
+    place.check_end();
+  };
+  CHECK_THAT(explore("sequential", Exhaustive{}, hold), found(140, 619));
+  CHECK_THAT(explore("weak", kWeak, hold), found(1'493, 4'406));
+}
+
+TEST_CASE("an owner puts messages in front and behind while others push in every order of steps") {  // P3, P4
+  const auto back = [] {
+    Place place{{.puts_in_front = true}};
+    together({[&] { place.push(0, 1); }, [&] { place.push(1, 1); }});
+    place.check_end();
+  };
+  CHECK_THAT(explore("in front", Exhaustive{}, back), found(99, 546));
+  CHECK_THAT(explore("weak in front", kWeak, back), found(686, 2'151));
+  const auto own = [] {
+    Place place{{.pushes_own = true}};
+    together({[&] { place.push(0, 1); }, [&] { place.push(1, 1); }});
+    place.check_end();
+  };
+  CHECK_THAT(explore("behind", Exhaustive{}, own), found(120, 691));
+  CHECK_THAT(explore("weak behind", kWeak, own), found(789, 2'524));
+}
+
+TEST_CASE("many senders and signals and a close in orders drawn by seed") {  // P1, P2, P3, P4
+  for (const Memory memory : {Memory::Sequential, Memory::Weak}) {
+    const bool is_weak = memory == Memory::Weak;
+    CHECK_THAT(explore(is_weak ? "weak" : "sequential", Sampled{.runs = 2'000, .memory = memory},
+                       [] {
+                         Place place{{.close_after = 6, .puts_in_front = true, .pushes_own = true}};
+                         const auto sender = [&place](unsigned id) {
+                           return [&place, id] {
+                             for (unsigned i = 1; i <= 3; ++i) {
+                               place.push(id, i);
+                               if (i == 2) place.push_signal(id == 1);
+                             }
+                           };
+                         };
+                         together({[&] {
+                                     place.push(0, 1);
+                                     place.push_signal();
+                                   },
+                                   sender(1), sender(2)});
+                         place.check_end();
+                       }),
+               found(2'000, 0));
+  }
+}
+
+}  // namespace
+}  // namespace coppice::interleave
