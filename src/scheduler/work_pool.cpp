@@ -65,9 +65,26 @@ WorkPool::~WorkPool() {
   delete reactor_.load(kAcquire);
 }
 
+namespace {
+
+/// Also where there is no memory for more words.
+std::string cannot_start(unsigned worker, const std::system_error& why) noexcept {
+  try {
+    return "cannot start worker " + std::to_string(worker) + ": " + why.what();
+  } catch (...) {
+    return "no thread";
+  }
+}
+
+}  // namespace
+
 bool WorkPool::start(std::string& error) {
   std::vector<std::string> pin_errors(workers_.size());
   Atomic<std::uint32_t> ready{0};
+  const auto not_started = [this] {
+    alive_.fetch_sub(1, kAcqRel);
+    options_.let_go(runtime());
+  };
   for (auto& worker : workers_) {
     options_.hold(runtime());
     alive_.fetch_add(1, kAcqRel);
@@ -81,10 +98,13 @@ bool WorkPool::start(std::string& error) {
         thread_main(worker);
       }};
     } catch (const std::system_error& e) {
-      alive_.fetch_sub(1, kAcqRel);
-      options_.let_go(runtime());
-      error = std::string{"cannot start worker "} + std::to_string(worker->index) + ": " + e.what();
+      not_started();
+      error = cannot_start(worker->index, e);
       break;
+    } catch (...) {  // no memory for it
+      not_started();
+      stop(TimePoint::max());
+      throw;
     }
   }
   const auto started = static_cast<std::uint32_t>(
@@ -128,7 +148,10 @@ void WorkPool::thread_main(Worker& me) noexcept {
   this_thread.worker = &me;
   this_thread.ledger_id = options_.ledger_id;
   this_thread.ledger = &me.ledger;
-  free_block(allocate_block(1), 1);  // meets the pool now, so that no message pays for the thread's first time
+  try {
+    free_block(allocate_block(1), 1);  // meets the pool now, so that no message pays for the thread's first time
+  } catch (...) {                      // then one will
+  }
   loop(me);
   sort_timers(me);
   me.wheel.clear();  // what still waits there may keep the runtime, which keeps this pool
@@ -394,9 +417,9 @@ void WorkPool::push_to_ring(Worker& me, Runnable& runnable) noexcept {
   if (me.ring.push(runnable)) return;
   // Full: half of it goes where everybody looks.
   for (std::uint32_t i = 0; i < RunRing::kCapacity / 2; ++i) {
-    if (Runnable* const moved = me.ring.pop()) injector_.enqueue(moved);
+    if (Runnable* const moved = me.ring.pop()) inject(*moved);
   }
-  injector_.enqueue(&runnable);
+  inject(runnable);
 }
 
 void WorkPool::push_from_worker(WorkerSlot& slot, Runnable& runnable) noexcept {
@@ -404,8 +427,14 @@ void WorkPool::push_from_worker(WorkerSlot& slot, Runnable& runnable) noexcept {
   if (workers_.size() > 1) notify();
 }
 
+/// The queue grows by blocks. Where there is no memory for one, this waits until there is: an activation that was not
+/// queued would be one whose actor never runs again, and nobody would know.
+void WorkPool::inject(Runnable& runnable) noexcept {
+  while (!injector_.enqueue(&runnable)) std::this_thread::yield();
+}
+
 void WorkPool::submit(Runnable& runnable) noexcept {
-  injector_.enqueue(&runnable);
+  inject(runnable);
   if (!outside_waits_.load(kRelaxed)) outside_waits_.store(true, kSeqCst);
   notify();
 }

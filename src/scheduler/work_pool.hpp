@@ -38,7 +38,7 @@ struct WorkPoolOptions {
 ///      that looks every few milliseconds while anybody is busy.
 class WorkPool final : public Scheduler {
  public:
-  /// Threads that cannot be started or pinned: `error` says so, and nothing runs.
+  /// Threads that cannot be started or pinned: start() says so by `error`, or throws std::bad_alloc, and nothing runs.
   WorkPool(Runtime& runtime, const Clock& clock, const WorkPoolOptions& options);
   ~WorkPool() override;
 
@@ -87,6 +87,7 @@ class WorkPool final : public Scheduler {
   [[nodiscard]] bool anyone_busy() const noexcept;
   [[nodiscard]] bool withdraw_idle(Worker& me) noexcept;
   void push_to_ring(Worker& me, Runnable& runnable) noexcept;
+  void inject(Runnable& runnable) noexcept;
 
   const Clock* clock_;
   WorkPoolOptions options_;

@@ -110,7 +110,13 @@ Result<PinnedThread, std::string> PinnedThread::make(System& system, Options opt
        .pin_to = options.cpu});
   std::string error;
   if (!pool->start(error)) return Error{std::move(error)};
-  return PinnedThread{&core.keep_scheduler(std::move(pool)), options.cpu};
+  detail::WorkPool& started = *pool;
+  try {
+    return PinnedThread{&core.keep_scheduler(std::move(pool)), options.cpu};
+  } catch (...) {  // no memory for its place in the list, and it is still ours
+    started.stop(TimePoint::max());
+    throw;
+  }
 }
 
 std::vector<unsigned> thread_affinity() { return detail::affinity_of_this_thread(); }

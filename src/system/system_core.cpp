@@ -89,8 +89,9 @@ void SystemCore::start_pool() {
   emit(EventKind::SystemStarted, {});
 }
 
-Scheduler& SystemCore::keep_scheduler(std::unique_ptr<Scheduler> scheduler) {
+Scheduler& SystemCore::keep_scheduler(std::unique_ptr<Scheduler>&& scheduler) {
   const Lock lock{mutex_};
+  schedulers_.reserve(schedulers_.size() + 1);  // first: what throws leaves no pointer to what is gone
   if (auto* const pool = dynamic_cast<WorkPool*>(scheduler.get())) pools_.push_back(pool);
   schedulers_.push_back(std::move(scheduler));
   return *schedulers_.back();

@@ -56,7 +56,7 @@ class SystemCore : public Runtime {
   [[nodiscard]] const std::string& start_error() const noexcept { return start_error_; }
   [[nodiscard]] std::uint64_t live() const noexcept { return live_.load(kAcquire); }
   /// For a scheduler besides the default; belongs to the core.
-  Scheduler& keep_scheduler(std::unique_ptr<Scheduler> scheduler);
+  Scheduler& keep_scheduler(std::unique_ptr<Scheduler>&& scheduler);  // still the caller's where it throws
   [[nodiscard]] std::vector<IntrusivePtr<Cell>> top_level_actors() const;
   void emit(EventKind kind, std::string_view text) noexcept;
 
