@@ -414,28 +414,6 @@ void Ticket::fire_late(Timer& timer) noexcept {
 
 // ---- spawn ----
 
-namespace {
-
-/// An actor on its way: until it lives, whatever fails or throws leaves nothing of it.
-struct Unborn {
-  explicit Unborn(Runtime& r) noexcept : runtime{&r} {}
-  Unborn(const Unborn&) = delete;
-  Unborn& operator=(const Unborn&) = delete;
-  ~Unborn() {
-    if (runtime == nullptr) return;
-    if (cell) cell->never_starts();  // by its name others may have found it already
-    runtime->unadmit();
-  }
-  [[nodiscard]] IntrusivePtr<Cell> lives() noexcept {
-    runtime = nullptr;
-    return std::move(cell);
-  }
-  Runtime* runtime;
-  IntrusivePtr<Cell> cell;
-};
-
-}  // namespace
-
 Result<IntrusivePtr<Cell>, SpawnError> spawn_cell(Runtime& runtime, Cell* parent, const ActorOps& ops, Factory* factory,
                                                   const SpawnOptions& options, Linked linked) {
   const auto made_by = IntrusivePtr<Factory>::adopt(factory);

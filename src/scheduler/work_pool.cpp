@@ -202,7 +202,7 @@ Runnable* WorkPool::next_local(Worker& me) noexcept {
 
 Runnable* WorkPool::from_injector(Worker& me) noexcept {
   Runnable* runnable = nullptr;
-  return injector_.try_dequeue(me.injector_token, runnable) ? runnable : nullptr;
+  return injector_.try_dequeue(me.injector_token, runnable) ? runnable : spare_.pop();
 }
 
 /// A busy worker's share for those who are not here: whoever comes from outside must not wait until all is done that
@@ -226,7 +226,7 @@ Runnable* WorkPool::from_outside(Worker& me) noexcept {
 Runnable* WorkPool::some_from_injector(Worker& me) noexcept {
   std::array<Runnable*, kInjectorBatch> taken;
   const std::size_t count = injector_.try_dequeue_bulk(me.injector_token, taken.data(), taken.size());
-  if (count == 0) return nullptr;
+  if (count == 0) return spare_.pop();
   for (std::size_t i = 1; i < count; ++i) push_to_ring(me, *taken[i]);
   // A worker that looked while these were in neither queue may be about to park.
   if (count > 1 && workers_.size() > 1) notify();
@@ -336,7 +336,7 @@ void WorkPool::found_work(Worker& me) noexcept {
 }
 
 bool WorkPool::has_work() const noexcept {
-  if (injector_.size_approx() != 0 || stopping_.load(kAcquire)) return true;
+  if (injector_.size_approx() != 0 || !spare_.is_empty() || stopping_.load(kAcquire)) return true;
   for (const auto& worker : workers_) {
     if (!worker->ring.is_empty()) return true;
   }
@@ -427,10 +427,10 @@ void WorkPool::push_from_worker(WorkerSlot& slot, Runnable& runnable) noexcept {
   if (workers_.size() > 1) notify();
 }
 
-/// The queue grows by blocks. Where there is no memory for one, this waits until there is: an activation that was not
-/// queued would be one whose actor never runs again, and nobody would know.
+/// The queue grows by blocks. Where there is no memory for one, there are spare places, which need none and which the
+/// workers empty: an activation that was not queued would be one whose actor never runs again, and nobody would know.
 void WorkPool::inject(Runnable& runnable) noexcept {
-  while (!injector_.enqueue(&runnable)) std::this_thread::yield();
+  while (!injector_.enqueue(&runnable) && !spare_.try_push(runnable)) std::this_thread::yield();
 }
 
 void WorkPool::submit(Runnable& runnable) noexcept {

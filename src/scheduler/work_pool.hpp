@@ -13,6 +13,7 @@
 #include "coppice/scheduler/scheduler.hpp"
 #include "reactor.hpp"
 #include "run_ring.hpp"
+#include "spare_places.hpp"
 #include "timer_wheel.hpp"
 
 namespace coppice::detail {
@@ -93,6 +94,7 @@ class WorkPool final : public Scheduler {
   WorkPoolOptions options_;
   std::vector<std::unique_ptr<Worker>> workers_;
   moodycamel::ConcurrentQueue<Runnable*> injector_;
+  SparePlaces spare_;                        // for what the injector has no memory for
   std::vector<Atomic<std::uint64_t>> idle_;  // a bit a worker, 64 a word
   alignas(kCacheLine) Atomic<std::uint32_t> searching_{0};
   alignas(kCacheLine) Atomic<bool> outside_waits_{false};  // perhaps: somebody has submitted from outside
