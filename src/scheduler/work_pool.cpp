@@ -120,6 +120,7 @@ bool WorkPool::start(std::string& error) {
 }
 
 bool WorkPool::stop(TimePoint deadline) noexcept {
+  if (abandoned_.load(kRelaxed)) return false;
   stopping_.store(true, kSeqCst);
   for (auto& worker : workers_) unpark(*worker);
   const SteadyClock wall;  // threads end in real time, whatever clock the actors see
@@ -153,6 +154,7 @@ void WorkPool::thread_main(Worker& me) noexcept {
   } catch (...) {                      // then one will
   }
   loop(me);
+  if (abandoned_.load(kRelaxed)) return;  // the last thread of this process
   sort_timers(me);
   me.wheel.clear();  // what still waits there may keep the runtime, which keeps this pool
   this_thread = ThreadContext{};
@@ -176,6 +178,7 @@ void WorkPool::loop(Worker& me) noexcept {
       // Somebody else goes first, perhaps for long: whoever waits in the slot goes where others can have it.
       if (me.next != nullptr) flush_slot(me);
       run(*runnable);
+      if (abandoned_.load(kRelaxed)) return;  // its handler has forked, and this is the child
       continue;
     }
     if (stopping_.load(kAcquire)) {
@@ -434,6 +437,7 @@ void WorkPool::inject(Runnable& runnable) noexcept {
 }
 
 void WorkPool::submit(Runnable& runnable) noexcept {
+  if (abandoned_.load(kRelaxed)) return;
   inject(runnable);
   if (!outside_waits_.load(kRelaxed)) outside_waits_.store(true, kSeqCst);
   notify();
@@ -474,6 +478,7 @@ void WorkPool::yield(Runnable& runnable) noexcept {
 }
 
 void WorkPool::arm(Timer& timer, TimePoint deadline) noexcept {
+  if (abandoned_.load(kRelaxed)) return;
   WorkerSlot* const slot = this_thread.worker;
   if (slot != nullptr && slot->scheduler == this) {
     Worker& me = static_cast<Worker&>(*slot);
@@ -504,7 +509,16 @@ void WorkPool::arm_unlikely(Timer& timer, TimePoint deadline) noexcept {
   }
 }
 
-bool WorkPool::disarm(Timer& timer) noexcept { return TimerWheel::disarm(timer); }
+bool WorkPool::disarm(Timer& timer) noexcept { return !abandoned_.load(kRelaxed) && TimerWheel::disarm(timer); }
+
+void WorkPool::abandon() noexcept {
+  abandoned_.store(true, kRelaxed);
+  WorkerSlot* const worker = this_thread.worker;
+  if (worker == nullptr || worker->scheduler != this) return;
+  // A handler of ours forked. What waits behind it is the parent's to run.
+  worker->next = nullptr;
+  this_thread.worker = nullptr;
+}
 
 Reactor& WorkPool::reactor() {
   if (Reactor* const reactor = reactor_.load(kAcquire)) return *reactor;
@@ -523,6 +537,7 @@ std::uint64_t WorkPool::total(Count what) const noexcept {
 }
 
 std::uint64_t WorkPool::timers() const noexcept {
+  if (abandoned_.load(kRelaxed)) return 0;
   std::uint64_t sum = 0;
   for (const auto& worker : workers_) sum += worker->wheel.size();
   return sum;

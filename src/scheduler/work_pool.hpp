@@ -57,6 +57,8 @@ class WorkPool final : public Scheduler {
   void arm_unlikely(Timer& timer, TimePoint deadline) noexcept override;
   bool disarm(Timer& timer) noexcept override;
 
+  /// In the child of a fork(), on its one thread: nothing runs, is waited for or locked any more. Not destroyed.
+  void abandon() noexcept;
   void push_from_worker(WorkerSlot& slot, Runnable& runnable) noexcept;
   [[nodiscard]] Reactor& reactor();
   [[nodiscard]] bool has_reactor() const noexcept { return reactor_.load(kAcquire) != nullptr; }
@@ -99,6 +101,7 @@ class WorkPool final : public Scheduler {
   alignas(kCacheLine) Atomic<std::uint32_t> searching_{0};
   alignas(kCacheLine) Atomic<bool> outside_waits_{false};  // perhaps: somebody has submitted from outside
   alignas(kCacheLine) Atomic<bool> stopping_{false};
+  Atomic<bool> abandoned_{false};
   Atomic<std::uint32_t> alive_{0};
   Atomic<std::uint32_t> next_wheel_{0};
   Atomic<Reactor*> reactor_{nullptr};

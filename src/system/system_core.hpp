@@ -60,6 +60,14 @@ class SystemCore : public Runtime {
   [[nodiscard]] std::vector<IntrusivePtr<Cell>> top_level_actors() const;
   void emit(EventKind kind, std::string_view text) noexcept;
 
+  // ---- fork(); see fork.cpp ----
+  void lock_for_fork() noexcept;
+  void unlock_after_fork() noexcept;
+  /// In the child: there is no system any more, and nothing in it that could be waited for.
+  void abandon() noexcept;
+  SystemCore* next_core = nullptr;  // all that there are, under a lock of their own
+  SystemCore* previous_core = nullptr;
+
   [[nodiscard]] WorkPool* pool() const noexcept { return pool_; }
   void start_pool();
   [[nodiscard]] std::unique_ptr<WorkPool> make_pool(const WorkPoolOptions& options);
@@ -123,5 +131,9 @@ class SystemCore : public Runtime {
   std::vector<LateActor> late_;
   ShutdownReport report_;
 };
+
+/// So that the child of a fork() finds all cores there are.
+void enter_core(SystemCore& core) noexcept;
+void leave_core(SystemCore& core) noexcept;
 
 }  // namespace coppice::detail
