@@ -54,6 +54,7 @@ Result<void, BrokerError> BrokerCore::add(const IntrusivePtr<SubscriptionEntry>&
 
 Result<void, BrokerError> BrokerCore::try_add(const IntrusivePtr<SubscriptionEntry>& entry,
                                               const SubscribeOptions& subscribe, Missed& missed) {
+  if (runtime->is_abandoned()) return Error{BrokerError::Closed};
   Doomed doomed;
   const ReadMostlyLock::Change change{lock_};
   if (is_closed_) return Error{BrokerError::Closed};
@@ -86,12 +87,14 @@ Result<void, BrokerError> BrokerCore::try_add(const IntrusivePtr<SubscriptionEnt
 }
 
 bool BrokerCore::remove(SubscriptionEntry& entry) noexcept {
+  if (runtime->is_abandoned()) return false;
   Doomed doomed;
   const ReadMostlyLock::Change change{lock_};
   return tree_.remove(entry, doomed);
 }
 
 void BrokerCore::close() noexcept {
+  if (runtime->is_abandoned()) return;
   std::vector<IntrusivePtr<Receivers>> receivers;
   std::vector<IntrusivePtr<Publication>> values;
   std::vector<IntrusivePtr<SubscriptionEntry>> entries;
@@ -105,7 +108,7 @@ void BrokerCore::close() noexcept {
 
 bool BrokerCore::forget(std::string_view topic) {
   IntrusivePtr<Publication> value;
-  if (!is_topic(topic)) return false;
+  if (!is_topic(topic) || runtime->is_abandoned()) return false;
   const ReadMostlyLock::Change change{lock_};
   value = tree_.forget_retained(topic);
   return static_cast<bool>(value);
@@ -162,6 +165,7 @@ void BrokerCore::complete(std::string_view topic) {
 Result<void, BrokerError> BrokerCore::match(std::string_view topic, const TypeInfo* type, Route& route,
                                             OtherType other) {
   if (!is_topic(topic)) return Error{BrokerError::BadTopic};
+  if (runtime->is_abandoned()) return Error{BrokerError::Closed};  // the lock may be another thread's for ever
   const auto checked = [&](bool& is_complete) -> Result<void, BrokerError> {
     const auto collected = collect(topic, type, route, other, is_complete);
     if (!collected || !is_complete) route.clear();
@@ -189,6 +193,7 @@ Result<void, BrokerError> BrokerCore::match(std::string_view topic, const TypeIn
 Result<void, BrokerError> BrokerCore::match_and_retain(std::string_view topic,
                                                        const IntrusivePtr<Publication>& publication, Route& route) {
   if (!is_topic(topic)) return Error{BrokerError::BadTopic};
+  if (runtime->is_abandoned()) return Error{BrokerError::Closed};
   const TypeInfo* const type = publication->ops->type;
   IntrusivePtr<Publication> before;
   const ReadMostlyLock::Change change{lock_};
@@ -209,7 +214,7 @@ Result<void, BrokerError> BrokerCore::match_and_retain(std::string_view topic,
 }
 
 RetainedValue BrokerCore::retained(std::string_view topic) {
-  if (!is_topic(topic)) return {};
+  if (!is_topic(topic) || runtime->is_abandoned()) return {};
   Lock lock;
   lock_.lock_to_read(lock);
   const RetainedValue* const value = tree_.retained(topic);
@@ -217,12 +222,14 @@ RetainedValue BrokerCore::retained(std::string_view topic) {
 }
 
 std::uint64_t BrokerCore::subscriptions() {
+  if (runtime->is_abandoned()) return 0;
   Lock lock;
   lock_.lock_to_read(lock);
   return tree_.subscriptions();
 }
 
 std::uint64_t BrokerCore::retained_values() {
+  if (runtime->is_abandoned()) return 0;
   Lock lock;
   lock_.lock_to_read(lock);
   return tree_.retained_values();

@@ -1,5 +1,7 @@
 #include "child_place.hpp"
 
+#include "coppice/actor/signals.hpp"
+
 namespace coppice::detail {
 
 ChildPlace place_of(const ChildSpec& spec, Factory* factory, const Runtime& runtime) noexcept {
@@ -18,21 +20,18 @@ IntrusivePtr<Cell> make_place(Cell& supervisor, const ChildPlace& child, Cell* k
     why_not = ExitReason::error("the system is full or shutting down");
     return {};
   }
-  auto place =
-      IntrusivePtr<Cell>::adopt(Cell::make(runtime, *runtime.default_scheduler, child.ops, child.factory, &supervisor));
-  place->set_supervised();
-  if (!child.id.empty()) place->set_name(child.id);
-  place->set_mailbox(child.mailbox);
-  if (killed != nullptr) place->continue_from(*killed);
-  place->set_own_name(child.name);
+  Unborn unborn{runtime};
+  Cell& place = *(unborn.cell = IntrusivePtr<Cell>::adopt(
+                      Cell::make(runtime, *runtime.default_scheduler, child.ops, child.factory, &supervisor)));
+  place.set_supervised();
+  if (!child.id.empty()) place.set_name(child.id);
+  place.set_mailbox(child.mailbox);
+  if (killed != nullptr) place.continue_from(*killed);
+  place.set_own_name(child.name);
   // From here on it may be found.
-  if (!place->claim_own_name(why_not)) {
-    place->never_starts();
-    runtime.unadmit();
-    return {};
-  }
-  if (killed != nullptr) killed->set_successor(*place);
-  return place;
+  if (!place.claim_own_name(why_not)) return {};
+  if (killed != nullptr) killed->set_successor(place);
+  return unborn.lives();
 }
 
 }  // namespace coppice::detail

@@ -45,25 +45,22 @@ Result<IntrusivePtr<Cell>, StartError> start_top(System& system, const ChildSpec
   Runtime& runtime = system.runtime();
   const StartError closing{Kind::Closing, {}, to_string(Kind::Closing), {}};
   if (!runtime.admit()) return Error{closing};
+  Unborn unborn{runtime};
   const auto factory = spec.factory();
-  auto cell =
-      IntrusivePtr<Cell>::adopt(Cell::make(runtime, *runtime.default_scheduler, spec.ops(), factory.get(), nullptr));
+  auto& cell = *(unborn.cell = IntrusivePtr<Cell>::adopt(
+                     Cell::make(runtime, *runtime.default_scheduler, spec.ops(), factory.get(), nullptr)));
   auto ticket = IntrusivePtr<Ticket>::adopt(new Ticket{runtime});
-  cell->set_name(spec.id());
-  cell->set_own_name(spec.options().name);
-  cell->set_start_ticket(ticket);
-  const auto give_up = [&](StartError error) {
-    cell->never_starts();
-    runtime.unadmit();
-    return Error{std::move(error)};
-  };
-  if (ExitReason why_not; !cell->claim_own_name(why_not))
-    return give_up({Kind::NameTaken, {}, std::string{why_not.text()}, why_not});
-  if (!runtime.adopt_top_level(*cell)) return give_up(closing);
-  runtime.default_scheduler->submit(*cell);
+  cell.set_name(spec.id());
+  cell.set_own_name(spec.options().name);
+  cell.set_start_ticket(ticket);
+  if (ExitReason why_not; !cell.claim_own_name(why_not))
+    return Error{StartError{Kind::NameTaken, {}, std::string{why_not.text()}, why_not}};
+  if (!runtime.adopt_top_level(cell)) return Error{closing};
+  auto root = unborn.lives();
+  runtime.default_scheduler->submit(*root);
   while (ticket->progress.load(kAcquire) != Ticket::kDone)
     runtime.wait(ticket->progress, Ticket::kOpen, TimePoint::max());
-  if (ticket->ok) return cell;
+  if (ticket->ok) return root;
   return Error{StartError{Kind::ChildFailed, failed_child(ticket->reason), ticket->reason.to_string(), ticket->reason}};
 }
 

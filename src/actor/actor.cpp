@@ -1,6 +1,7 @@
 #include "coppice/actor/actor.hpp"
 
 #include <cstdio>
+#include <memory>
 #include <utility>
 
 #include "cell_extras.hpp"
@@ -367,12 +368,14 @@ void DownEnvelope::destroy_down(Envelope& envelope) {
 }
 
 IntrusivePtr<WatchNode> watch_cell(Cell& watcher, Cell& target, const EnvelopeOps* down_ops) {
+  // What needs memory comes first: then all of it happens.
+  static_cast<void>(watcher.extras());
+  std::unique_ptr<CellSignal> watch{make_signal(CellSignal::Kind::Watch)};
   auto node = IntrusivePtr<WatchNode>::adopt(new WatchNode{watcher, target, down_ops});
   node->add_ref();
   enlist(watcher, *node);
-  CellSignal* const watch = make_signal(CellSignal::Kind::Watch);
   watch->watch = node;
-  target.signal(watch);
+  target.signal(watch.release());
   return node;
 }
 
@@ -419,37 +422,33 @@ Result<IntrusivePtr<Cell>, SpawnError> spawn_cell(Runtime& runtime, Cell* parent
   if (parent != nullptr && parent->is_ending())
     return Error{SpawnError::Closing};  // in on_stop or the destructor: nobody would stop it
   if (!runtime.admit()) return Error{runtime.is_closing() ? SpawnError::Closing : SpawnError::LimitReached};
+  Unborn unborn{runtime};
   Scheduler* scheduler = options.on.resolve(runtime);
+  std::unique_ptr<Scheduler> own{options.on.is_foreign() ? scheduler : nullptr};
   if (scheduler == nullptr) scheduler = runtime.default_scheduler;
   COPPICE_VERIFY(
       !runtime.is_simulated || scheduler == runtime.default_scheduler,
       "in a test system an actor cannot be on a pinned thread or a foreign executor: they have no virtual time");
-  if (scheduler->runtime() != &runtime) {  // another system's thread: it would end while this actor is on it
-    runtime.unadmit();
-    return Error{SpawnError::BadOption};
-  }
-  auto cell = IntrusivePtr<Cell>::adopt(Cell::make(runtime, *scheduler, ops, factory, parent));
-  const auto give_up = [&](SpawnError error) {
-    cell->never_starts();  // by its name others may have found it already
-    runtime.unadmit();
-    return Error{error};
-  };
-  if (options.on.is_foreign()) cell->own_scheduler();
-  cell->set_mailbox(mailbox);
-  if (options.paused) cell->hold(kHeldByOrder);
+  // Another system's thread: it would end while this actor is on it.
+  if (scheduler->runtime() != &runtime) return Error{SpawnError::BadOption};
+  Cell& cell = *(unborn.cell = IntrusivePtr<Cell>::adopt(Cell::make(runtime, *scheduler, ops, factory, parent)));
+  if (own.release() != nullptr) cell.own_scheduler();
+  cell.set_mailbox(mailbox);
+  if (options.paused) cell.hold(kHeldByOrder);
   if (!options.name.empty()) {
-    cell->set_name(options.name);  // first: whoever finds it may ask
+    cell.set_name(options.name);  // first: whoever finds it may ask
     IntrusivePtr<Cell> taken_by;
-    if (!runtime.claim_name(options.name, *cell, HoldFor::Place, taken_by)) return give_up(SpawnError::DuplicateName);
+    if (!runtime.claim_name(options.name, cell, HoldFor::Place, taken_by)) return Error{SpawnError::DuplicateName};
   }
   if (parent != nullptr) {
-    parent->adopt_child(*cell);
-    if (linked == Linked::Yes) link_from_start(*parent, *cell);
-  } else if (!runtime.adopt_top_level(*cell)) {
-    return give_up(SpawnError::Closing);
+    static_cast<void>(parent->extras());  // before the link, since that must not be left alone: what adopts needs it
+    if (linked == Linked::Yes) link_from_start(*parent, cell);
+    parent->adopt_child(cell);
+  } else if (!runtime.adopt_top_level(cell)) {
+    return Error{SpawnError::Closing};
   }
-  submit(*scheduler, *cell);
-  return cell;
+  submit(*scheduler, cell);
+  return unborn.lives();
 }
 
 Result<IntrusivePtr<Cell>, SpawnError> get_or_spawn_cell(Runtime& runtime, const ActorOps& ops, Factory* factory,

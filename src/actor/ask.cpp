@@ -261,7 +261,15 @@ bool await(AskCore& ask) noexcept {
     const std::uint32_t seen = self.progress.fetch_or(AskCore::kAwaited, kAcqRel) | AskCore::kAwaited;
     if ((seen & AskCore::kDone) != 0) break;
     const TimePoint until = (seen & AskCore::kWriting) != 0 ? TimePoint::max() : self.until;
-    if (!self.runtime->wait(self.progress, seen, until)) self.fail(AskError::Timeout);
+    if (self.runtime->wait(self.progress, seen, until)) continue;
+    if (!self.runtime->is_abandoned()) {
+      self.fail(AskError::Timeout);
+    } else if (!self.fail(AskError::Closed) && !self.is_done()) {
+      // Another thread was writing the answer at the moment of the fork(), and will not go on here.
+      self.replied = false;
+      self.error = AskError::Closed;
+      self.progress.store(AskCore::kDone, kRelaxed);
+    }
   }
   return true;
 }

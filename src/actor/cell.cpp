@@ -243,6 +243,8 @@ void Cell::admit_waiters() noexcept {
 }
 
 void Cell::signal(CellSignal* signal, WokenBy by) noexcept {
+  if (runtime()->is_abandoned()) [[unlikely]]
+    return CellLife::answer_for_ended(*this, signal);
   switch (mailbox().push_signal(*signal)) {
     case Pushed::Activate:
       if (by == WokenBy::OneThatStarts) return scheduler_->submit_quietly(*this);

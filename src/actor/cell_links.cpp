@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <memory>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -126,15 +127,15 @@ void link_cells(Cell& self, Cell& other) {
   if (is_same_place(self, other)) return;
   CellExtras& x = self.extras();
   const std::uint64_t number = new_link_number();
+  std::unique_ptr<CellSignal> link{make_signal(CellSignal::Kind::Link)};  // first: without memory, no half of a link
   {
     const std::lock_guard lock{x.outside};
     if (find_link(x.links, other) != x.links.end()) return;
     x.links.push_back({.other = IntrusivePtr<Cell>::share(&other), .mine = number});
   }
-  CellSignal* const link = make_signal(CellSignal::Kind::Link);
   link->other = IntrusivePtr<Cell>::share(&self);
   link->link_mine = number;
-  other.signal(link);
+  other.signal(link.release());
 }
 
 void link_from_start(Cell& parent, Cell& child) {

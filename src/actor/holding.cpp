@@ -45,6 +45,7 @@ Holding* HoldingList::take(HoldFor until) noexcept {
 Holding* HoldingList::after(Holding& taken) noexcept { return std::exchange(taken.older_, nullptr); }
 
 bool hold(Holding& holding, HoldFor until) noexcept {
+  if (holding.holder->runtime()->is_abandoned()) return false;  // the lock may be another thread's for ever
   CellExtras& x = holding.holder->extras();
   const std::lock_guard lock{x.outside};
   // Closed before the list is taken: what we put in after that would stay.
@@ -54,6 +55,7 @@ bool hold(Holding& holding, HoldFor until) noexcept {
 }
 
 void let_go(Holding& holding) noexcept {
+  if (holding.holder->runtime()->is_abandoned()) return;
   CellExtras& x = holding.holder->extras();
   {
     const std::lock_guard lock{x.outside};

@@ -49,10 +49,11 @@ std::uint64_t Runtime::new_ledger_id() noexcept {
 
 void Runtime::count_from_outside(Count what, std::uint64_t n) noexcept {
   ThreadContext& me = this_thread;
-  const bool may_lease = me.worker == nullptr && !me.is_ending;  // a worker has a shard of its own runtime's
+  // A worker has a shard of its own runtime's. In the child of a fork() nobody has one: see count_sent().
+  const bool may_lease = me.worker == nullptr && !me.is_ending && !is_abandoned();
   if (may_lease && ++me.counted_elsewhere >= kLeaseAfter) {
     me.counted_elsewhere = 0;
-    if (lease.take(*outside_, ledger_id)) return me.ledger->add_owned(what, n);
+    if (lease.take(*outside_, ledger_id_)) return me.ledger->add_owned(what, n);
   }
   if (me.shard == 0) number_this_thread();
   outside_->shared(me.shard).add_shared(what, n);

@@ -160,9 +160,22 @@ Delivery place(Cell& cell, Envelope* envelope, const How& how) noexcept {
   return conclude(cell, envelope, came, how);
 }
 
+/// In the child of a fork(). Takes no lock, since another thread may have held it: no dead letter is kept.
+Delivery refused_after_fork(Cell& cell, Envelope* envelope, Refusal refusal) noexcept {
+  Runtime& runtime = *cell.runtime();
+  const bool is_back = refusal == Refusal::HandBack;
+  runtime.count(is_back ? Count::HandedBack : dead_count(DeadReason::Closed));
+  runtime.count(Count::Refused);
+  if (is_back) return Delivery::Closed;
+  if (envelope->ops->abandon != nullptr) envelope->ops->abandon(*envelope, DeadReason::Closed);
+  destroy_envelope(envelope);
+  return Delivery::Closed;
+}
+
 }  // namespace
 
 std::optional<Delivery> deliver_unless_full(Cell& cell, Envelope* envelope, bool above) noexcept {
+  if (cell.runtime()->is_abandoned()) return refused_after_fork(cell, envelope, Refusal::DeadLetter);
   if (cell.bound() == nullptr) return place(cell, envelope, {});
   const Put came = put(cell, *envelope, Priority::Normal, above);
   if (came == Put::Full) return std::nullopt;
@@ -174,7 +187,7 @@ void refuse(Cell& cell, Envelope* envelope, Delivery why, DeadReason reason) noe
 }
 
 Delivery deliver(Cell& cell, Envelope* envelope, Refusal refusal) noexcept {
-  cell.runtime()->count(Count::Sent);
+  if (!cell.runtime()->count_sent()) return refused_after_fork(cell, envelope, refusal);
   return deliver_counted(cell, envelope, refusal);
 }
 
@@ -187,7 +200,7 @@ Delivery deliver_counted(Cell& cell, Envelope* envelope, Refusal refusal) noexce
 }
 
 Delivery deliver(Cell& cell, Envelope* envelope, const How& how) noexcept {
-  cell.runtime()->count(Count::Sent);
+  if (!cell.runtime()->count_sent()) return refused_after_fork(cell, envelope, how.refusal);
   return place(cell, envelope, how);
 }
 

@@ -19,6 +19,8 @@ bool wait_on(const Atomic<std::uint32_t>& word, std::uint32_t expected, Duration
 void wake_one(Atomic<std::uint32_t>& word) noexcept;
 void wake_all(Atomic<std::uint32_t>& word) noexcept;
 
+/// What fork() calls: before it, and after it on either side. False: it will not.
+bool on_fork(void (*before)() noexcept, void (*in_parent)() noexcept, void (*in_child)() noexcept) noexcept;
 /// Processors that this process may use; at least one.
 [[nodiscard]] unsigned usable_cpus() noexcept;
 /// Binds the calling thread to one processor; the error says why not.

@@ -20,6 +20,8 @@ constinit thread_local ThreadMagazines thread_magazines{};
 
 #if defined(COPPICE_POOL_PASSES_THROUGH)
 
+void lock_blocks() noexcept {}
+void unlock_blocks() noexcept {}
 void* refill_and_take(std::size_t size_class) { return ::operator new((size_class + 1) * kBlockStep); }
 // The limit stays 0: every free comes here.
 void put_and_spill(std::size_t, void* block) noexcept { ::operator delete(block); }
@@ -81,6 +83,13 @@ void meet(Magazine& magazine) noexcept {
 }
 
 }  // namespace
+
+void lock_blocks() noexcept {
+  for (Depot& depot : depots()) depot.mutex.lock();
+}
+void unlock_blocks() noexcept {
+  for (Depot& depot : depots()) depot.mutex.unlock();
+}
 
 void* refill_and_take(std::size_t size_class) {
   Magazine& magazine = thread_magazines.classes[size_class];

@@ -65,9 +65,26 @@ WorkPool::~WorkPool() {
   delete reactor_.load(kAcquire);
 }
 
+namespace {
+
+/// Also where there is no memory for more words.
+std::string cannot_start(unsigned worker, const std::system_error& why) noexcept {
+  try {
+    return "cannot start worker " + std::to_string(worker) + ": " + why.what();
+  } catch (...) {
+    return "no thread";
+  }
+}
+
+}  // namespace
+
 bool WorkPool::start(std::string& error) {
   std::vector<std::string> pin_errors(workers_.size());
   Atomic<std::uint32_t> ready{0};
+  const auto not_started = [this] {
+    alive_.fetch_sub(1, kAcqRel);
+    options_.let_go(runtime());
+  };
   for (auto& worker : workers_) {
     options_.hold(runtime());
     alive_.fetch_add(1, kAcqRel);
@@ -81,10 +98,13 @@ bool WorkPool::start(std::string& error) {
         thread_main(worker);
       }};
     } catch (const std::system_error& e) {
-      alive_.fetch_sub(1, kAcqRel);
-      options_.let_go(runtime());
-      error = std::string{"cannot start worker "} + std::to_string(worker->index) + ": " + e.what();
+      not_started();
+      error = cannot_start(worker->index, e);
       break;
+    } catch (...) {  // no memory for it
+      not_started();
+      stop(TimePoint::max());
+      throw;
     }
   }
   const auto started = static_cast<std::uint32_t>(
@@ -100,6 +120,7 @@ bool WorkPool::start(std::string& error) {
 }
 
 bool WorkPool::stop(TimePoint deadline) noexcept {
+  if (abandoned_.load(kRelaxed)) return false;
   stopping_.store(true, kSeqCst);
   for (auto& worker : workers_) unpark(*worker);
   const SteadyClock wall;  // threads end in real time, whatever clock the actors see
@@ -128,8 +149,12 @@ void WorkPool::thread_main(Worker& me) noexcept {
   this_thread.worker = &me;
   this_thread.ledger_id = options_.ledger_id;
   this_thread.ledger = &me.ledger;
-  free_block(allocate_block(1), 1);  // meets the pool now, so that no message pays for the thread's first time
+  try {
+    free_block(allocate_block(1), 1);  // meets the pool now, so that no message pays for the thread's first time
+  } catch (...) {                      // then one will
+  }
   loop(me);
+  if (abandoned_.load(kRelaxed)) return;  // the last thread of this process
   sort_timers(me);
   me.wheel.clear();  // what still waits there may keep the runtime, which keeps this pool
   this_thread = ThreadContext{};
@@ -153,6 +178,7 @@ void WorkPool::loop(Worker& me) noexcept {
       // Somebody else goes first, perhaps for long: whoever waits in the slot goes where others can have it.
       if (me.next != nullptr) flush_slot(me);
       run(*runnable);
+      if (abandoned_.load(kRelaxed)) return;  // its handler has forked, and this is the child
       continue;
     }
     if (stopping_.load(kAcquire)) {
@@ -179,7 +205,7 @@ Runnable* WorkPool::next_local(Worker& me) noexcept {
 
 Runnable* WorkPool::from_injector(Worker& me) noexcept {
   Runnable* runnable = nullptr;
-  return injector_.try_dequeue(me.injector_token, runnable) ? runnable : nullptr;
+  return injector_.try_dequeue(me.injector_token, runnable) ? runnable : spare_.pop();
 }
 
 /// A busy worker's share for those who are not here: whoever comes from outside must not wait until all is done that
@@ -203,7 +229,7 @@ Runnable* WorkPool::from_outside(Worker& me) noexcept {
 Runnable* WorkPool::some_from_injector(Worker& me) noexcept {
   std::array<Runnable*, kInjectorBatch> taken;
   const std::size_t count = injector_.try_dequeue_bulk(me.injector_token, taken.data(), taken.size());
-  if (count == 0) return nullptr;
+  if (count == 0) return spare_.pop();
   for (std::size_t i = 1; i < count; ++i) push_to_ring(me, *taken[i]);
   // A worker that looked while these were in neither queue may be about to park.
   if (count > 1 && workers_.size() > 1) notify();
@@ -313,7 +339,7 @@ void WorkPool::found_work(Worker& me) noexcept {
 }
 
 bool WorkPool::has_work() const noexcept {
-  if (injector_.size_approx() != 0 || stopping_.load(kAcquire)) return true;
+  if (injector_.size_approx() != 0 || !spare_.is_empty() || stopping_.load(kAcquire)) return true;
   for (const auto& worker : workers_) {
     if (!worker->ring.is_empty()) return true;
   }
@@ -394,9 +420,9 @@ void WorkPool::push_to_ring(Worker& me, Runnable& runnable) noexcept {
   if (me.ring.push(runnable)) return;
   // Full: half of it goes where everybody looks.
   for (std::uint32_t i = 0; i < RunRing::kCapacity / 2; ++i) {
-    if (Runnable* const moved = me.ring.pop()) injector_.enqueue(moved);
+    if (Runnable* const moved = me.ring.pop()) inject(*moved);
   }
-  injector_.enqueue(&runnable);
+  inject(runnable);
 }
 
 void WorkPool::push_from_worker(WorkerSlot& slot, Runnable& runnable) noexcept {
@@ -404,8 +430,15 @@ void WorkPool::push_from_worker(WorkerSlot& slot, Runnable& runnable) noexcept {
   if (workers_.size() > 1) notify();
 }
 
+/// The queue grows by blocks. Where there is no memory for one, there are spare places, which need none and which the
+/// workers empty: an activation that was not queued would be one whose actor never runs again, and nobody would know.
+void WorkPool::inject(Runnable& runnable) noexcept {
+  while (!injector_.enqueue(&runnable) && !spare_.try_push(runnable)) std::this_thread::yield();
+}
+
 void WorkPool::submit(Runnable& runnable) noexcept {
-  injector_.enqueue(&runnable);
+  if (abandoned_.load(kRelaxed)) return;
+  inject(runnable);
   if (!outside_waits_.load(kRelaxed)) outside_waits_.store(true, kSeqCst);
   notify();
 }
@@ -445,6 +478,7 @@ void WorkPool::yield(Runnable& runnable) noexcept {
 }
 
 void WorkPool::arm(Timer& timer, TimePoint deadline) noexcept {
+  if (abandoned_.load(kRelaxed)) return;
   WorkerSlot* const slot = this_thread.worker;
   if (slot != nullptr && slot->scheduler == this) {
     Worker& me = static_cast<Worker&>(*slot);
@@ -475,7 +509,16 @@ void WorkPool::arm_unlikely(Timer& timer, TimePoint deadline) noexcept {
   }
 }
 
-bool WorkPool::disarm(Timer& timer) noexcept { return TimerWheel::disarm(timer); }
+bool WorkPool::disarm(Timer& timer) noexcept { return !abandoned_.load(kRelaxed) && TimerWheel::disarm(timer); }
+
+void WorkPool::abandon() noexcept {
+  abandoned_.store(true, kRelaxed);
+  WorkerSlot* const worker = this_thread.worker;
+  if (worker == nullptr || worker->scheduler != this) return;
+  // A handler of ours forked. What waits behind it is the parent's to run.
+  worker->next = nullptr;
+  this_thread.worker = nullptr;
+}
 
 Reactor& WorkPool::reactor() {
   if (Reactor* const reactor = reactor_.load(kAcquire)) return *reactor;
@@ -494,6 +537,7 @@ std::uint64_t WorkPool::total(Count what) const noexcept {
 }
 
 std::uint64_t WorkPool::timers() const noexcept {
+  if (abandoned_.load(kRelaxed)) return 0;
   std::uint64_t sum = 0;
   for (const auto& worker : workers_) sum += worker->wheel.size();
   return sum;

@@ -13,6 +13,7 @@
 #include "coppice/scheduler/scheduler.hpp"
 #include "reactor.hpp"
 #include "run_ring.hpp"
+#include "spare_places.hpp"
 #include "timer_wheel.hpp"
 
 namespace coppice::detail {
@@ -38,7 +39,7 @@ struct WorkPoolOptions {
 ///      that looks every few milliseconds while anybody is busy.
 class WorkPool final : public Scheduler {
  public:
-  /// Threads that cannot be started or pinned: `error` says so, and nothing runs.
+  /// Threads that cannot be started or pinned: start() says so by `error`, or throws std::bad_alloc, and nothing runs.
   WorkPool(Runtime& runtime, const Clock& clock, const WorkPoolOptions& options);
   ~WorkPool() override;
 
@@ -56,6 +57,8 @@ class WorkPool final : public Scheduler {
   void arm_unlikely(Timer& timer, TimePoint deadline) noexcept override;
   bool disarm(Timer& timer) noexcept override;
 
+  /// In the child of a fork(), on its one thread: nothing runs, is waited for or locked any more. Not destroyed.
+  void abandon() noexcept;
   void push_from_worker(WorkerSlot& slot, Runnable& runnable) noexcept;
   [[nodiscard]] Reactor& reactor();
   [[nodiscard]] bool has_reactor() const noexcept { return reactor_.load(kAcquire) != nullptr; }
@@ -87,15 +90,18 @@ class WorkPool final : public Scheduler {
   [[nodiscard]] bool anyone_busy() const noexcept;
   [[nodiscard]] bool withdraw_idle(Worker& me) noexcept;
   void push_to_ring(Worker& me, Runnable& runnable) noexcept;
+  void inject(Runnable& runnable) noexcept;
 
   const Clock* clock_;
   WorkPoolOptions options_;
   std::vector<std::unique_ptr<Worker>> workers_;
   moodycamel::ConcurrentQueue<Runnable*> injector_;
+  SparePlaces spare_;                        // for what the injector has no memory for
   std::vector<Atomic<std::uint64_t>> idle_;  // a bit a worker, 64 a word
   alignas(kCacheLine) Atomic<std::uint32_t> searching_{0};
   alignas(kCacheLine) Atomic<bool> outside_waits_{false};  // perhaps: somebody has submitted from outside
   alignas(kCacheLine) Atomic<bool> stopping_{false};
+  Atomic<bool> abandoned_{false};
   Atomic<std::uint32_t> alive_{0};
   Atomic<std::uint32_t> next_wheel_{0};
   Atomic<Reactor*> reactor_{nullptr};

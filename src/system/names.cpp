@@ -22,6 +22,7 @@ Names::~Names() = default;
 bool Names::claim(std::string_view name, Cell& cell, HoldFor until, IntrusivePtr<Cell>& taken_by) {
   auto holding = IntrusivePtr<NameHolding>::adopt(new NameHolding{*this, name, cell});
   std::string key{name};
+  static_cast<void>(cell.extras());  // hold() needs them, and must not have to look for memory
   const Lock lock{mutex_};
   const auto [place, is_new] = holders_.try_emplace(std::move(key));
   if (!is_new) {

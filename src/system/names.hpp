@@ -28,6 +28,10 @@ class Names {
   bool free(std::string_view name);
   void remove(NameHolding& holding) noexcept;
 
+  // While a fork() is under way.
+  void lock() const { mutex_.lock(); }
+  void unlock() const { mutex_.unlock(); }
+
  private:
   mutable Mutex mutex_;
   std::map<std::string, IntrusivePtr<NameHolding>, std::less<>> holders_;

@@ -92,6 +92,7 @@ Result<ExitReason, StopError> StopFuture::get() {
   if (!is_ready() && detail::this_thread.cell != nullptr) return Error{StopError::Blocking};
   while (!is_ready()) {
     if (ticket_->runtime->wait(ticket_->progress, detail::Ticket::kOpen, deadline_)) continue;
+    if (ticket_->runtime->is_abandoned()) return Error{StopError::AlreadyStopped};
     if (detail::try_kill(detail::live_cell(*cell_))) continue;
     // Between two handlers, or ending: once more in a moment.
     deadline_ = detail::saturating_add(ticket_->runtime->clock->now(), std::chrono::milliseconds{1});
@@ -111,7 +112,14 @@ Result<PinnedThread, std::string> PinnedThread::make(System& system, Options opt
        .pin_to = options.cpu});
   std::string error;
   if (!pool->start(error)) return Error{std::move(error)};
-  return PinnedThread{&core.keep_scheduler(std::move(pool)), options.cpu};
+  detail::WorkPool& started = *pool;
+  std::unique_ptr<detail::Scheduler> ours{std::move(pool)};
+  try {
+    return PinnedThread{&core.keep_scheduler(std::move(ours)), options.cpu};
+  } catch (...) {  // no memory for its place in the list, and it is still ours
+    started.stop(TimePoint::max());
+    throw;
+  }
 }
 
 std::vector<unsigned> thread_affinity() { return detail::affinity_of_this_thread(); }

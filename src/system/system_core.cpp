@@ -51,9 +51,10 @@ SystemCore::SystemCore(SystemOptions&& options, MonitorBinding binding)
   mailbox_default = options_.mailbox;
   reports = options_.reports;
   if (const auto checked = options_.check(); !checked) fail_start(checked.error().text);
+  enter_core(*this);  // last: what throws before leaves nothing
 }
 
-SystemCore::~SystemCore() = default;
+SystemCore::~SystemCore() { leave_core(*this); }
 
 void SystemCore::fail_start(std::string text) {
   start_error_ = std::move(text);
@@ -65,7 +66,7 @@ void SystemCore::fail_start(std::string text) {
 
 std::unique_ptr<WorkPool> SystemCore::make_pool(const WorkPoolOptions& options) {
   WorkPoolOptions complete = options;
-  complete.ledger_id = ledger_id;
+  complete.ledger_id = ledger_id();
   complete.hold = [](Runtime* runtime) noexcept { runtime->add_ref(); };
   complete.let_go = [](Runtime* runtime) noexcept { runtime->release(); };
   return std::make_unique<WorkPool>(*this, *clock, complete);
@@ -89,8 +90,9 @@ void SystemCore::start_pool() {
   emit(EventKind::SystemStarted, {});
 }
 
-Scheduler& SystemCore::keep_scheduler(std::unique_ptr<Scheduler> scheduler) {
+Scheduler& SystemCore::keep_scheduler(std::unique_ptr<Scheduler>&& scheduler) {
   const Lock lock{mutex_};
+  schedulers_.reserve(schedulers_.size() + 1);  // first: what throws leaves no pointer to what is gone
   if (auto* const pool = dynamic_cast<WorkPool*>(scheduler.get())) pools_.push_back(pool);
   schedulers_.push_back(std::move(scheduler));
   return *schedulers_.back();
@@ -367,6 +369,7 @@ std::uint64_t SystemCore::random() noexcept {
 }
 
 bool SystemCore::wait(const Atomic<std::uint32_t>& word, std::uint32_t expected, TimePoint deadline) noexcept {
+  if (is_abandoned()) return false;  // nobody would wake us
   if (deadline == TimePoint::max()) {
     wait_on(word, expected, kForever);
     return true;

@@ -56,9 +56,17 @@ class SystemCore : public Runtime {
   [[nodiscard]] const std::string& start_error() const noexcept { return start_error_; }
   [[nodiscard]] std::uint64_t live() const noexcept { return live_.load(kAcquire); }
   /// For a scheduler besides the default; belongs to the core.
-  Scheduler& keep_scheduler(std::unique_ptr<Scheduler> scheduler);
+  Scheduler& keep_scheduler(std::unique_ptr<Scheduler>&& scheduler);  // still the caller's where it throws
   [[nodiscard]] std::vector<IntrusivePtr<Cell>> top_level_actors() const;
   void emit(EventKind kind, std::string_view text) noexcept;
+
+  // ---- fork(); see fork.cpp ----
+  void lock_for_fork() noexcept;
+  void unlock_after_fork() noexcept;
+  /// In the child: there is no system any more, and nothing in it that could be waited for.
+  void abandon() noexcept;
+  SystemCore* next_core = nullptr;  // all that there are, under a lock of their own
+  SystemCore* previous_core = nullptr;
 
   [[nodiscard]] WorkPool* pool() const noexcept { return pool_; }
   void start_pool();
@@ -123,5 +131,9 @@ class SystemCore : public Runtime {
   std::vector<LateActor> late_;
   ShutdownReport report_;
 };
+
+/// So that the child of a fork() finds all cores there are.
+void enter_core(SystemCore& core) noexcept;
+void leave_core(SystemCore& core) noexcept;
 
 }  // namespace coppice::detail

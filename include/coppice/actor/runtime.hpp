@@ -38,14 +38,24 @@ class Runtime : public RunTable {  // NOLINT(cppcoreguidelines-virtual-class-des
 
   /// Adds to the ledger: the thread's own shard where it has one, a shared one otherwise.
   void count(Count what, std::uint64_t n = 1) noexcept {
-    if (this_thread.ledger_id == ledger_id) [[likely]] {
+    if (this_thread.ledger_id == ledger_id_) [[likely]] {
       this_thread.ledger->add_owned(what, n);
     } else {
       count_from_outside(what, n);
     }
   }
+  /// Counts a send. False: it must not be sent, since this process is the child of a fork(). Where the thread has its own
+  /// shard that costs nothing: in the child no thread has.
+  [[nodiscard]] bool count_sent() noexcept {
+    if (this_thread.ledger_id == ledger_id_) [[likely]] {
+      this_thread.ledger->add_owned(Count::Sent);
+      return true;
+    }
+    count_from_outside(Count::Sent, 1);
+    return !is_abandoned();
+  }
   void count_handled() noexcept {
-    if (this_thread.ledger_id == ledger_id) [[likely]] {
+    if (this_thread.ledger_id == ledger_id_) [[likely]] {
       LedgerShard& ledger = *this_thread.ledger;
       ledger.add_owned(Count::Handled);
       ledger.add_owned(Count::Taken);
@@ -101,7 +111,17 @@ class Runtime : public RunTable {  // NOLINT(cppcoreguidelines-virtual-class-des
   };
 
   /// Never used again: a thread that kept its shard of a runtime which has gone cannot mistake another one for it.
-  const std::uint64_t ledger_id = new_ledger_id();
+  [[nodiscard]] std::uint64_t ledger_id() const noexcept { return ledger_id_; }
+  /// This process is the child of a fork(): none of the runtime's threads are here, and whatever they did just then is
+  /// half done. Nothing is sent, started or waited for any more.
+  [[nodiscard]] bool is_abandoned() const noexcept { return abandoned_.load(kRelaxed); }
+
+ private:
+  // Here, among what each message reads.
+  std::uint64_t ledger_id_ = new_ledger_id();  // changed by abandon_ledger() only
+  Atomic<bool> abandoned_{false};
+
+ public:
   System* system = nullptr;
   const Clock* clock = nullptr;
   EventSink* events = nullptr;  // null: nobody listens
@@ -118,6 +138,11 @@ class Runtime : public RunTable {  // NOLINT(cppcoreguidelines-virtual-class-des
 
  protected:
   virtual ~Runtime() = default;
+  /// For the one thread that the child of a fork() has.
+  void abandon_ledger() noexcept {
+    abandoned_.store(true, kRelaxed);
+    ledger_id_ = ~std::uint64_t{0};  // no thread's: whoever counts comes to count_from_outside()
+  }
   [[nodiscard]] std::uint64_t total_outside(Count what) const noexcept { return outside_->total(what); }
 
  private:

@@ -136,6 +136,24 @@ struct CellSignal : LaneSignal, PoolAllocated {
   IntrusivePtr<DepthSink> sink;
 };
 
+/// A place that has been admitted and is on its way: until it lives, whatever fails or throws leaves nothing of it.
+struct Unborn {
+  explicit Unborn(Runtime& r) noexcept : runtime{&r} {}
+  Unborn(const Unborn&) = delete;
+  Unborn& operator=(const Unborn&) = delete;
+  ~Unborn() {
+    if (runtime == nullptr) return;
+    if (cell) cell->never_starts();  // by its name others may have found it already
+    runtime->unadmit();
+  }
+  [[nodiscard]] IntrusivePtr<Cell> lives() noexcept {
+    runtime = nullptr;
+    return std::move(cell);
+  }
+  Runtime* runtime;
+  IntrusivePtr<Cell> cell;
+};
+
 [[nodiscard]] inline CellSignal* make_signal(CellSignal::Kind kind) { return new CellSignal{kind}; }
 
 /// Kills a cell: asks it to end without on_stop, and if its handler stands in the way takes the place from it. True:

@@ -35,6 +35,9 @@ struct ThreadMagazines {
 extern constinit thread_local ThreadMagazines thread_magazines;
 
 [[nodiscard]] void* refill_and_take(std::size_t size_class);
+/// While a fork() is under way nobody holds one of its locks, which the child could not take any more.
+void lock_blocks() noexcept;
+void unlock_blocks() noexcept;
 void put_and_spill(std::size_t size_class, void* block) noexcept;
 
 [[nodiscard]] inline void* allocate_block(std::size_t bytes) {

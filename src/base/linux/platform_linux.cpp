@@ -1,5 +1,6 @@
 #include <linux/futex.h>
 #include <linux/membarrier.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -57,9 +58,16 @@ bool wait_on(const Atomic<std::uint32_t>& word, std::uint32_t expected, Duration
 void wake_one(Atomic<std::uint32_t>& word) noexcept { futex(word, FUTEX_WAKE, 1, nullptr); }
 void wake_all(Atomic<std::uint32_t>& word) noexcept { futex(word, FUTEX_WAKE, 0x7fffffff, nullptr); }
 
+bool on_fork(void (*before)() noexcept, void (*in_parent)() noexcept, void (*in_child)() noexcept) noexcept {
+  return ::pthread_atfork(before, in_parent, in_child) == 0;
+}
+
 unsigned usable_cpus() noexcept {
-  const auto cpus = affinity_of_this_thread().size();
-  return cpus == 0 ? 1U : static_cast<unsigned>(cpus);
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (::sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+  const int cpus = CPU_COUNT(&set);
+  return cpus <= 0 ? 1U : static_cast<unsigned>(cpus);
 }
 
 Result<void, std::string> pin_this_thread(unsigned cpu) {

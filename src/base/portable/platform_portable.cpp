@@ -1,3 +1,7 @@
+#if __has_include(<pthread.h>)
+#include <pthread.h>
+#endif
+
 #include <array>
 #include <condition_variable>
 #include <mutex>
@@ -53,6 +57,14 @@ void wake_all(Atomic<std::uint32_t>& word) noexcept {
     const std::lock_guard lock{place.mutex};
   }  // nobody stands between its look at the word and its wait
   place.condition.notify_all();
+}
+
+bool on_fork(void (*before)() noexcept, void (*in_parent)() noexcept, void (*in_child)() noexcept) noexcept {
+#if __has_include(<pthread.h>)
+  return ::pthread_atfork(before, in_parent, in_child) == 0;
+#else  // and no fork()
+  return before != nullptr && in_parent != nullptr && in_child != nullptr;
+#endif
 }
 
 unsigned usable_cpus() noexcept {

@@ -1,0 +1,134 @@
+#include "environment/faults.hpp"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <new>
+
+// What stands here takes the place of the C library's functions of the same name, in this program only. malloc is
+// replaced by the linker's --wrap, in the objects that are linked here: the sanitizers' own remains below it.
+
+namespace coppice::testing {
+namespace {
+
+struct Injection {
+  Call call;
+  std::uint64_t left;  // 0: the next one and all behind it fail, or nothing does
+  bool armed;
+  bool for_good;
+  bool happened;
+};
+constinit thread_local Injection injection{};
+
+bool fails(Call call) noexcept {
+  if (!injection.armed || injection.call != call) return false;
+  if (injection.happened) return injection.for_good;
+  if (--injection.left > 0) return false;
+  injection.happened = true;
+  return true;
+}
+
+template <class F>
+F real(F, const char* name) noexcept {
+  return reinterpret_cast<F>(::dlsym(RTLD_NEXT, name));
+}
+
+}  // namespace
+
+FailNth::FailNth(Call call, std::uint64_t n, bool for_good) noexcept { injection = {call, n, true, for_good, false}; }
+FailNth::~FailNth() { injection.armed = false; }
+bool FailNth::happened() const noexcept { return injection.happened; }
+
+}  // namespace coppice::testing
+
+using coppice::testing::Call;
+using coppice::testing::fails;
+using coppice::testing::real;
+
+extern "C" {
+
+void* __real_malloc(std::size_t bytes);
+void* __wrap_malloc(std::size_t bytes) {
+  if (fails(Call::Allocation)) return nullptr;
+  return __real_malloc(bytes);
+}
+
+int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*run)(void*), void* with) {
+  static const auto next = real(&::pthread_create, "pthread_create");
+  if (fails(Call::Thread)) return EAGAIN;
+  return next(thread, attributes, run, with);
+}
+
+int epoll_create1(int flags) noexcept {
+  static const auto next = real(&::epoll_create1, "epoll_create1");
+  if (fails(Call::Epoll)) return errno = EMFILE, -1;
+  return next(flags);
+}
+int epoll_ctl(int epoll, int operation, int file, epoll_event* event) noexcept {
+  static const auto next = real(&::epoll_ctl, "epoll_ctl");
+  if (fails(Call::EpollAdd)) return errno = ENOMEM, -1;
+  return next(epoll, operation, file, event);
+}
+int eventfd(unsigned value, int flags) noexcept {
+  static const auto next = real(&::eventfd, "eventfd");
+  if (fails(Call::EventFd)) return errno = EMFILE, -1;
+  return next(value, flags);
+}
+int timerfd_create(int clock, int flags) noexcept {
+  static const auto next = real(&::timerfd_create, "timerfd_create");
+  if (fails(Call::TimerFd)) return errno = EMFILE, -1;
+  return next(clock, flags);
+}
+int socket(int domain, int type, int protocol) noexcept {
+  static const auto next = real(&::socket, "socket");
+  if (fails(Call::Socket)) return errno = EMFILE, -1;
+  return next(domain, type, protocol);
+}
+int pipe(int files[2]) noexcept {
+  static const auto next = real(&::pipe, "pipe");
+  if (fails(Call::Pipe)) return errno = EMFILE, -1;
+  return next(files);
+}
+
+}  // extern "C"
+
+namespace {
+
+void* allocate(std::size_t bytes) {
+  if (void* const block = __wrap_malloc(bytes == 0 ? 1 : bytes)) return block;
+  throw std::bad_alloc{};
+}
+void* allocate(std::size_t bytes, std::align_val_t alignment) {
+  if (fails(Call::Allocation)) throw std::bad_alloc{};
+  const auto to = static_cast<std::size_t>(alignment);
+  if (void* const block = std::aligned_alloc(to, (bytes + to - 1) / to * to)) return block;
+  throw std::bad_alloc{};
+}
+
+}  // namespace
+
+void* operator new(std::size_t bytes) { return allocate(bytes); }
+void* operator new[](std::size_t bytes) { return allocate(bytes); }
+void* operator new(std::size_t bytes, std::align_val_t alignment) { return allocate(bytes, alignment); }
+void* operator new[](std::size_t bytes, std::align_val_t alignment) { return allocate(bytes, alignment); }
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept { return __wrap_malloc(bytes == 0 ? 1 : bytes); }
+void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept {
+  return __wrap_malloc(bytes == 0 ? 1 : bytes);
+}
+void operator delete(void* block) noexcept { std::free(block); }
+void operator delete[](void* block) noexcept { std::free(block); }
+void operator delete(void* block, std::size_t) noexcept { std::free(block); }
+void operator delete[](void* block, std::size_t) noexcept { std::free(block); }
+void operator delete(void* block, std::align_val_t) noexcept { std::free(block); }
+void operator delete[](void* block, std::align_val_t) noexcept { std::free(block); }
+void operator delete(void* block, std::size_t, std::align_val_t) noexcept { std::free(block); }
+void operator delete[](void* block, std::size_t, std::align_val_t) noexcept { std::free(block); }
+void operator delete(void* block, const std::nothrow_t&) noexcept { std::free(block); }
+void operator delete[](void* block, const std::nothrow_t&) noexcept { std::free(block); }

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+
+namespace coppice::testing {
+
+/// What can be made to fail.
+enum class Call : unsigned char {
+  Allocation,  // malloc, and operator new, which calls it: no memory
+  Thread,      // pthread_create: EAGAIN
+  Epoll,       // epoll_create1: EMFILE
+  EpollAdd,    // epoll_ctl: ENOMEM
+  EventFd,     // eventfd: EMFILE. Asio then takes a pipe
+  Pipe,        // pipe: EMFILE
+  TimerFd,     // timerfd_create: EMFILE. Asio then does without
+  Socket,      // socket: EMFILE
+};
+
+/// While it lives the n-th such call of this thread fails, and all behind it do as well where `for_good`. From 1.
+///
+/// Threads    the one that made it, one at a time. Others' calls do not fail.
+class FailNth {
+ public:
+  FailNth(Call call, std::uint64_t n, bool for_good = false) noexcept;
+  FailNth(const FailNth&) = delete;
+  FailNth& operator=(const FailNth&) = delete;
+  ~FailNth();
+  /// Whether there was an n-th one.
+  [[nodiscard]] bool happened() const noexcept;
+};
+
+}  // namespace coppice::testing

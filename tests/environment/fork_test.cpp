@@ -1,0 +1,268 @@
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "catch.hpp"
+#include "coppice/coppice.hpp"
+#include "support/ending.hpp"
+#include "support/gate.hpp"
+#include "support/quiet.hpp"
+#include "support/scale.hpp"
+
+// What a child finds of a system that was there before the fork(): everything in it answers that it is over, and nothing
+// waits. The child says what it has seen by letters on a pipe, since Catch2 has one process in mind.
+
+namespace coppice {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::Gate;
+using testing::kPatience;
+
+struct Tick {};
+struct Hang {
+  Gate* gate;
+};
+struct Fork {
+  int fd;
+};
+
+struct Echo : Actor<Echo> {
+  int handle(int number) { return number; }
+  void handle(Tick) { ++ticks; }
+  void handle(Hang hang) { hang.gate->pass(); }
+  int handle(Fork);
+  TimerHandle handle(std::string) { return send_after(1h, Tick{}); }
+  static inline std::atomic<int> ticks{0};
+};
+
+/// One word for each thing that is as it should be, '!' in front of what is not.
+class Words {
+ public:
+  explicit Words(int fd) : fd_{fd} {}
+  void check(bool condition, const char* word) {
+    const std::string text = (condition ? std::string{} : std::string{"!"}) + word + ' ';
+    static_cast<void>(::write(fd_, text.data(), text.size()));
+  }
+
+ private:
+  int fd_;
+};
+
+/// Forks, has the child run `in_child`, and answers what it wrote; "hangs" where it does not come to its end.
+template <class F>
+std::string in_a_child(F in_child) {
+  int files[2];
+  REQUIRE(::pipe(files) == 0);
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    ::close(files[0]);
+    Words words{files[1]};
+    in_child(words);
+    ::_exit(0);
+  }
+  ::close(files[1]);
+  std::string said;
+  char buffer[256];
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  for (;;) {
+    pollfd waited{files[0], POLLIN, 0};
+    if (::poll(&waited, 1, 1'000) == 0 && std::chrono::steady_clock::now() > deadline) {
+      said += "hangs";
+      ::kill(child, SIGKILL);
+      break;
+    }
+    if (waited.revents == 0) continue;
+    const ssize_t count = ::read(files[0], buffer, sizeof buffer);
+    if (count <= 0) break;
+    said.append(buffer, static_cast<std::size_t>(count));
+  }
+  ::close(files[0]);
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  if (WIFSIGNALED(status)) said += "signal " + std::to_string(WTERMSIG(status));
+  return said;
+}
+
+/// All that a thread can do with what it has of the system.
+void try_everything(System& system, InMemoryBroker& broker, const ActorRef<Echo>& echo, Words& words) {
+  words.check(echo.send(Tick{}) == Delivery::Closed, "send");
+  words.check(echo.send(Tick{}, {.reply_to = echo}) == Delivery::Closed, "send_with");
+  Tick mine;
+  words.check(echo.try_send(mine) == Delivery::Closed, "try_send");
+  words.check(echo.ask(1, kForever).get().error() == AskError::Closed, "ask");
+  words.check(echo.call(1, kForever).error() == AskError::Closed, "call");
+  words.check(system.try_spawn<Echo>({}).error() == SpawnError::Closing, "try_spawn");
+  words.check(system.spawn<Echo>().send(Tick{}) == Delivery::Closed, "spawn");
+  words.check(
+      system.start(supervisor({.id = "app"}, child<Echo>({.id = "a"}))).error().kind == StartError::Kind::Closing,
+      "start");
+  words.check(system.stop(echo).get().error() == StopError::AlreadyStopped, "stop");
+  words.check(system.find<Echo>("echo").has_value(), "find");
+  words.check(system.named<Echo>("echo").send(Tick{}) == Delivery::Closed, "named");
+  words.check(!system.register_name("other", echo), "register");
+  words.check(broker.publish("a.b", Tick{}).status.error() == BrokerError::Closed, "publish");
+  words.check(!broker.subscribe<Tick>("a.>", echo).status(), "subscribe");
+  static_cast<void>(system.stats());
+  static_cast<void>(system.dead_letters());
+  words.check(system.is_shutting_down(), "closing");
+  words.check(!system.shutdown().complete, "shutdown");
+}
+constexpr const char* kEverything =
+    "send send_with try_send ask call try_spawn spawn start stop find named register publish subscribe closing "
+    "shutdown ";
+
+TEST_CASE("in the child of a fork everything of a system answers that it is over and nothing waits") {  // P23
+  ActorSystem system{testing::quiet(testing::two_workers())};
+  InMemoryBroker broker{system};
+  const auto echo = system.spawn<Echo>({.name = "echo"});
+  const Subscription subscription = broker.subscribe<Tick>("a.>", echo);
+  REQUIRE(echo.ask(1, kPatience).get());
+  CHECK(in_a_child([&](Words& words) { try_everything(system, broker, echo, words); }) == kEverything);
+  // And here all goes on.
+  CHECK(echo.ask(2, kPatience).get() == Result<int, AskError>{2});
+  testing::check_end(system);
+}
+
+TEST_CASE("a fork in the middle of a storm leaves a child that hangs nowhere") {  // P23
+  ActorSystem system{testing::quiet(testing::two_workers())};
+  InMemoryBroker broker{system};
+  const auto echo = system.spawn<Echo>({.name = "echo"});
+  std::vector<Subscription> kept;
+  std::atomic<bool> over{false};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 3; ++t) {
+    threads.emplace_back([&] {
+      while (!over) {
+        const auto other = system.spawn<Echo>();
+        for (int i = 0; i < 50; ++i) echo.send(Tick{});
+        const Subscription passing = broker.subscribe<Tick>("a.*", other);
+        broker.publish("a.b", Tick{});
+        static_cast<void>(system.register_name("other", other));
+        static_cast<void>(echo.ask(1, kPatience).get());
+        static_cast<void>(system.stop(other));
+        echo.send(Tick{});
+      }
+    });
+  }
+  for (std::size_t i = 0; i < testing::scaled(20); ++i) {
+    CAPTURE(i);
+    REQUIRE(in_a_child([&](Words& words) { try_everything(system, broker, echo, words); }) == kEverything);
+  }
+  over = true;
+  for (auto& thread : threads) thread.join();
+  CHECK(echo.ask(2, kPatience).get() == Result<int, AskError>{2});
+  REQUIRE(testing::at_rest(system));
+  testing::check_end(system);
+}
+
+TEST_CASE("what was under way at a fork is over in the child") {  // P12 P23
+  ActorSystem system{testing::quiet(testing::two_workers())};
+  const auto echo = system.spawn<Echo>();
+  Gate gate;
+  TimerHandle timer = echo.ask(std::string{}, kPatience).get().value();
+  echo.send(Hang{&gate});
+  REQUIRE(gate.wait_for_arrivals());
+  AskFuture<int> pending = echo.ask(3, kForever);
+  StopFuture stopped = system.stop(echo, {.mailbox = StopMode::Drain, .within = 1h});
+  CHECK(in_a_child([&](Words& words) {
+          words.check(pending.get().error() == AskError::Closed, "ask");
+          words.check(stopped.get().error() == StopError::AlreadyStopped, "stop");
+          timer.cancel();
+          words.check(!timer.is_active(), "timer");
+        }) == "ask stop timer ");
+  gate.open();
+  CHECK(pending.get() == Result<int, AskError>{3});
+  CHECK(stopped.get().has_value());
+  testing::check_end(system);
+}
+
+TEST_CASE("a system is destroyed in the child of a fork and the child exits") {  // P23
+  std::optional<ActorSystem> system{std::in_place, testing::quiet(testing::two_workers())};
+  std::optional<InMemoryBroker> broker{std::in_place, *system};
+  auto echo = system->spawn<Echo>();
+  Subscription subscription = broker->subscribe<Tick>("a", echo);
+  REQUIRE(echo.ask(1, kPatience).get());
+  CHECK(in_a_child([&](Words& words) {
+          subscription.cancel();
+          broker.reset();
+          system.reset();
+          words.check(echo.send(Tick{}) == Delivery::Closed, "send");
+          echo = {};
+          words.check(true, "destroyed");
+        }) == "send destroyed ");
+  CHECK(in_a_child([&](Words& words) {
+          words.check(true, "exits");
+          std::exit(0);  // with all that is still there
+        }) == "exits ");
+  CHECK(echo.ask(1, kPatience).get());
+  testing::check_end(*system);
+}
+
+TEST_CASE("a child may have a system of its own") {  // P23
+#if defined(__SANITIZE_THREAD__)
+  SUCCEED("ThreadSanitizer starts no threads there");
+#else
+  ActorSystem system{testing::quiet(testing::two_workers())};
+  const auto echo = system.spawn<Echo>();
+  REQUIRE(echo.ask(1, kPatience).get());
+  CHECK(in_a_child([&](Words& words) {
+          ActorSystem own{testing::two_workers()};
+          const auto mine = own.spawn<Echo>();
+          words.check(mine.ask(7, kPatience).get() == Result<int, AskError>{7}, "ask");
+          for (int i = 0; i < 1'000; ++i) mine.send(Tick{});  // as much as makes a thread count on its own
+          words.check(testing::at_rest(own), "rest");
+          words.check(echo.send(Tick{}) == Delivery::Closed, "closed");
+          words.check(own.shutdown().complete, "complete");
+        }) == "ask rest closed complete ");
+  testing::check_end(system);
+#endif
+}
+
+int Echo::handle(Fork fork) {
+  const pid_t child = ::fork();
+  if (child != 0) return child;
+  Words words{fork.fd};
+  words.check(self().send(Tick{}) == Delivery::Closed, "send");
+  words.check(system().try_spawn<Echo>({}).error() == SpawnError::Closing, "spawn");
+  stop();
+  return 0;
+}
+
+TEST_CASE("a handler that forks comes to its end in the child and nothing after it runs there") {  // P2 P23
+  ActorSystem system{testing::quiet(testing::two_workers())};
+  const auto echo = system.spawn<Echo>();
+  int files[2];
+  REQUIRE(::pipe(files) == 0);
+  Gate gate;
+  Echo::ticks = 0;
+  echo.send(Hang{&gate});
+  AskFuture<int> child = echo.ask(Fork{files[1]}, kPatience);
+  for (int i = 0; i < 10; ++i) echo.send(Tick{});
+  gate.open();
+  const auto pid = child.get();
+  REQUIRE(pid);
+  ::close(files[1]);
+  int status = 0;
+  REQUIRE(testing::eventually([&] { return ::waitpid(pid.value(), &status, WNOHANG) == pid.value(); }));
+  CHECK(WIFEXITED(status));
+  char said[64] = {};
+  CHECK(::read(files[0], said, sizeof said - 1) > 0);
+  CHECK(std::string{said} == "send spawn ");
+  ::close(files[0]);
+  REQUIRE(testing::at_rest(system));
+  CHECK(Echo::ticks == 10);
+  testing::check_end(system);
+}
+
+}  // namespace
+}  // namespace coppice
