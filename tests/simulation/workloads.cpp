@@ -14,6 +14,8 @@ const std::vector<Workload>& workloads() {
       {"timers", "actors arm timers of every kind and cancel them, and are paused, stopped and crashed", run_timers},
       {"topics", "subscribers of every kind come, go and crash while actors and the outside publish", run_topics},
       {"lives", "actors spawn, watch, link and end each other in every way, with names and children", run_lives},
+      {"stash", "an actor puts messages aside, is paused and stepped, in mailboxes that reorder, expire and evict",
+       run_stash},
   };
   return all;
 }

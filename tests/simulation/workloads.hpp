@@ -13,5 +13,6 @@ void run_asks(Run& run);
 void run_timers(Run& run);
 void run_topics(Run& run);
 void run_lives(Run& run);
+void run_stash(Run& run);
 
 }  // namespace coppice::simulation

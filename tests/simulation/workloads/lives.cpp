@@ -182,13 +182,12 @@ struct Being : Actor<Being> {
                                     : try_spawn_link<Being>({.name = options.name}, world, number);
     });
   }
-  void unwatch_one(int other) {
-    const auto found =
-        std::find_if(watches.begin(), watches.end(), [&](const auto& each) { return each.first == other; });
-    if (found == watches.end()) return;
+  void unwatch_one(int which) {
+    if (watches.empty()) return;
+    const auto found = watches.begin() + which % static_cast<std::ptrdiff_t>(watches.size());
     unwatch(found->second);
+    --life().watches[found->first];
     watches.erase(found);
-    --life().watches[other];
   }
   void link_to(int other);
   void unlink_from(int other) {
