@@ -102,7 +102,9 @@
 #include <coppice/system/registry.hpp>
 #include <coppice/system/system.hpp>
 #include <coppice/system/system_options.hpp>
+#include <coppice/testing/draw.hpp>
 #include <coppice/testing/probe.hpp>
+#include <coppice/testing/schedule.hpp>
 #include <coppice/testing/test_system.hpp>
 
 #include "catch.hpp"
