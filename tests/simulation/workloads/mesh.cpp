@@ -35,6 +35,7 @@ struct Mesh {
 
 struct Node : Actor<Node> {
   Node(Mesh* m, int i) : mesh{m}, index{i} { mesh->run.fault_point(); }
+  ~Node() noexcept(false) { mesh->run.fault_point(); }
   void on_start() { mesh->run.fault_point(); }
   void on_stop(const ExitReason&) { mesh->run.fault_point(); }
 
