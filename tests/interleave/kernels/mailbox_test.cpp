@@ -19,8 +19,8 @@ TEST_CASE("two senders wake an owner that may rest in every order of steps") {  
               [&] { place.push(1, 1); }});
     place.check_end();
   };
-  CHECK_THAT(explore("sequential", Exhaustive{}, two), found(278, 1'484));
-  CHECK_THAT(explore("weak", kWeak, two), found(4'047, 11'444));
+  CHECK_THAT(explore("sequential", Exhaustive{}, two), found(290, 1'564));
+  CHECK_THAT(explore("weak", kWeak, two), found(4'077, 11'595));
 }
 
 TEST_CASE("three senders wake an owner that may rest in every order of steps") {  // P1, P2, P3, P4
@@ -30,7 +30,7 @@ TEST_CASE("three senders wake an owner that may rest in every order of steps") {
                        together({[&] { place.push(0, 1); }, [&] { place.push(1, 1); }, [&] { place.push(2, 1); }});
                        place.check_end();
                      }),
-             found(29'841, 289'180));
+             found(31'911, 306'650));
 }
 
 TEST_CASE("three messages of each of two senders in every order with two preemptions") {  // P1, P2, P3, P4
@@ -45,7 +45,7 @@ TEST_CASE("three messages of each of two senders in every order with two preempt
                        together({three(0), three(1)});
                        place.check_end();
                      }),
-             found(7'065, 0));
+             found(8'367, 0));
 }
 
 TEST_CASE("signals and messages wake an owner in every order of steps") {  // P4
@@ -54,8 +54,8 @@ TEST_CASE("signals and messages wake an owner in every order of steps") {  // P4
     together({[&] { place.push(0, 1); }, [&] { place.push_signal(); }});
     place.check_end();
   };
-  CHECK_THAT(explore("sequential", Exhaustive{}, both), found(102, 438));
-  CHECK_THAT(explore("weak", kWeak, both), found(940, 2'589));
+  CHECK_THAT(explore("sequential", Exhaustive{}, both), found(102, 439));
+  CHECK_THAT(explore("weak", kWeak, both), found(940, 2'590));
   CHECK_THAT(explore("two and a light one", Exhaustive{},
                      [] {
                        Place place;
@@ -73,7 +73,7 @@ TEST_CASE("signals and messages wake an owner in every order of steps") {  // P4
                        together({[&] { place.push(0, 1); }, [&] { place.push_signal(true); }});
                        place.check_end();
                      }),
-             found(940, 2'594));
+             found(940, 2'595));
   CHECK_THAT(explore("weak signals", kWeak,
                      [] {
                        Place place;
@@ -93,8 +93,8 @@ TEST_CASE("closing loses nothing that was accepted in every order of steps") {  
               [&] { place.push(1, 1); }});
     place.check_end();
   };
-  CHECK_THAT(explore("sequential", Exhaustive{}, close), found(241, 1'278));
-  CHECK_THAT(explore("weak", kWeak, close), found(2'800, 8'883));
+  CHECK_THAT(explore("sequential", Exhaustive{}, close), found(251, 1'413));
+  CHECK_THAT(explore("weak", kWeak, close), found(2'998, 9'844));
 }
 
 TEST_CASE("ending takes the last signals or refuses them in every order of steps") {  // P4
@@ -105,10 +105,10 @@ TEST_CASE("ending takes the last signals or refuses them in every order of steps
   };
   const auto in_steps = [end] { end(false); };
   const auto at_once = [end] { end(true); };
-  CHECK_THAT(explore("in steps", Exhaustive{}, in_steps), found(266, 866));
-  CHECK_THAT(explore("weak in steps", kWeak, in_steps), found(9'846, 17'348));
-  CHECK_THAT(explore("at once", Exhaustive{}, at_once), found(231, 754));
-  CHECK_THAT(explore("weak at once", kWeak, at_once), found(4'700, 8'406));
+  CHECK_THAT(explore("in steps", Exhaustive{}, in_steps), found(266, 867));
+  CHECK_THAT(explore("weak in steps", kWeak, in_steps), found(9'846, 17'349));
+  CHECK_THAT(explore("at once", Exhaustive{}, at_once), found(231, 755));
+  CHECK_THAT(explore("weak at once", kWeak, at_once), found(4'700, 8'407));
 }
 
 TEST_CASE("a place that opens again takes what comes afterwards in every order of steps") {  // P4, P5
@@ -117,8 +117,8 @@ TEST_CASE("a place that opens again takes what comes afterwards in every order o
     together({[&] { place.push(0, 1); }, [&] { place.push(1, 1); }});
     place.check_end();
   };
-  CHECK_THAT(explore("sequential", Exhaustive{}, reopen), found(178, 718));
-  CHECK_THAT(explore("weak", kWeak, reopen), found(2'381, 6'528));
+  CHECK_THAT(explore("sequential", Exhaustive{}, reopen), found(178, 719));
+  CHECK_THAT(explore("weak", kWeak, reopen), found(2'381, 6'529));
 }
 
 TEST_CASE("a held place takes its messages when a signal ends the hold in every order of steps") {  // P4
@@ -127,8 +127,8 @@ TEST_CASE("a held place takes its messages when a signal ends the hold in every 
     together({[&] { place.push(0, 1); }, [&] { place.push_signal(); }});
     place.check_end();
   };
-  CHECK_THAT(explore("sequential", Exhaustive{}, hold), found(140, 619));
-  CHECK_THAT(explore("weak", kWeak, hold), found(1'493, 4'406));
+  CHECK_THAT(explore("sequential", Exhaustive{}, hold), found(140, 620));
+  CHECK_THAT(explore("weak", kWeak, hold), found(1'493, 4'407));
 }
 
 TEST_CASE("an owner puts messages in front and behind while others push in every order of steps") {  // P3, P4
@@ -137,15 +137,15 @@ TEST_CASE("an owner puts messages in front and behind while others push in every
     together({[&] { place.push(0, 1); }, [&] { place.push(1, 1); }});
     place.check_end();
   };
-  CHECK_THAT(explore("in front", Exhaustive{}, back), found(99, 546));
-  CHECK_THAT(explore("weak in front", kWeak, back), found(686, 2'151));
+  CHECK_THAT(explore("in front", Exhaustive{}, back), found(99, 555));
+  CHECK_THAT(explore("weak in front", kWeak, back), found(686, 2'164));
   const auto own = [] {
     Place place{{.pushes_own = true}};
     together({[&] { place.push(0, 1); }, [&] { place.push(1, 1); }});
     place.check_end();
   };
-  CHECK_THAT(explore("behind", Exhaustive{}, own), found(120, 691));
-  CHECK_THAT(explore("weak behind", kWeak, own), found(789, 2'524));
+  CHECK_THAT(explore("behind", Exhaustive{}, own), found(120, 696));
+  CHECK_THAT(explore("weak behind", kWeak, own), found(789, 2'531));
 }
 
 TEST_CASE("many senders and signals and a close in orders drawn by seed") {  // P1, P2, P3, P4
@@ -169,7 +169,7 @@ TEST_CASE("many senders and signals and a close in orders drawn by seed") {  // 
                                    sender(1), sender(2)});
                          place.check_end();
                        }),
-               found(2'000, 0));
+               holds());
   }
 }
 
