@@ -1,5 +1,5 @@
 # The core once more, compiled with what stands in for atomics, mutexes, threads, futexes and fences: every
-# synchronisation is a point where the engine decides who goes on. docs/explanation/proof.md tells the rest.
+# synchronisation is a point where the engine decides who goes on. docs/explanation/interleaving.md tells the rest.
 set(interleave "${CMAKE_CURRENT_SOURCE_DIR}/interleave")
 file(GLOB engine CONFIGURE_DEPENDS "${interleave}/engine/*.cpp")
 foreach(part IN ITEMS base message mailbox scheduler actor system)
@@ -31,3 +31,8 @@ foreach(layer IN ITEMS kernels core)
     # Freed memory is overwritten, so that who still uses it is noticed.
     PROPERTIES LABELS interleave TIMEOUT 120 ENVIRONMENT MALLOC_PERTURB_=165)
 endforeach()
+
+# The script that weakens each memory order still finds the places that it says nobody can notice.
+add_test(NAME "interleave/each order that nobody can notice stands where it is said"
+  COMMAND Python3::Interpreter "${PROJECT_SOURCE_DIR}/tools/weaken_orders.py" --check)
+set_tests_properties("interleave/each order that nobody can notice stands where it is said" PROPERTIES LABELS interleave)

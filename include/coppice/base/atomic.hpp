@@ -3,7 +3,7 @@
 #include <atomic>
 
 /// The one spelling of atomics in coppice: an instrumented build replaces it here and nowhere else.
-/// COPPICE_INTERLEAVE is the name of the header that stands in; docs/explanation/proof.md tells what for.
+/// COPPICE_INTERLEAVE is the name of the header that stands in; docs/explanation/interleaving.md tells what for.
 #if defined(COPPICE_INTERLEAVE)
 #include COPPICE_INTERLEAVE
 #endif

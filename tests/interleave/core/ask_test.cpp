@@ -33,7 +33,7 @@ TEST_CASE("an ask from outside is answered without help of time") {  // P12
                   together({ask(1), ask(2)});
                   scene.check_end();
                 }),
-        found(400, 0));
+        holds());
   }
 }
 
@@ -55,7 +55,7 @@ TEST_CASE("an ask meets its deadline and a stop and a crash and completes once")
                 expect(completed == 3, "each ask completes once");
                 scene.check_end();
               }),
-      found(1'000, 0));
+      holds());
 }
 
 struct Tick {};
@@ -95,7 +95,7 @@ TEST_CASE("a timer meets its cancel and a stop") {  // P14
                        scene.check_end();
                        expect(turns.handled <= 2, "a timer fires once");
                      }),
-             found(1'000, 0));
+             holds());
 }
 
 }  // namespace

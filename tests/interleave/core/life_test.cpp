@@ -17,8 +17,8 @@ struct Reader : Actor<Reader> {
   Turns* turns;
 };
 
-TEST_CASE("one actor and one sender in every order with one preemption") {  // P1, P3, P4, P13
-  CHECK_THAT(explore("sequential", Exhaustive{.preemptions = 1, .steps_max = 20'000},
+TEST_CASE("one actor and one sender in every order with two preemptions") {  // P1, P3, P4, P13
+  CHECK_THAT(explore("sequential", Exhaustive{.preemptions = 2, .steps_max = 20'000},
                      [] {
                        Scene scene{1};
                        Turns turns;
@@ -30,7 +30,7 @@ TEST_CASE("one actor and one sender in every order with one preemption") {  // P
                        progress.wait();
                        scene.check_end();
                      }),
-             found(161, 0));
+             found(16'236, 0));
 }
 
 TEST_CASE("two senders to one actor on two workers") {  // P1, P2, P3, P4
@@ -51,7 +51,7 @@ TEST_CASE("two senders to one actor on two workers") {  // P1, P2, P3, P4
                          progress.wait();
                          scene.check_end();
                        }),
-               found(400, 0));
+               holds());
   }
 }
 
@@ -77,7 +77,7 @@ TEST_CASE("a stop meets sends and each message is handled or a dead letter") {  
                          expect(ledger.handled == static_cast<std::uint64_t>(turns.handled), "handled is handled");
                          expect(turns.handled <= accepted, "what was refused is not handled");
                        }),
-               found(400, 0));
+               holds());
   }
 }
 
@@ -102,7 +102,7 @@ TEST_CASE("an actor that crashes or stops by itself meets sends and a shutdown")
                                  [&] { scene.shut_down(); }});
                        scene.check_ledger();
                      }),
-             found(800, 0));
+             holds());
 }
 
 struct Watcher : Actor<Watcher> {
@@ -134,7 +134,7 @@ TEST_CASE("a watch meets the death of the watched and brings one Down") {  // P7
                        scene.check_end();
                        expect(downs.made() == 2, "one Down for each watch");
                      }),
-             found(600, 0));
+             holds());
 }
 
 TEST_CASE("two shutdowns and sends meet") {  // P13
@@ -149,7 +149,7 @@ TEST_CASE("two shutdowns and sends meet") {  // P13
                                  }});
                        scene.check_ledger();
                      }),
-             found(400, 0));
+             holds());
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "interleave/engine/memory.hpp"
 #include "interleave/engine/search.hpp"
 #include "interleave/engine/stack.hpp"
+#include "support/scale.hpp"
 
 namespace coppice::interleave {
 namespace {
@@ -522,7 +523,8 @@ Explored explore(const std::string& label, const Sampled& how, const Body& body)
   if (auto replayed = replay(label, rules, body)) return *replayed;
   Explored explored;
   std::uint32_t length = 100;
-  for (std::uint64_t i = 0; i < how.runs; ++i) {
+  const std::uint64_t runs = testing::scaled(how.runs);
+  for (std::uint64_t i = 0; i < runs; ++i) {
     std::string name;
     const auto strategy = drawn_strategy(how.first_seed + i, length, name);
     Engine each{rules, *strategy};
@@ -552,11 +554,12 @@ Bits seen_by_load(const void* where, Bits now, std::memory_order order) noexcept
   return seen;
 }
 
-void note_store(const void* where, Bits now, Bits value, std::memory_order order) noexcept {
-  if (engine == nullptr) return;
-  if (engine->is_weak()) engine->memory().store(engine->me(), where, now, value, order);
-  if (now != value) engine->changed();
-  engine->tell_value("leaves", value);
+bool note_store(const void* where, Bits now, Bits value, std::memory_order order) noexcept {
+  if (engine == nullptr) return true;
+  const bool is_newest = !engine->is_weak() || engine->memory().store(engine->me(), where, now, value, order);
+  if (is_newest && now != value) engine->changed();
+  engine->tell_value(is_newest ? "leaves" : "leaves, before the newest,", value);
+  return is_newest;
 }
 
 void note_change(const void* where, Bits now, Bits value, std::memory_order order) noexcept {

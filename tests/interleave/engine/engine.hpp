@@ -33,7 +33,7 @@ struct Exhaustive {
   std::uint32_t steps_max = 2'000;
 };
 
-/// So many ways, drawn by seed, first_seed and up.
+/// So many ways (COPPICE_TEST_SCALE times), drawn by seed, first_seed and up.
 struct Sampled {
   std::uint64_t runs = 1'000;
   Memory memory = Memory::Sequential;

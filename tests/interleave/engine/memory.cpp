@@ -5,6 +5,8 @@
 namespace coppice::interleave {
 namespace {
 
+constexpr std::uint32_t kStampStep = 1U << 12;  // room for stores in between
+
 bool acquires(std::memory_order order) noexcept {
   return order == std::memory_order_acquire || order == std::memory_order_acq_rel ||
          order == std::memory_order_seq_cst || order == std::memory_order_consume;
@@ -49,7 +51,7 @@ void WeakMemory::end_thread(unsigned thread, unsigned waiter) { threads_[waiter]
 std::uint32_t WeakMemory::id_of(const void* where, Bits now) {
   const auto [found, is_new] = ids_.try_emplace(where, static_cast<std::uint32_t>(locations_.size()));
   // The first value was there before all that looks at it: who makes an object hands it over by something else.
-  if (is_new) locations_.emplace_back().stores.push_back({now, {}});
+  if (is_new) locations_.emplace_back().stores.push_back({.value = now, .released = {}});
   return found->second;
 }
 
@@ -68,37 +70,56 @@ void WeakMemory::take(unsigned thread, const Store& store, std::memory_order ord
   (acquires(order) ? me.now : me.acquired_by_fence).join(store.released);
 }
 
-void WeakMemory::append(unsigned thread, std::uint32_t id, Bits value, std::memory_order order, const View* continued) {
+void WeakMemory::insert(unsigned thread, std::uint32_t id, std::size_t at, std::uint32_t stamp, Store fresh,
+                        std::memory_order order) {
+  note_seen(thread, id, stamp, order);
   Thread& me = threads_[thread];
-  const auto at = static_cast<std::uint32_t>(locations_[id].stores.size());
-  note_seen(thread, id, at, order);
-  Store fresh{value, releases(order) ? me.now : me.released_by_fence};
-  if (continued != nullptr) fresh.released.join(*continued);  // a release sequence goes on over read-modify-writes
-  fresh.released.raise(id, at);
-  locations_[id].stores.push_back(std::move(fresh));
+  fresh.stamp = stamp;
+  fresh.released.join(releases(order) ? me.now : me.released_by_fence);
+  fresh.released.raise(id, stamp);
+  auto& stores = locations_[id].stores;
+  stores.insert(stores.begin() + static_cast<std::ptrdiff_t>(at), std::move(fresh));
   step(thread);
 }
 
 Bits WeakMemory::load(unsigned thread, const void* where, Bits now, std::memory_order order) {
   const std::uint32_t id = id_of(where, now);
-  const auto newest = static_cast<std::uint32_t>(locations_[id].stores.size() - 1);
-  const std::uint32_t ways = newest - floor_of(thread, id, order) + 1;
-  const std::uint32_t seen = newest - (ways > 1 ? draw_(ways) : 0);
-  take(thread, locations_[id].stores[seen], order);
-  note_seen(thread, id, seen, order);
+  const auto& stores = locations_[id].stores;
+  const std::uint32_t floor = floor_of(thread, id, order);
+  std::size_t oldest = stores.size() - 1;
+  while (oldest > 0 && stores[oldest - 1].stamp >= floor) --oldest;
+  const auto ways = static_cast<std::uint32_t>(stores.size() - oldest);
+  const Store& seen = stores[stores.size() - 1 - (ways > 1 ? draw_(ways) : 0)];
+  take(thread, seen, order);
+  note_seen(thread, id, seen.stamp, order);
   step(thread);
-  return locations_[id].stores[seen].value;
+  return seen.value;
 }
 
-void WeakMemory::store(unsigned thread, const void* where, Bits now, Bits value, std::memory_order order) {
-  append(thread, id_of(where, now), value, order, nullptr);
+bool WeakMemory::store(unsigned thread, const void* where, Bits now, Bits value, std::memory_order order) {
+  const std::uint32_t id = id_of(where, now);
+  const auto& stores = locations_[id].stores;
+  const std::uint32_t floor = floor_of(thread, id, order);
+  // The ways to go: behind all; and before each newer one that it does not know of, from the newest on.
+  std::vector<std::size_t> ways{stores.size()};
+  for (std::size_t at = stores.size(); at-- > 1 && stores[at - 1].stamp >= floor && stores[at].stamp > floor;) {
+    if (!stores[at].is_change && stores[at].stamp - stores[at - 1].stamp > 1) ways.push_back(at);
+  }
+  const std::size_t at = ways[ways.size() > 1 ? draw_(static_cast<std::uint32_t>(ways.size())) : 0];
+  const bool is_newest = at == stores.size();
+  const std::uint32_t before = stores[at - 1].stamp;
+  const std::uint32_t stamp = is_newest ? before + kStampStep : before + (stores[at].stamp - before) / 2;
+  insert(thread, id, at, stamp, Store{.value = value, .released = {}}, order);
+  return is_newest;
 }
 
 void WeakMemory::change(unsigned thread, const void* where, Bits now, Bits value, std::memory_order order) {
   const std::uint32_t id = id_of(where, now);
   const Store before = locations_[id].stores.back();  // a read-modify-write sees the newest
   take(thread, before, order);
-  append(thread, id, value, order, &before.released);
+  // A release sequence goes on over read-modify-writes.
+  insert(thread, id, locations_[id].stores.size(), before.stamp + kStampStep,
+         Store{.value = value, .released = before.released, .stamp = 0, .is_change = true}, order);
 }
 
 Exchange WeakMemory::exchange(unsigned thread, const void* where, Bits now, Bits expected, Bits value, bool may_fail,
@@ -106,8 +127,9 @@ Exchange WeakMemory::exchange(unsigned thread, const void* where, Bits now, Bits
   const std::uint32_t id = id_of(where, now);
   const auto& stores = locations_[id].stores;
   // The ways to go: the newest store; older ones that make it fail; the newest, and fail for nothing.
-  std::vector<std::uint32_t> ways{static_cast<std::uint32_t>(stores.size() - 1)};
-  for (std::uint32_t at = ways[0]; at-- > floor_of(thread, id, failure);) {
+  const std::uint32_t floor = floor_of(thread, id, failure);
+  std::vector<std::size_t> ways{stores.size() - 1};
+  for (std::size_t at = ways[0]; at-- > 0 && stores[at].stamp >= floor;) {
     if (stores[at].value != expected) ways.push_back(at);
   }
   const bool would_do = stores.back().value == expected;
@@ -117,12 +139,12 @@ Exchange WeakMemory::exchange(unsigned thread, const void* where, Bits now, Bits
     change(thread, where, now, value, success);
     return {true, expected};
   }
-  const std::uint32_t seen = ways[way];
-  if (way != 0 && stores[seen].value == expected) --failures_for_nothing_;
-  take(thread, stores[seen], failure);
-  note_seen(thread, id, seen, failure);
+  const Store& seen = stores[ways[way]];
+  if (way != 0 && seen.value == expected) --failures_for_nothing_;
+  take(thread, seen, failure);
+  note_seen(thread, id, seen.stamp, failure);
   step(thread);
-  return {false, stores[seen].value};
+  return {false, seen.value};
 }
 
 void WeakMemory::fence(unsigned thread, std::memory_order order) {
@@ -144,14 +166,14 @@ void WeakMemory::fence(unsigned thread, std::memory_order order) {
 
 void WeakMemory::see_all(unsigned thread) {
   for (std::uint32_t id = 0; id < locations_.size(); ++id) {
-    threads_[thread].now.raise(id, static_cast<std::uint32_t>(locations_[id].stores.size() - 1));
+    threads_[thread].now.raise(id, locations_[id].stores.back().stamp);
   }
 }
 
 void WeakMemory::see(unsigned thread, const void* where) {
   const auto found = ids_.find(where);
   if (found == ids_.end()) return;
-  threads_[thread].now.raise(found->second, static_cast<std::uint32_t>(locations_[found->second].stores.size() - 1));
+  threads_[thread].now.raise(found->second, locations_[found->second].stores.back().stamp);
 }
 
 void WeakMemory::lock(unsigned thread, const void* mutex) {

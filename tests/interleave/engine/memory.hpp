@@ -18,7 +18,7 @@ inline constexpr unsigned kFibersMax = 16;
 /// and of each location the oldest store that it may still see.
 struct View {
   std::array<std::uint32_t, kFibersMax> clock{};
-  std::vector<std::uint32_t> floor;  // by location
+  std::vector<std::uint32_t> floor;  // by location: a stamp
 
   void join(const View& other);
   [[nodiscard]] std::uint32_t floor_of(std::uint32_t location) const noexcept {
@@ -31,9 +31,10 @@ struct View {
 /// view that it hands over; a load takes any store that coherence, happens-before and the order of the sequentially
 /// consistent operations allow it.
 ///
-/// What it cannot do: see a store before it was made (C++20 forbids only what comes out of thin air; no compiler and no
-/// processor that we know does it to these kernels), nor put a store behind a newer one in modification order. Both are
-/// covered by another interleaving for programs without loops of plain relaxed accesses.
+/// A store may also come before newer ones of its word, as long as it does not know of them: then it is not what the
+/// word holds.
+///
+/// What it cannot do: see a store before it was made, and let two read-modify-writes of one thread change places.
 class WeakMemory {
  public:
   /// One of `count` ways; 0 is the newest.
@@ -48,7 +49,8 @@ class WeakMemory {
   void forget(const void* where) { ids_.erase(where); }
 
   [[nodiscard]] Bits load(unsigned thread, const void* where, Bits now, std::memory_order order);
-  void store(unsigned thread, const void* where, Bits now, Bits value, std::memory_order order);
+  /// False: it came before another one, which the word holds still.
+  [[nodiscard]] bool store(unsigned thread, const void* where, Bits now, Bits value, std::memory_order order);
   void change(unsigned thread, const void* where, Bits now, Bits value, std::memory_order order);
   [[nodiscard]] Exchange exchange(unsigned thread, const void* where, Bits now, Bits expected, Bits value,
                                   bool may_fail, std::memory_order success, std::memory_order failure);
@@ -71,10 +73,13 @@ class WeakMemory {
   struct Store {
     Bits value;
     View released;
+    std::uint32_t stamp = 0;  // its place among the stores of its word
+    bool is_change = false;   // nothing comes between it and the one before
   };
   struct Location {
-    std::vector<Store> stores;     // in modification order
-    std::uint32_t sequential = 0;  // the newest store that a sequentially consistent operation has made or seen
+    std::vector<Store> stores;  // in modification order
+    std::uint32_t sequential =
+        0;  // the stamp of the newest store that a sequentially consistent operation has made or seen
   };
   struct Thread {
     View now;
@@ -90,7 +95,8 @@ class WeakMemory {
   [[nodiscard]] std::uint32_t id_of(const void* where, Bits now);
   void step(unsigned thread) noexcept { ++threads_[thread].now.clock[thread]; }
   void take(unsigned thread, const Store& store, std::memory_order order);
-  void append(unsigned thread, std::uint32_t id, Bits value, std::memory_order order, const View* continued);
+  void insert(unsigned thread, std::uint32_t id, std::size_t at, std::uint32_t stamp, Store fresh,
+              std::memory_order order);
   [[nodiscard]] std::uint32_t floor_of(unsigned thread, std::uint32_t id, std::memory_order order) const noexcept;
   void note_seen(unsigned thread, std::uint32_t id, std::uint32_t store, std::memory_order order);
 

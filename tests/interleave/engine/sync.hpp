@@ -37,7 +37,8 @@ void point(Step step, const void* where, std::memory_order order = std::memory_o
 
 /// What the operation then sees and leaves. `now` is what the location holds, the newest of its stores.
 [[nodiscard]] Bits seen_by_load(const void* where, Bits now, std::memory_order order) noexcept;
-void note_store(const void* where, Bits now, Bits value, std::memory_order order) noexcept;
+/// False: the location goes on holding what it holds.
+[[nodiscard]] bool note_store(const void* where, Bits now, Bits value, std::memory_order order) noexcept;
 void note_change(const void* where, Bits now, Bits value, std::memory_order order) noexcept;
 struct Exchange {
   bool done;
@@ -94,8 +95,7 @@ class Atomic {
   }
   void store(T value, std::memory_order order = std::memory_order_seq_cst) noexcept {
     point(Step::Store, this, order);
-    note_store(this, to_bits(value_), to_bits(value), order);
-    value_ = value;
+    if (note_store(this, to_bits(value_), to_bits(value), order)) value_ = value;
   }
   T exchange(T value, std::memory_order order = std::memory_order_seq_cst) noexcept {
     return change([value](T) { return value; }, order);

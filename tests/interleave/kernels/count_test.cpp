@@ -26,7 +26,7 @@ using Ref = IntrusivePtr<Object>;
 
 void use(const Ref& ref) { expect(ref->destroyed.read() == 0, "nobody uses what is destroyed"); }
 
-TEST_CASE("the last of three references destroys once and knows of all uses") {  // P17
+TEST_CASE("the last of three references destroys once and knows of all uses", "[count]") {  // P17
   const auto drop = [] {
     Object object;
     Ref refs[3];
@@ -50,7 +50,7 @@ TEST_CASE("the last of three references destroys once and knows of all uses") { 
   CHECK_THAT(explore("weak", kWeak, drop), found(20, 34));
 }
 
-TEST_CASE("who holds the last reference knows of all uses") {  // P17
+TEST_CASE("who holds the last reference knows of all uses", "[count]") {  // P17
   const auto last = [] {
     Object object;
     object.refs.add_unshared(1);
@@ -66,7 +66,7 @@ TEST_CASE("who holds the last reference knows of all uses") {  // P17
   CHECK_THAT(explore("weak", kWeak, last), found(3, 3));
 }
 
-TEST_CASE("a brief lock lets one in who knows of those before") {  // P17
+TEST_CASE("a brief lock lets one in who knows of those before", "[count]") {  // P17
   const auto lock = [] {
     BriefLock brief;
     Plain<int> guarded{0};

@@ -42,7 +42,7 @@ class Outcomes {
 using Words = Atomic<int>&;
 using Seen = int (&)[4];
 
-TEST_CASE("store buffering: relaxed stores are overtaken by loads unless all is seq_cst") {
+TEST_CASE("store buffering: relaxed stores are overtaken by loads unless all is seq_cst", "[engine]") {
   const Outcomes relaxed{Memory::Weak,
                          {[](Words x, Words y, Seen s) {
                             x.store(1, kRelaxed);
@@ -98,7 +98,7 @@ TEST_CASE("store buffering: relaxed stores are overtaken by loads unless all is 
   CHECK(sequential.size() == 3);
 }
 
-TEST_CASE("store buffering: two fences order it and one does not") {
+TEST_CASE("store buffering: two fences order it and one does not", "[engine]") {
   const Outcomes both{Memory::Weak,
                       {[](Words x, Words y, Seen s) {
                          x.store(1, kRelaxed);
@@ -136,7 +136,7 @@ TEST_CASE("store buffering: two fences order it and one does not") {
   CHECK_FALSE(mixed.has(0, 0));
 }
 
-TEST_CASE("store buffering: a heavy fence is enough for two and a light one alone is not") {
+TEST_CASE("store buffering: a heavy fence is enough for two and a light one alone is not", "[engine]") {
   const Outcomes heavy{Memory::Weak,
                        {[](Words x, Words y, Seen s) {
                           x.store(1, kRelaxed);
@@ -152,7 +152,7 @@ TEST_CASE("store buffering: a heavy fence is enough for two and a light one alon
   CHECK(heavy.size() == 3);
 }
 
-TEST_CASE("message passing: a release is handed to an acquire and to nothing weaker") {
+TEST_CASE("message passing: a release is handed to an acquire and to nothing weaker", "[engine]") {
   const auto outcomes = [](Outcomes::Program sender, Outcomes::Program reader) {
     return Outcomes{Memory::Weak, {sender, reader}};
   };
@@ -191,7 +191,7 @@ TEST_CASE("message passing: a release is handed to an acquire and to nothing wea
   CHECK(outcomes(fenced, reads).has(1, 0));
 }
 
-TEST_CASE("message passing: a release sequence goes on over changes and ends at a store") {
+TEST_CASE("message passing: a release sequence goes on over changes and ends at a store", "[engine]") {
   const Outcomes::Program sender = [](Words x, Words y, Seen) {
     x.store(1, kRelaxed);
     y.store(1, kRelease);
@@ -207,7 +207,7 @@ TEST_CASE("message passing: a release sequence goes on over changes and ends at 
   CHECK(stored.has(2, 0));
 }
 
-TEST_CASE("coherence: a reader sees the stores of one word in one order") {
+TEST_CASE("coherence: a reader sees the stores of one word in one order", "[engine]") {
   const Outcomes outcomes{Memory::Weak,
                           {[](Words x, Words, Seen) {
                              x.store(1, kRelaxed);
@@ -222,7 +222,43 @@ TEST_CASE("coherence: a reader sees the stores of one word in one order") {
   CHECK_FALSE(outcomes.has(1, 0));
 }
 
-TEST_CASE("independent reads of independent writes: only seq_cst gives them one order") {
+TEST_CASE("two plus two writes: stores that do not know of each other have no order over two words", "[engine]") {
+  const auto outcomes = [](Outcomes::Program one, Outcomes::Program other) {
+    std::set<std::pair<int, int>> left;
+    const auto explored = explore("left", Exhaustive{.memory = Memory::Weak}, [&] {
+      Atomic<int> x{0};
+      Atomic<int> y{0};
+      int seen[4] = {};
+      together({[&] { one(x, y, seen); }, [&] { other(x, y, seen); }});
+      left.emplace(x.load(kRelaxed), y.load(kRelaxed));
+    });
+    return explored.holds() ? left : std::set<std::pair<int, int>>{};
+  };
+  const Outcomes::Program one = [](Words x, Words y, Seen) {
+    x.store(1, kRelaxed);
+    y.store(2, kRelaxed);
+  };
+  const Outcomes::Program other = [](Words x, Words y, Seen) {
+    y.store(1, kRelaxed);
+    x.store(2, kRelaxed);
+  };
+  CHECK(outcomes(one, other).count({1, 1}) == 1);
+  CHECK(outcomes(one, other).size() == 4);
+  const Outcomes::Program fenced = [](Words x, Words y, Seen) {
+    x.store(1, kRelaxed);
+    full_fence();
+    y.store(2, kRelaxed);
+  };
+  const Outcomes::Program fences = [](Words x, Words y, Seen) {
+    y.store(1, kRelaxed);
+    full_fence();
+    x.store(2, kRelaxed);
+  };
+  CHECK(outcomes(fenced, fences).count({1, 1}) == 0);
+  CHECK(outcomes(fenced, fences).size() == 3);
+}
+
+TEST_CASE("independent reads of independent writes: only seq_cst gives them one order", "[engine]") {
   const auto outcomes = [](Outcomes::Program one, Outcomes::Program other) {
     return Outcomes{Memory::Weak,
                     {[](Words x, Words, Seen) { x.store(1, kSeqCst); },
@@ -250,7 +286,7 @@ TEST_CASE("independent reads of independent writes: only seq_cst gives them one 
                   .has(1, 0, 1, 0));
 }
 
-TEST_CASE("a compare-exchange that fails may see an old value and one that succeeds sees the newest") {
+TEST_CASE("a compare-exchange that fails may see an old value and one that succeeds sees the newest", "[engine]") {
   const Outcomes outcomes{Memory::Weak,
                           {[](Words x, Words, Seen) {
                              x.store(1, kRelaxed);
@@ -266,7 +302,7 @@ TEST_CASE("a compare-exchange that fails may see an old value and one that succe
   CHECK(outcomes.size() == 3);
 }
 
-TEST_CASE("sleep sets leave out no outcome that a search without them finds") {
+TEST_CASE("sleep sets leave out no outcome that a search without them finds", "[engine]") {
   const auto count = [](Memory memory, std::uint32_t preemptions, std::set<std::string>& outcomes) {
     return explore("three", Exhaustive{.memory = memory, .preemptions = preemptions},
                    [&] {
@@ -304,7 +340,7 @@ TEST_CASE("sleep sets leave out no outcome that a search without them finds") {
   }
 }
 
-TEST_CASE("a data race is found though nothing goes wrong") {
+TEST_CASE("a data race is found though nothing goes wrong", "[engine]") {
   const auto run = [](std::memory_order order) {
     return explore("race", Exhaustive{.memory = Memory::Weak}, [order] {
       Plain<int> data{0};
@@ -322,7 +358,7 @@ TEST_CASE("a data race is found though nothing goes wrong") {
   CHECK_THAT(run(kRelaxed).failure, testing::has_text("a data race"));
 }
 
-TEST_CASE("a deadlock and a livelock are found and shown") {
+TEST_CASE("a deadlock and a livelock are found and shown", "[engine]") {
   const auto dead = explore("dead", Exhaustive{}, [] {
     Mutex a;
     Mutex b;
@@ -350,7 +386,7 @@ TEST_CASE("a deadlock and a livelock are found and shown") {
   CHECK_THAT(live.failure, testing::has_text("a livelock"));
 }
 
-TEST_CASE("who waits in a loop sees in the end what others have stored") {
+TEST_CASE("who waits in a loop sees in the end what others have stored", "[engine]") {
   const auto explored = explore("loop", Exhaustive{.memory = Memory::Weak}, [] {
     Atomic<bool> go{false};
     together({[&] { go.store(true, kRelaxed); },
@@ -365,7 +401,7 @@ TEST_CASE("who waits in a loop sees in the end what others have stored") {
   CHECK(explored.holds());
 }
 
-TEST_CASE("a failure found by seeds comes with a schedule of few steps that shows it again") {
+TEST_CASE("a failure found by seeds comes with a schedule of few steps that shows it again", "[engine]") {
   const auto scenario = [] {
     Atomic<int> x{0};
     together({[&] {

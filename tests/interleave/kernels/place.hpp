@@ -64,6 +64,7 @@ class Place {
   Item& make(unsigned sender, unsigned number) {
     Item& item = items_.emplace_back(sender, number);
     item.is_free.write() = false;
+    item.next.store(Item::poison(), kRelaxed);  // as in a block that had another life
     return item;
   }
 

@@ -78,7 +78,7 @@ struct Bench {
   WorkPool pool;
 };
 
-TEST_CASE("one worker finds what is submitted in every order with two preemptions") {  // P19
+TEST_CASE("one worker finds what is submitted in every order with two preemptions", "[pool]") {  // P19
   const auto one = [] {
     Bench bench{1};
     bench.submit();
@@ -87,7 +87,7 @@ TEST_CASE("one worker finds what is submitted in every order with two preemption
   CHECK_THAT(explore("sequential", Exhaustive{.preemptions = 2}, one), found(1'716, 0));
 }
 
-TEST_CASE("workers that park find what others submit in orders drawn by seed") {  // P19
+TEST_CASE("workers that park find what others submit in orders drawn by seed", "[pool]") {  // P19
   for (const unsigned workers : {1U, 2U, 3U}) {
     for (const Memory memory : {Memory::Sequential, Memory::Weak}) {
       const std::string label = (memory == Memory::Weak ? "weak " : "sequential ") + std::to_string(workers);
@@ -102,7 +102,7 @@ TEST_CASE("workers that park find what others submit in orders drawn by seed") {
                            bench.submit();
                            bench.finish();
                          }),
-                 found(5'000, 0));
+                 holds());
     }
   }
 }

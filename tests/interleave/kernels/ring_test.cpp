@@ -50,7 +50,7 @@ struct Rings {
   }
 };
 
-TEST_CASE("an owner and a thief share a ring in every order of steps") {  // P1
+TEST_CASE("an owner and a thief share a ring in every order of steps", "[ring]") {  // P1
   const auto share = [] {
     Rings rings;
     together({[&] {
@@ -69,7 +69,7 @@ TEST_CASE("an owner and a thief share a ring in every order of steps") {  // P1
   CHECK_THAT(explore("weak", kWeak, share), found(779, 1'982));
 }
 
-TEST_CASE("two thieves steal from one ring and one from the other in every order of steps") {  // P1
+TEST_CASE("two thieves steal from one ring and one from the other in every order of steps", "[ring]") {  // P1
   const auto share = [] {
     Rings rings;
     rings.push();
@@ -90,7 +90,7 @@ TEST_CASE("two thieves steal from one ring and one from the other in every order
   CHECK_THAT(explore("weak", kWeak, share), found(12, 178));
 }
 
-TEST_CASE("a full ring takes again what a thief has made room for") {  // P1
+TEST_CASE("a full ring takes again what a thief has made room for", "[ring]") {  // P1
   for (const Memory memory : {Memory::Sequential, Memory::Weak}) {
     const bool is_weak = memory == Memory::Weak;
     CHECK_THAT(explore(is_weak ? "weak" : "sequential", Sampled{.runs = 60, .memory = memory},
@@ -106,7 +106,7 @@ TEST_CASE("a full ring takes again what a thief has made room for") {  // P1
                                    }});
                          rings.check_end();
                        }),
-               found(60, 0));
+               holds());
   }
 }
 
