@@ -48,7 +48,7 @@ def main():
     arguments.add_argument("targets", nargs="*")
     arguments.add_argument("--seconds", type=int, default=60)
     arguments.add_argument("--jobs", type=int, default=os.cpu_count())
-    chosen = arguments.parse_args()
+    chosen = arguments.parse_intermixed_args()
     targets = chosen.targets or sorted(folder.name for folder in CORPUS.iterdir())
     for name in targets:
         if not (chosen.build / "bin" / f"fuzz_{name}").is_file():
@@ -62,11 +62,10 @@ def main():
                 print(f"fuzz: {name} FAILED; with the mend, put the input from {chosen.build}/found/{name}/failed-* into")
                 print(f"      tests/fuzz/corpus/{name}/, where every build's tests run it")
                 continue
-            print(
-                f"{name:<12} {value(r'number_of_executed_units: (\d+)', said):>9} inputs"
-                f" {value(r'cov: (\d+)', said):>6} places reached, seed {value(r'INFO: Seed: (\d+)', said)}",
-                flush=True,
-            )
+            runs = value(r"number_of_executed_units: (\d+)", said)
+            places = value(r"cov: (\d+)", said)
+            seed = value(r"INFO: Seed: (\d+)", said)
+            print(f"{name:<12} {runs:>9} inputs {places:>6} places reached, seed {seed}", flush=True)
     sys.exit(1 if failed else 0)
 
 

@@ -40,6 +40,7 @@
 #include <coppice/base/fence.hpp>
 #include <coppice/base/growing_delay.hpp>
 #include <coppice/base/intrusive_ptr.hpp>
+#include <coppice/base/pause.hpp>
 #include <coppice/base/result.hpp>
 #include <coppice/base/type_info.hpp>
 #include <coppice/base/unique_function.hpp>

@@ -44,7 +44,7 @@ class Pair {
       case 4: cancel_one(); break;
       case 5: advance_to(saturating_add(now_, some_duration())); break;
       case 6: to_the_next(); break;
-      default: advance_to(std::max(TimePoint{}, now_ - some_duration()));
+      default: advance_to(now_ - some_duration());
     }
     check();
   }
@@ -134,6 +134,7 @@ class Pair {
   }
   /// A look at a clock that was behind the last one moves nothing, and what is due as of now waits for the next.
   void advance_to(TimePoint to) {
+    to = std::max(to, TimePoint{});  // the wheel's time begins there
     now_ = std::max(now_, to);
     std::vector<int> expected;
     while (!waiting_.empty() && waiting_.begin()->first <= to) {
