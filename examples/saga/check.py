@@ -186,6 +186,7 @@ class Saga(unittest.TestCase):
             ("13," + "x" * 70_000 + ",axe,2,100", "the line has more than 65536 bytes"),
             ("14,bob,axe,\x1b[2J,100", 'quantity is "\\x1b[2J", not a whole number from 1 to 1000000'),
             ('15,"bob, the ""smith""",axe,2,100', None),
+            ("18,bob\rby,1,100", "a carriage return stands in the middle"),
             ("", None),
             ("16,bob,axe,1,100\r", None),
             ("17,bob,axe,1,100", None),

@@ -23,25 +23,30 @@ constexpr std::size_t kLineMax = 64 * 1024;
 /// libcsv, a line at a time: then a quote that is never closed costs one row and not all the rest.
 class LineParser {
  public:
-  LineParser() { csv_init(&parser_, CSV_STRICT | CSV_STRICT_FINI | CSV_APPEND_NULL); }
+  LineParser() { csv_init(&parser_, CSV_STRICT | CSV_STRICT_FINI | CSV_APPEND_NULL | CSV_REPALL_NL); }
   ~LineParser() { csv_free(&parser_); }
   LineParser(const LineParser&) = delete;
   LineParser& operator=(const LineParser&) = delete;
 
-  /// Nothing: the quotes are wrong.
-  [[nodiscard]] const Fields* parse(const std::string& line) {
-    fields_.clear();
-    const bool parsed = csv_parse(&parser_, line.data(), line.size(), &add_field, nullptr, &fields_) == line.size();
-    const bool ended = csv_fini(&parser_, &add_field, nullptr, &fields_) == 0;
-    return parsed && ended ? &fields_ : nullptr;
+  /// What is wrong; empty: nothing.
+  [[nodiscard]] std::string_view parse(const std::string& line) {
+    const bool parsed = csv_parse(&parser_, line.data(), line.size(), &add_field, &end_row, this) == line.size();
+    const bool ended = csv_fini(&parser_, &add_field, &end_row, this) == 0;
+    if (!parsed || !ended) return "a quote is not closed, or stands inside a field";
+    return has_more_rows_ ? "a carriage return stands in the middle" : "";
   }
+  [[nodiscard]] const Fields& fields() const { return fields_; }
 
  private:
-  static void add_field(void* text, std::size_t size, void* fields) {
-    static_cast<Fields*>(fields)->emplace_back(static_cast<const char*>(text), size);
+  static void add_field(void* text, std::size_t size, void* self) {
+    static_cast<LineParser*>(self)->fields_.emplace_back(static_cast<const char*>(text), size);
   }
+  /// To libcsv a carriage return ends a row as well, and what follows it would be read as this one's next fields.
+  static void end_row(int end, void* self) { static_cast<LineParser*>(self)->has_more_rows_ |= end == CSV_CR; }
+
   csv_parser parser_{};
   Fields fields_;
+  bool has_more_rows_ = false;
 };
 
 class Reader {
@@ -88,13 +93,13 @@ class Reader {
   void read_row(const std::string& line) {
     if (too_long_) return note(fmt::format("the line has more than {} bytes", kLineMax));
     LineParser parser;
-    const Fields* const fields = parser.parse(line);
-    if (fields == nullptr) return note("a quote is not closed, or stands inside a field");
-    if (fields->size() != 5) return note(fmt::format("it has {} fields instead of 5", fields->size()));
-    Order order{.id = (*fields)[0], .customer = (*fields)[1], .item = (*fields)[2], .number = read_.orders.size()};
+    if (const std::string_view wrong = parser.parse(line); !wrong.empty()) return note(std::string{wrong});
+    const Fields& fields = parser.fields();
+    if (fields.size() != 5) return note(fmt::format("it has {} fields instead of 5", fields.size()));
+    Order order{.id = fields[0], .customer = fields[1], .item = fields[2], .number = read_.orders.size()};
     if (!check_names(order)) return;
-    if (!read_number("quantity", (*fields)[3], 1, kQuantityMax, order.quantity)) return;
-    if (!read_number("price_cents", (*fields)[4], 0, kPriceMax, order.price_cents)) return;
+    if (!read_number("quantity", fields[3], 1, kQuantityMax, order.quantity)) return;
+    if (!read_number("price_cents", fields[4], 0, kPriceMax, order.price_cents)) return;
     lines_.emplace(order.id, line_number_);
     read_.orders.push_back(std::make_shared<const Order>(std::move(order)));
   }
@@ -141,5 +146,7 @@ Orders read_orders(const std::string& path) {
     read.problem = "it cannot be read";
     return read;
   }
-  return Reader{input}.run();
+  return read_orders(input);
 }
+
+Orders read_orders(std::istream& input) { return Reader{input}.run(); }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <iosfwd>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,3 +37,4 @@ struct Orders {
 /// Reads a file of `order_id,customer,item,quantity,price_cents`, with that line as its header and one order in each
 /// further line. A row that is none is noted, and the next one read.
 [[nodiscard]] Orders read_orders(const std::string& path);
+[[nodiscard]] Orders read_orders(std::istream& input);

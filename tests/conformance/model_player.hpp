@@ -16,8 +16,9 @@ inline OtpModel::Settings settings_of(const RecordedScenario& scenario) {
                       : scenario.strategy == "rest_for_one" ? Strategy::RestForOne
                                                             : Strategy::OneForOne,
           .restarts = scenario.intensity,
-          .within = kRecordedPeriod.count(),
-          .auto_shutdown = scenario.auto_shutdown};
+          .within = scenario.period.count(),
+          .auto_shutdown = scenario.auto_shutdown,
+          .delay = scenario.delay.count()};
 }
 inline std::vector<OtpModel::Spec> model_children(const RecordedScenario& scenario) {
   std::vector<OtpModel::Spec> children;
@@ -44,6 +45,11 @@ struct ModelPlayer final : Player {
     model.stop();
     return seen();
   }
+  Seen advance(Duration by) override {
+    passed += by;
+    model.advance(passed.count());
+    return seen();
+  }
   Seen call(const RecordedStep& step) override {
     const std::string result = step.op == "start"
                                    ? model.start_child({step.spec.id, step.spec.restart, step.spec.significant})
@@ -64,6 +70,7 @@ struct ModelPlayer final : Player {
     return now;
   }
   OtpModel model;
+  Duration passed{};
 };
 
 }  // namespace coppice::testing

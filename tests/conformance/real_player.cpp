@@ -48,6 +48,10 @@ class RealPlayer : public Player {
     system_.run_until_idle();
     return seen();
   }
+  Seen advance(Duration by) override {
+    system_.advance(by);
+    return seen();
+  }
   std::string end() override {
     const ShutdownReport report = system_.shutdown();
     if (!report.complete || !report.late.empty()) return "somebody is left, or was late";
@@ -121,8 +125,10 @@ class StaticPlayer final : public RealPlayer {
   Seen start() override {
     SupervisorOptions options{.id = "app",
                               .strategy = strategy_of(scenario_),
-                              .intensity = {.restarts = scenario_.intensity, .within = kRecordedPeriod},
+                              .intensity = {.restarts = scenario_.intensity, .within = scenario_.period},
                               .auto_shutdown = scenario_.auto_shutdown};
+    if (scenario_.delay > Duration::zero())
+      options.backoff = Exponential{.first = scenario_.delay, .cap = scenario_.delay, .factor = 1.0};
     std::vector<ChildSpec> children;
     children.reserve(scenario_.children.size());
     for (const RecordedChild& each : scenario_.children) children.push_back(spec_of(each));

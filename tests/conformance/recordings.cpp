@@ -219,8 +219,9 @@ class Reader {
 
 }  // namespace
 
-Recordings load_recordings(const std::string& path) {
-  const std::string text = text_of_file(path);
+Recordings load_recordings(const std::string& path) { return read_recordings(text_of_file(path)); }
+
+Recordings read_recordings(const std::string& text) {
   Recordings result;
   std::size_t line = 0;
   for (std::size_t from = 0; from < text.size();) {

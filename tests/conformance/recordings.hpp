@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "coppice/base/clock.hpp"
 #include "coppice/supervisors/auto_shutdown.hpp"
 #include "coppice/supervisors/restart.hpp"
 #include "supervisors/planned.hpp"
@@ -36,6 +37,9 @@ struct RecordedStep {
   [[nodiscard]] bool is_call() const { return !result.empty(); }
 };
 
+/// The recordings' period, which is far longer than a scenario.
+inline constexpr Duration kRecordedPeriod = std::chrono::hours{1'000};
+
 struct RecordedScenario {
   int number = 0;
   std::size_t line = 0;  // of the file
@@ -48,6 +52,9 @@ struct RecordedScenario {
   Lines init_trace;
   std::vector<RecordedStep> steps;
   std::string text;  // as it stands in the file
+  // Of scenarios that nobody recorded:
+  Duration period = kRecordedPeriod;
+  Duration delay{};  // before a start attempt, which OTP does not have
 
   /// Of a DynamicSupervisor. The order of its instances, and of their stops at the end, is not defined.
   [[nodiscard]] bool is_dynamic() const { return strategy == "simple_one_for_one"; }
@@ -65,5 +72,7 @@ struct BadRecording : std::runtime_error {
 
 /// A .jsonl, or one that gzip has packed. Throws BadRecording: what cannot be understood is never passed over.
 [[nodiscard]] Recordings load_recordings(const std::string& path);
+/// The same of what stands in such a file, unpacked.
+[[nodiscard]] Recordings read_recordings(const std::string& text);
 
 }  // namespace coppice::testing

@@ -21,21 +21,6 @@ std::string text_of(const std::vector<int>& counts) {
   return text.empty() ? " none" : text;
 }
 
-/// Where a field differs, a line each; empty when all are equal.
-std::string difference(const Seen& recorded, const Seen& seen) {
-  std::string text;
-  const auto field = [&](const char* name, const std::string& expected, const std::string& got) {
-    if (expected != got) text += std::string{"  "} + name + ": expected" + expected + ", got" + got + '\n';
-  };
-  field("result", ' ' + recorded.result, ' ' + seen.result);
-  field("trace", text_of(recorded.trace), text_of(seen.trace));
-  field("alive", recorded.alive ? " yes" : " no", seen.alive ? " yes" : " no");
-  field("exit", ' ' + recorded.exit, ' ' + seen.exit);
-  field("which", text_of(recorded.which), text_of(seen.which));
-  field("counts", text_of(recorded.counts), text_of(seen.counts));
-  return text;
-}
-
 /// Without the order that simple_one_for_one does not define: of its instances, and of their stops at the end.
 Seen without_undefined_order(Seen seen) {
   std::sort(seen.which.begin(), seen.which.end());
@@ -128,6 +113,20 @@ void play_for_real(Tally& tally, const RecordedScenario& scenario) {
 }
 
 }  // namespace
+
+std::string difference(const Seen& expected, const Seen& seen) {
+  std::string text;
+  const auto field = [&](const char* name, const std::string& wanted, const std::string& got) {
+    if (wanted != got) text += std::string{"  "} + name + ": expected" + wanted + ", got" + got + '\n';
+  };
+  field("result", ' ' + expected.result, ' ' + seen.result);
+  field("trace", text_of(expected.trace), text_of(seen.trace));
+  field("alive", expected.alive ? " yes" : " no", seen.alive ? " yes" : " no");
+  field("exit", ' ' + expected.exit, ' ' + seen.exit);
+  field("which", text_of(expected.which), text_of(seen.which));
+  field("counts", text_of(expected.counts), text_of(seen.counts));
+  return text;
+}
 
 void play(Tally& tally, const RecordedScenario& scenario, Player& player) {
   ++tally.scenarios;

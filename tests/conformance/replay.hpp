@@ -32,12 +32,17 @@ class Player {
   [[nodiscard]] virtual Seen crash(const std::vector<std::string>& ids, const std::string& reason) = 0;
   [[nodiscard]] virtual Seen call(const RecordedStep& step) = 0;
   [[nodiscard]] virtual Seen stop() = 0;
+  /// Time goes on. In the recordings it stands still, so not every player can.
+  [[nodiscard]] virtual Seen advance(Duration) { return {}; }
   /// After the last step: what is wrong with what is left; empty when nothing is.
   [[nodiscard]] virtual std::string end() { return {}; }
 };
 
 /// The player's chance gave another order of deaths than the recorded one: another seed may do better.
 struct OrderLost {};
+
+/// Where the two differ, a line for each field; empty when they are equal.
+[[nodiscard]] std::string difference(const Seen& expected, const Seen& seen);
 
 /// What came of a replay.
 struct Tally {
@@ -54,9 +59,6 @@ void play(Tally& tally, const RecordedScenario& scenario, Player& player);
 
 [[nodiscard]] AnyStrategy strategy_of(const RecordedScenario& scenario);
 [[nodiscard]] ExitReason exit_reason_of(const std::string& word);
-
-/// The recordings' period, which is far longer than a scenario.
-inline constexpr Duration kRecordedPeriod = std::chrono::hours{1'000};
 
 /// Real supervisors with real children in a TestSystem, through the public calls. Null: nobody can play this one, and
 /// `why_not` says why.

@@ -211,7 +211,9 @@ class Pair {
 
 // ---- drawn ----
 
-[[nodiscard]] inline Command random_command(Dice& dice, const Story& story) {
+/// From Dice, or from whatever else has below() and one_in().
+template <class AnyDice>
+[[nodiscard]] Command draw_command(AnyDice& dice, const Story& story) {
   using Kind = Command::Kind;
   static constexpr Kind kKinds[] = {Kind::Plan,   Kind::Plan,    Kind::Crash,  Kind::Crash,     Kind::Crash,
                                     Kind::Crash,  Kind::Crash,   Kind::Start,  Kind::Terminate, Kind::Restart,
@@ -251,8 +253,8 @@ class Pair {
   return command;
 }
 
-[[nodiscard]] inline Story random_story(std::uint64_t seed) {
-  Dice dice{std::mt19937_64{seed}};
+template <class AnyDice>
+[[nodiscard]] Story draw_story(AnyDice& dice) {
   Story story;
   story.settings = {.strategy = static_cast<OtpModel::Strategy>(dice.below(3)),
                     .restarts = static_cast<unsigned>(dice.below(6)),
@@ -264,8 +266,13 @@ class Pair {
     const bool may_matter = story.settings.auto_shutdown != AutoShutdown::Never && restart != Restart::Permanent;
     story.children.push_back({std::string(1, static_cast<char>('a' + i)), restart, may_matter && dice.one_in(2)});
   }
-  for (std::size_t i = 0, n = 1 + dice.below(14); i < n; ++i) story.commands.push_back(random_command(dice, story));
+  for (std::size_t i = 0, n = 1 + dice.below(14); i < n; ++i) story.commands.push_back(draw_command(dice, story));
   return story;
+}
+
+[[nodiscard]] inline Story random_story(std::uint64_t seed) {
+  Dice dice{std::mt19937_64{seed}};
+  return draw_story(dice);
 }
 
 // ---- made small ----

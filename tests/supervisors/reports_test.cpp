@@ -506,6 +506,41 @@ TEST_CASE("a report is a few aligned lines") {
         "  waited     5000 ms\n");
 }
 
+TEST_CASE("a report says in words of its own what happened and what comes next") {
+  using Next = SupervisorReport::Next;
+  struct Row {
+    EventKind kind;
+    Next next;
+    const char* headline;
+    const char* then;
+  };
+  constexpr Row kRows[] = {
+      {EventKind::ChildStarted, Next::None, "has started", ""},
+      {EventKind::ChildRestarted, Next::None, "has been restarted", ""},
+      {EventKind::ChildStopped, Next::Forgotten, "has ended", "it stays down, and app forgets it"},
+      {EventKind::ChildStartFailed, Next::Down, "could not start", "it stays down"},
+      {EventKind::ChildFailed, Next::Restarted, "crashed", "app restarts it"},
+      {EventKind::ChildShutdownError, Next::None, "did not stop as it was told to", ""},
+      {EventKind::RestartLimitExceeded, Next::GivesUp, "has been restarted too often", "app gives up"},
+      {EventKind::Escalated, Next::GivesUp, "escalated", "app gives up"},
+      {EventKind::AutoShutdown, Next::GivesUp, "was significant, and has ended", "app gives up"},
+      {EventKind::ChildGaveUp, Next::Down, "gave up, and is not restarted", "it stays down"},
+      {EventKind::ChildFailed, Next::Later, "crashed", "app decides after what is under way"},
+      {EventKind::ActorFailed, Next::None, "gave up, and nobody supervises it", ""},
+      {EventKind::SystemStarted, Next::None, "system started", ""},  // no report is made of it
+  };
+  for (const Row& row : kRows) {
+    const std::string text =
+        to_string(SupervisorReport{.kind = row.kind, .path = "app/w", .supervisor = "app", .next = row.next});
+    CAPTURE(text);
+    CHECK(text.starts_with(std::string{"coppice: app/w "} + row.headline + '\n'));
+    const std::string next = *row.then == '\0' ? "" : std::string{"  next       "} + row.then + '\n';
+    CHECK(text.ends_with("  reason     normal\n" + next));
+  }
+  const SupervisorReport crash{.kind = EventKind::ActorFailed, .path = "w", .reason = ExitReason::error("boom")};
+  CHECK(to_string(crash).starts_with("coppice: w crashed, and nobody supervises it\n"));
+}
+
 TEST_CASE("a chain of causes without end is cut") {
   ExitReason reason = ExitReason::error("the first");
   for (int i = 0; i < 10'000; ++i) reason = ExitReason::error("another", reason);

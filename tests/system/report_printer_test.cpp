@@ -1,7 +1,10 @@
+#include <unistd.h>
+
 #include <cstdio>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "catch.hpp"
@@ -19,9 +22,16 @@ using detail::ReportPrinter;
 using testing::TestSystem;
 
 struct Bang {};
+struct Pester;
 struct Fragile : Actor<Fragile> {
   void handle(Bang) { throw std::runtime_error{"boom"}; }
+  void handle(const Pester& pester);
 };
+
+struct Pester {
+  ActorRef<Fragile> whom;
+};
+void Fragile::handle(const Pester& pester) { pester.whom.send(Bang{}, {.reply_to = self()}); }
 
 /// A file that is gone when the test is.
 class Paper {
@@ -98,6 +108,51 @@ TEST_CASE("reports of many threads come whole and each is printed or counted") {
   CHECK(count_of(text, whole) == 1'000);
   CHECK(text.ends_with("coppice: 1000 reports were left out, since only 1000 are printed in a second\n"));
   CHECK(count_of(text, "coppice: ") == 1'001);
+}
+
+/// What the process says on stderr until this is gone.
+class Overheard {
+ public:
+  Overheard() : before_{::dup(STDERR_FILENO)} {
+    std::fflush(stderr);
+    REQUIRE(::dup2(::fileno(paper_.file()), STDERR_FILENO) >= 0);
+  }
+  ~Overheard() { end(); }
+  Overheard(const Overheard&) = delete;
+  Overheard& operator=(const Overheard&) = delete;
+  [[nodiscard]] std::string end() {
+    if (before_ < 0) return {};
+    std::fflush(stderr);
+    ::dup2(before_, STDERR_FILENO);
+    ::close(std::exchange(before_, -1));
+    return paper_.text();
+  }
+
+ private:
+  Paper paper_;
+  int before_;
+};
+
+TEST_CASE("dead letters are printed so many a second where that is wished") {
+  testing::TestOptions options;
+  options.system.reports = true;
+  options.system.dead_letters_per_second = 2;
+  Overheard overheard;
+  {
+    TestSystem system{std::move(options)};
+    const auto gone = system.spawn<Fragile>({.name = "gone"});
+    static_cast<void>(system.stop(gone).get());
+    for (int i = 0; i < 5; ++i) gone.send(Bang{});
+    system.advance(1s);
+    system.spawn<Fragile>({.name = "who"}).send(Pester{gone});
+    system.run_until_idle();
+    testing::check_end(system);
+  }
+  const std::string text = overheard.end();
+  CAPTURE(text);
+  CHECK(count_of(text, "coppice: dead letter: coppice::(anonymous namespace)::Bang to gone") == 3);
+  CHECK(count_of(text, " from who: closed\n") == 1);
+  CHECK(count_of(text, "coppice: 3 ") == 1);  // left out
 }
 
 TEST_CASE("the limit of reports must be one at least") {
