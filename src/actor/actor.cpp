@@ -293,9 +293,9 @@ bool TickEnvelope::spend(Cell& cell) noexcept {
   return true;
 }
 
-bool start_timer(ActorTimer& timer, Duration first) noexcept {
+bool start_timer(ActorTimer& timer, Duration first) {
   Cell& cell = *timer.target;
-  CellExtras& x = cell.extras();
+  CellExtras& x = cell.extras();  // all that may throw
   if (x.timers >= cell.runtime()->timers_max) {
     cell.runtime()->count(Count::TimerRefused);
     timer.withdrawn.store(true, kRelease);

@@ -60,7 +60,7 @@ void* __wrap_malloc(std::size_t bytes) {
   return __real_malloc(bytes);
 }
 
-int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*run)(void*), void* with) {
+int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*run)(void*), void* with) noexcept {
   static const auto next = real(&::pthread_create, "pthread_create");
   if (fails(Call::Thread)) return EAGAIN;
   return next(thread, attributes, run, with);

@@ -71,7 +71,7 @@ struct MessageTimer final : ActorTimer {
 };
 
 /// Arms it and lists it with the life; false when the life has as many timers as SystemOptions::timers_max.
-[[nodiscard]] bool start_timer(ActorTimer& timer, Duration first) noexcept;
+[[nodiscard]] bool start_timer(ActorTimer& timer, Duration first);
 void cancel_timer(ActorTimer& timer) noexcept;
 
 }  // namespace detail
