@@ -27,7 +27,7 @@ TEST_CASE("each value of an enumeration has words of its own and what is none is
   CHECK(faults_of<Delivery>(5) == "");
   CHECK(faults_of<DeadReason>(kDeadReasons) == "");
   CHECK(faults_of<AskError>(6) == "");
-  CHECK(faults_of<SpawnError>(4) == "");
+  CHECK(faults_of<SpawnError>(5) == "");
   CHECK(faults_of<LookupError>(2) == "");
   CHECK(faults_of<StopError>(2) == "");
   CHECK(faults_of<NameError::Kind>(3) == "");
