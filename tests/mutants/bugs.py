@@ -129,6 +129,11 @@ BUGS = (
         "  if (planted(18) && x.was_killed && c.ops_->begin_stop != nullptr) return end_life();\n"
         "  if (c.ops_->begin_stop == nullptr || !c.state_alive_) {\n    stop_next_child();",
         Simulate("ending", ("stop", "after the end", "liveness", "shutdown", "conservation"))),
+    bug(20, "what is pushed is published with a relaxed order", MAILBOX_HPP,
+        "    // release: partner of the acquire in next(). The link before ours cannot be freed before it has a successor.\n"
+        "    to_link(seen)->next.store(&link, kRelease);",
+        "    to_link(seen)->next.store(&link, planted(20) ? kRelaxed : kRelease);",
+        Test("test_interleave_kernels", "two senders wake an owner that may rest in every order of steps")),
     bug(21, "a Down is sent twice", "src/actor/cell_end.cpp",
         "    deliver(watcher, make_envelope<DownEnvelope>(ops, std::move(down), std::move(node)));",
         "    if (planted(21)) {\n      auto twice = node;\n      deliver(watcher, make_envelope<DownEnvelope>(ops, Down{down}, std::move(twice)));\n    }\n"
@@ -232,6 +237,19 @@ BUGS = (
     bug(45, "what a worker has in its ring stays there when it parks", "src/scheduler/work_pool.cpp",
         "  if (!has_work()) {\n    sort_timers(me);", "  if (planted(45) || !has_work()) {\n    sort_timers(me);",
         Test("test_stress", "no wake-up is lost between sends and sleeps")),
+    bug(46, "a reference count is dropped without acquiring what others did", "include/coppice/base/intrusive_ptr.hpp",
+        "  [[nodiscard]] bool drop(std::uint32_t n = 1) noexcept { return count_.fetch_sub(n, kAcqRel) == n; }",
+        "  [[nodiscard]] bool drop(std::uint32_t n = 1) noexcept {\n"
+        "    return count_.fetch_sub(n, planted(46) ? kRelease : kAcqRel) == n;\n  }",
+        Test("test_interleave_kernels", "the last of three references destroys once and knows of all uses")),
+    bug(47, "the owner's tail is stored with a relaxed order", "include/coppice/mailbox/mailbox.hpp",
+        "    out_.tail.store(link,\n                    kRelease);",
+        "    out_.tail.store(link, planted(47) ? kRelaxed : kRelease);\n    //",
+        Test("test_interleave_kernels", "another thread reads the mailbox of an owner that stands in user code")),
+    bug(48, "a ref keeps its system alive", "src/actor/cell.cpp",
+        "    free_block(this, bytes);\n  }\n  runtime->release();",
+        "    free_block(this, bytes);\n  }\n  if (!planted(48)) runtime->release();",
+        Test("test_system", "a system whose last ref is gone has let go of what it was given")),
     bug(49, "a list of messages is destroyed by recursion", "src/actor/cell_end.cpp",
         "    while (Link* const link = c.mailbox().next()) {\n      free_link(c.mailbox().take(link));",
         "    while (Link* const link = c.mailbox().next()) {\n      free_link(c.mailbox().take(link));\n"

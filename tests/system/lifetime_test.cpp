@@ -74,6 +74,23 @@ TEST_CASE("a system with a handler that hangs goes out of scope within its patie
   CHECK(testing::eventually([&] { return alive == 0; }));
 }
 
+TEST_CASE("a system whose last ref is gone has let go of what it was given") {  // R7: refs keep no cycle alive
+  const auto given = std::make_shared<int>(1);
+  std::atomic<int> alive{0};
+  {
+    ActorRef<Generous> ref;
+    {
+      SystemOptions options = testing::quiet();
+      options.on_failure = [given](const FailureReport&) {};
+      ActorSystem system{std::move(options)};
+      ref = system.spawn<Generous>(&alive);
+      ref.send(Tick{});
+    }
+    CHECK(ref.is_closed());
+  }
+  CHECK(testing::eventually([&] { return given.use_count() == 1; }));
+}
+
 TEST_CASE("refs outlive their system") {  // F3, R7
   std::atomic<int> alive{0};
   ActorRef<Generous> ref;
