@@ -23,6 +23,7 @@ void put_in_front(Cell& cell, Envelope* envelope) noexcept;
 /// over to the new envelope.
 template <class A, class M>
 [[nodiscard]] Envelope* repack(Cell& cell, M&& message) {
+  static_cast<void>(cell.extras());  // where the stash is: what needs memory comes first
   Envelope* const in_hand = cell.current();
   if (in_hand != nullptr && in_hand->ops == &HandlerOps<A, M>::kAsk) {
     auto* const again = make_envelope<AskEnvelope<M>>(in_hand->ops, std::move(message));
