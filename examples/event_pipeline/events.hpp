@@ -45,5 +45,5 @@ struct Lost {
   std::uint64_t line;
 };
 
-inline constexpr std::size_t kLineMax = 64 * 1024;
+inline constexpr std::size_t kLineMax = std::size_t{64} * 1024;
 inline constexpr std::uint64_t kSlowMilliseconds = 500;

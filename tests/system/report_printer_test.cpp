@@ -118,7 +118,7 @@ class Overheard {
     std::fflush(stderr);
     REQUIRE(::dup2(::fileno(paper_.file()), STDERR_FILENO) >= 0);
   }
-  ~Overheard() { end(); }
+  ~Overheard() { static_cast<void>(end()); }
   Overheard(const Overheard&) = delete;
   Overheard& operator=(const Overheard&) = delete;
   [[nodiscard]] std::string end() {

@@ -26,25 +26,25 @@ template <class A, class M>
   static_cast<void>(cell.extras());  // where the stash is: what needs memory comes first
   Envelope* const in_hand = cell.current();
   if (in_hand != nullptr && in_hand->ops == &HandlerOps<A, M>::kAsk) {
-    auto* const again = make_envelope<AskEnvelope<M>>(in_hand->ops, std::move(message));
+    auto* const again = make_envelope<AskEnvelope<M>>(in_hand->ops, std::forward<M>(message));
     again->take_over(static_cast<Question&>(*in_hand));
     return again;
   }
   if (in_hand != nullptr && in_hand->ops == &HandlerOps<A, M>::kSendWith) {
-    auto* const again = make_envelope<RichEnvelope<M>>(in_hand->ops, std::move(message));
+    auto* const again = make_envelope<RichEnvelope<M>>(in_hand->ops, std::forward<M>(message));
     again->take_over(static_cast<Companions&>(*in_hand));
     return again;
   }
   if (Particulars* const came = came_with_run(cell); came != nullptr && came->ask != nullptr) {
-    auto* const again = make_envelope<AskEnvelope<M>>(&HandlerOps<A, M>::kAsk, std::move(message));
+    auto* const again = make_envelope<AskEnvelope<M>>(&HandlerOps<A, M>::kAsk, std::forward<M>(message));
     again->take_over(*came);
     return again;
   } else if (came != nullptr && (came->sender != nullptr || came->reply_to != nullptr)) {
-    auto* const again = make_envelope<RichEnvelope<M>>(&HandlerOps<A, M>::kSendWith, std::move(message));
+    auto* const again = make_envelope<RichEnvelope<M>>(&HandlerOps<A, M>::kSendWith, std::forward<M>(message));
     again->take_over(*came);
     return again;
   }
-  return make_envelope<MessageEnvelope<M>>(&HandlerOps<A, M>::kSend, std::move(message));
+  return make_envelope<MessageEnvelope<M>>(&HandlerOps<A, M>::kSend, std::forward<M>(message));
 }
 
 }  // namespace coppice::detail
