@@ -23,6 +23,9 @@ bool wait_on(const Atomic<std::uint32_t>& word, std::uint32_t expected, Duration
 void wake_one(Atomic<std::uint32_t>& word) noexcept { interleave::wake(word, 1); }
 void wake_all(Atomic<std::uint32_t>& word) noexcept { interleave::wake(word, interleave::kUnbounded); }
 
+// A fiber cannot fork; what fork() would call is never called.
+bool on_fork(void (*)() noexcept, void (*)() noexcept, void (*)() noexcept) noexcept { return true; }
+
 unsigned usable_cpus() noexcept { return 2; }
 Result<void, std::string> pin_this_thread(unsigned) { return {}; }
 std::vector<unsigned> affinity_of_this_thread() { return {}; }
