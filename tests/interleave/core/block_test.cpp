@@ -105,8 +105,9 @@ TEST_CASE("an actor that fills itself and another goes on") {  // P11
                        Scene scene;
                        std::vector<ActorRef<Passer>> all;
                        Progress progress{9, "an actor waits for room, and goes on only when time passes"};
-                       for (std::size_t i = 0; i < 2; ++i)
-                         all.push_back(scene.system.spawn<Passer>({.mailbox = kOne}, &all, i == 0 ? 0 : 0, &progress));
+                       constexpr std::size_t kFirst = 0;  // the first sends to itself, the second to it
+                       for (int i = 0; i < 2; ++i)
+                         all.push_back(scene.system.spawn<Passer>({.mailbox = kOne}, &all, kFirst, &progress));
                        together({[&] {
                                    all[0].send(3);
                                    all[1].send(1);

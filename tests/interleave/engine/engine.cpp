@@ -394,8 +394,9 @@ void Engine::fence_all() {
 void Engine::tell(const Operation& operation) const {
   static constexpr const char* kSteps[] = {"begins", "loads",   "stores", "changes", "fences", "fences all",
                                            "locks",  "unlocks", "waits",  "wakes",   "yields", "passes"};
-  std::size_t name = std::find(names_.begin(), names_.end(), operation.where) - names_.begin();
-  if (name == names_.size()) names_.push_back(operation.where);
+  const auto found = std::find(names_.begin(), names_.end(), operation.where);
+  const auto name = static_cast<std::size_t>(found - names_.begin());
+  if (found == names_.end()) names_.push_back(operation.where);
   std::printf("%6u  fiber %u %s #%zu%s\n", steps_, current_->id, kSteps[static_cast<int>(operation.step)], name,
               operation.is_sequential ? " (seq_cst)" : "");
 }
