@@ -100,11 +100,15 @@ class InMemoryBroker {
   Subscription subscribe(std::string_view pattern, const ActorRef<A>& ref, const SubscribeOptions& options = {}) {
     static_assert(!detail::kIsProtocol<A>,
                   "a ref of a Protocol does not know the actor's class: subscribe with the ActorRef of the class");
-    static_assert(
-        requires(A& actor, const M& message) { actor.handle(message); },
-        "the subscriber needs `handle(const M&)` for the topic's message type: the message is shared, it cannot be "
-        "moved from");
-    return subscribe_untyped(pattern, detail::kSubscriberOps<A, M>, detail::RefAccess::share(ref), options);
+    constexpr bool kTakesShared = requires(A& actor, const M& message) { actor.handle(message); };
+    static_assert(kTakesShared,
+                  "the subscriber needs `handle(const M&)` for the topic's message type: the message is shared, it "
+                  "cannot be moved from");
+    if constexpr (kTakesShared) {  // else the compiler would go on and complain a screenful
+      return subscribe_untyped(pattern, detail::kSubscriberOps<A, M>, detail::RefAccess::share(ref), options);
+    } else {
+      return Subscription{};
+    }
   }
 
   /// Delivers one shared copy to every subscription that matches. `topic` is without wildcards.
