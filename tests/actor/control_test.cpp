@@ -176,6 +176,9 @@ TEST_CASE("who yields lets all others go first") {  // F19
   const auto polite = system.spawn<Polite>(&log);
   std::vector<ActorRef<Writer>> others;
   for (int i = 0; i < 3; ++i) others.push_back(system.spawn<Writer>(&log, "other "));
+  for (const auto& other : others)  // who has not started yet is not among those who are ready
+    REQUIRE(testing::eventually([&] { return other.phase() == Phase::Running; }));
+  REQUIRE(testing::eventually([&] { return polite.phase() == Phase::Running; }));
   starter.send(UniqueFunction<void()>{[&] {
     for (int i = 1; i <= 3; ++i) polite.send(i);
     for (const auto& other : others) other.send(0);
