@@ -76,6 +76,16 @@ std::string cannot_start(unsigned worker, const std::system_error& why) noexcept
   }
 }
 
+/// Empty: it is bound. On the thread itself, where nobody catches.
+std::string bind_this_thread(unsigned cpu) noexcept {
+  try {
+    const auto pinned = pin_this_thread(cpu);
+    return pinned ? std::string{} : pinned.error();
+  } catch (...) {
+    return "no memory";
+  }
+}
+
 }  // namespace
 
 bool WorkPool::start(std::string& error) {
@@ -90,9 +100,7 @@ bool WorkPool::start(std::string& error) {
     alive_.fetch_add(1, kAcqRel);
     try {
       worker->thread = Thread{[this, &worker = *worker, &pin_errors, &ready, pin = options_.pin_to] {
-        if (pin) {
-          if (auto pinned = pin_this_thread(*pin + worker.index); !pinned) pin_errors[worker.index] = pinned.error();
-        }
+        if (pin) pin_errors[worker.index] = bind_this_thread(*pin + worker.index);
         ready.fetch_add(1, kRelease);
         wake_all(ready);
         thread_main(worker);
@@ -111,8 +119,8 @@ bool WorkPool::start(std::string& error) {
       std::count_if(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->thread.joinable(); }));
   for (std::uint32_t seen = ready.load(kAcquire); seen < started; seen = ready.load(kAcquire))
     wait_on(ready, seen, kForever);
-  for (const std::string& pin_error : pin_errors) {
-    if (error.empty()) error = pin_error;
+  for (std::string& pin_error : pin_errors) {
+    if (error.empty()) error.swap(pin_error);  // a copy may find no memory, and the threads run
   }
   if (error.empty()) return true;
   stop(TimePoint::max());
