@@ -11,8 +11,8 @@ inline void pause_cpu() noexcept {
 #endif
 }
 
-/// After a lost race for a word that many write. Whoever won may then take some more steps before the line moves: with
-/// eight senders to one mailbox each message costs a third less.
+/// After a lost race for a word that many write. Whoever won may then take some more steps before the line moves. What it
+/// brought, and where it did not: BENCHMARKING.md, "8 producers".
 inline void back_off() noexcept {
   for (int i = 0; i < 16; ++i) pause_cpu();
 }
