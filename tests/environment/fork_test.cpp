@@ -23,8 +23,9 @@
 namespace {
 bool is_child = false;
 }  // namespace
-/// Asked by LeakSanitizer when a process ends: what only the threads of the parent held is no leak of the child's.
-extern "C" int __lsan_is_turned_off() { return is_child ? 1 : 0; }  // NOLINT(bugprone-reserved-identifier): its name for it
+/// Asked by LeakSanitizer, under this name of its own, when a process ends: what only the threads of the parent held is no
+/// leak of the child's.
+extern "C" int __lsan_is_turned_off() { return is_child ? 1 : 0; }  // NOLINT(bugprone-reserved-identifier)
 
 namespace coppice {
 namespace {
