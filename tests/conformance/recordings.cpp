@@ -6,11 +6,13 @@
 #include <unistd.h>
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <initializer_list>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -85,6 +87,16 @@ std::string known(const char* what, const std::string& word, std::initializer_li
 
 std::string text(const Json& json, const char* field) { return json.at(field).get<std::string>(); }
 
+/// Refuses what `Number` cannot hold, fractions among it; the library would convert it anyhow.
+template <class Number>
+Number number_in(const Json& json) {
+  const bool fits = json.is_number_unsigned()  ? std::in_range<Number>(json.get<std::uint64_t>())
+                    : json.is_number_integer() ? std::in_range<Number>(json.get<std::int64_t>())
+                                               : false;
+  if (!fits) throw BadRecording{"no number that fits: " + json.dump(-1, ' ', false, Json::error_handler_t::replace)};
+  return json.get<Number>();
+}
+
 Restart restart_of(const std::string& word) {
   if (word == "permanent") return Restart::Permanent;
   if (word == "transient") return Restart::Transient;
@@ -124,11 +136,11 @@ class Reader {
          {"n", "strategy", "intensity", "auto_shutdown", "children", "init_plans", "init", "init_failed_id",
           "init_trace", "steps"});
     RecordedScenario result;
-    result.number = json.at("n").get<int>();
+    result.number = number_in<int>(json.at("n"));
     result.strategy =
         known("strategy", text(json, "strategy"), {"one_for_one", "one_for_all", "rest_for_one", "simple_one_for_one"});
     dynamic_ = result.is_dynamic();
-    result.intensity = json.at("intensity").get<std::uint32_t>();
+    result.intensity = number_in<std::uint32_t>(json.at("intensity"));
     result.auto_shutdown = auto_shutdown_of(text(json, "auto_shutdown"));
     for (const Json& each : json.at("children")) result.children.push_back(child(each));
     for (const Json& plan : json.at("init_plans")) result.plans.emplace_back(text(plan, "id"), outcomes(plan));
@@ -206,7 +218,7 @@ class Reader {
     step.alive = json.at("alive").get<bool>();
     if (step.alive) {
       step.which = which(json.at("which"));
-      step.counts = json.at("counts").get<std::vector<int>>();
+      for (const Json& count : json.at("counts")) step.counts.push_back(number_in<int>(count));
     } else {
       step.exit = reason_of(text(json, "exit"));
     }

@@ -21,7 +21,10 @@ using testing::Story;
 class Pair {
  public:
   Pair(const Story& story, std::uint64_t seed)
-      : scenario_{scenario_with_time(story)}, model_{scenario_}, real_{make_real_player(scenario_, seed, why_not_)} {}
+      : story_{story},
+        scenario_{scenario_with_time(story)},
+        model_{scenario_},
+        real_{make_real_player(scenario_, seed, why_not_)} {}
 
   [[nodiscard]] bool start() {
     compare(model_.start(), real_->start());
@@ -51,7 +54,7 @@ class Pair {
     return model_.model.alive;
   }
   void end() {
-    if (const std::string wrong = real_->end(); !wrong.empty()) fuzz::fail(wrong);
+    if (const std::string wrong = real_->end(); !wrong.empty()) fail("has ended: " + wrong);
   }
 
  private:
@@ -61,11 +64,15 @@ class Pair {
     scenario.delay = Duration{story.settings.delay};
     return scenario;
   }
-  static void compare(const Seen& expected, const Seen& seen) {
+  void compare(const Seen& expected, const Seen& seen) const {
     if (const std::string differs = testing::difference(expected, seen); !differs.empty())
-      fuzz::fail("the supervisor differs from the model\n" + differs);
+      fail("differs from the model\n" + differs);
+  }
+  [[noreturn]] void fail(const std::string& fault) const {
+    fuzz::fail("the supervisor " + fault + '\n' + testing::text_of(story_));
   }
 
+  const Story& story_;
   testing::RecordedScenario scenario_;
   testing::ModelPlayer model_;
   std::string why_not_;

@@ -64,13 +64,13 @@ class OtpModel {
     }
     settle();
   }
-  /// Time goes on to `now`; what is due on the way happens.
+  /// Time goes on to `now`; what is due on the way happens, of what is due at once first what began to wait first.
   void advance(long now) {
     for (;;) {
       Child* next = nullptr;
       for (Child& child : children_) {
-        if (child.state == State::Restarting && child.due >= now_ && (next == nullptr || child.due < next->due))
-          next = &child;
+        if (child.state != State::Restarting || child.due < now_) continue;
+        if (next == nullptr || std::pair{child.due, child.wait} < std::pair{next->due, next->wait}) next = &child;
       }
       if (!alive || next == nullptr || next->due > now) break;
       now_ = next->due;
@@ -141,6 +141,7 @@ class OtpModel {
     Spec spec;
     State state = State::Undefined;
     long due = 0;          // of the attempt, in state Restarting; the past: it stands in the queue
+    long wait = 0;         // the how manieth wait of all it is
     bool counted = false;  // that attempt was counted already
   };
   struct Item {  // an exit, or a retry where there is no reason
@@ -243,6 +244,7 @@ class OtpModel {
     child.state = State::Restarting;
     child.counted = counted;
     child.due = now_ + delay;
+    child.wait = waits_++;
     if (delay == 0) queue_.push_back({id, {}});
   }
   void retry(std::string id) {  // handle_cast; only if it still waits
@@ -278,6 +280,7 @@ class OtpModel {
   std::map<std::string, std::deque<Planned>> plans_;
   std::deque<Item> queue_;
   std::deque<long> times_;  // newest first
+  long waits_ = 0;
 };
 
 }  // namespace coppice::testing

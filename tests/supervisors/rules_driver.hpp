@@ -105,14 +105,14 @@ class RulesDriver {
       }
     }
   }
-  /// Moves time on, firing what is due on the way.
+  /// Moves time on, firing what is due on the way; of those due at once the one that was armed first, as timers do.
   void advance(Duration by) {
     const TimePoint until = now + by;
     settle();
     for (;;) {
       auto next = std::min_element(armed_.begin(), armed_.end(), [](auto& a, auto& b) { return a.second < b.second; });
-      if (next == armed_.end() || next->second > until) break;
-      now = std::max(now, next->second);
+      if (next == armed_.end() || next->second.at > until) break;
+      now = std::max(now, next->second.at);
       queue_.push_back(Event{.kind = Event::Kind::RetryDue, .child = next->first});
       settle();
     }
@@ -260,7 +260,7 @@ class RulesDriver {
         effects_.push_back("arm " + id);
         if (armed_.contains(effect.child)) blame("arms " + id + " twice");
         if (effect.delay < Duration::zero()) blame("a negative delay");
-        armed_[effect.child] = coppice::detail::saturating_add(now, effect.delay);
+        armed_[effect.child] = {coppice::detail::saturating_add(now, effect.delay), arms_++};
         delays.push_back(effect.delay);
         if (effect.delay == Duration::zero())
           queue_.push_back(Event{.kind = Event::Kind::RetryDue, .child = effect.child});
@@ -349,7 +349,13 @@ class RulesDriver {
   std::map<std::string, std::deque<Outcome>> plans_;
   std::set<std::string> always_fail_;
   std::set<Key> alive_;
-  std::map<Key, TimePoint> armed_;
+  struct Retry {
+    TimePoint at;
+    std::uint64_t number;  // the how manieth that was armed
+    bool operator<(const Retry& other) const { return std::pair{at, number} < std::pair{other.at, other.number}; }
+  };
+  std::map<Key, Retry> armed_;
+  std::uint64_t arms_ = 0;
   std::deque<Event> queue_;
   std::deque<std::pair<Event::Kind, RuleChild>> calls_;
   bool awaited_ = false;
