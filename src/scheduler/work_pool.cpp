@@ -532,7 +532,9 @@ Reactor& WorkPool::reactor() {
   if (Reactor* const reactor = reactor_.load(kAcquire)) return *reactor;
   auto made = std::make_unique<Reactor>();
   Reactor* none = nullptr;
-  if (!reactor_.compare_exchange_strong(none, made.get(), kAcqRel, kAcquire)) return *none;
+  // seq_cst: partner of the fence in park(). A worker that takes back the token below, since it is just about to park,
+  // sees the reactor.
+  if (!reactor_.compare_exchange_strong(none, made.get(), kSeqCst, kAcquire)) return *none;
   Reactor& reactor = *made.release();
   for (auto& worker : workers_) unpark(*worker);  // one of the sleepers takes the role
   return reactor;

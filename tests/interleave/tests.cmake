@@ -15,7 +15,7 @@ target_compile_definitions(coppice_interleaved_kernels
   PUBLIC "COPPICE_INTERLEAVE=\"interleave/engine/sync.hpp\"" PRIVATE COPPICE_POOL_PASSES_THROUGH=1)
 target_include_directories(coppice_interleaved_kernels BEFORE PUBLIC
   "${interleave}/stand_in" "${CMAKE_CURRENT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/src")
-target_link_libraries(coppice_interleaved_kernels PUBLIC fmt::fmt asio::asio Threads::Threads)
+target_link_libraries(coppice_interleaved_kernels PUBLIC fmt::fmt Threads::Threads)
 target_compile_features(coppice_interleaved_kernels PUBLIC cxx_std_20)
 
 add_library(coppice_interleaved_core STATIC ${interleaved_actor} ${interleaved_system})

@@ -1,4 +1,5 @@
 #include <deque>
+#include <utility>
 
 #include "base/platform.hpp"
 #include "catch.hpp"
@@ -19,10 +20,11 @@ struct Job : Runnable {
   Job(RunTable& t, Bench& b) : Runnable{t}, bench{b} {}
   Bench& bench;
   Job* wakes = nullptr;
+  Body also;  // what it does besides
   Plain<int> runs{0};
 };
 
-/// A pool and jobs; whoever cannot go on while a job waits has lost a wake-up.
+/// A pool and jobs; whoever cannot go on while a job or a completion waits has lost a wake-up.
 struct Bench {
   explicit Bench(unsigned workers)
       : table{.run = &run, .run_one = &run}, pool{*reinterpret_cast<Runtime*>(this), clock, options(workers)} {
@@ -37,11 +39,28 @@ struct Bench {
     ++submitted;
     pool.submit(job);
   }
-  void submit_chain() {
-    Job& first = make();
-    first.wakes = &make();
-    submitted += 2;
-    pool.submit(first);
+  /// Each submits the next one, from the worker that it runs on.
+  void submit_chain(std::uint32_t length = 2) {
+    Job* job = nullptr;
+    for (std::uint32_t i = 0; i < length; ++i) {
+      Job& before = make();
+      before.wakes = job;
+      job = &before;
+    }
+    submitted += length;
+    pool.submit(*job);
+  }
+  void submit_one_that(Body also) {
+    Job& job = make();
+    job.also = std::move(also);
+    ++submitted;
+    pool.submit(job);
+  }
+  /// As I/O that is done: by whoever looks into the pool's io_context.
+  void complete() {
+    Job& job = make();
+    ++submitted;
+    asio::post(pool.reactor().context(), [this, &job] { coppice::detail::submit(pool, job); });
   }
   void finish() {
     for (std::uint32_t seen = done.load(kAcquire); seen != submitted; seen = done.load(kAcquire))
@@ -55,6 +74,7 @@ struct Bench {
     Job& job = static_cast<Job&>(runnable);
     Bench& bench = job.bench;
     ++job.runs.write();
+    if (job.also) job.also();
     if (job.wakes != nullptr) coppice::detail::submit(bench.pool, *job.wakes);
     bench.done.fetch_add(1, kRelease);
     wake_all(bench.done);
@@ -99,6 +119,99 @@ TEST_CASE("workers that park find what others submit in orders drawn by seed", "
                                        bench.submit_chain();
                                      },
                                      [&] { bench.submit_chain(); }});
+                           bench.submit();
+                           bench.finish();
+                         }),
+                 holds());
+    }
+  }
+}
+
+TEST_CASE("one worker sees what completes in its reactor in every order with two preemptions", "[pool]") {  // P19
+  const auto one = [] {
+    Bench bench{1};
+    bench.complete();
+    bench.submit();
+    bench.finish();
+  };
+  CHECK_THAT(explore("sequential", Exhaustive{.preemptions = 2}, one), found(6'097, 0));
+}
+
+TEST_CASE("workers that park in a reactor or beside it find what completes and what is submitted", "[pool]") {  // P19
+  for (const unsigned workers : {1U, 2U, 3U}) {
+    for (const Memory memory : {Memory::Sequential, Memory::Weak}) {
+      const std::string label = (memory == Memory::Weak ? "weak " : "sequential ") + std::to_string(workers);
+      CHECK_THAT(explore(label, Sampled{.runs = 5'000, .memory = memory},
+                         [workers] {
+                           Bench bench{workers};
+                           // Both make the reactor, if nobody has.
+                           together({[&] {
+                                       bench.complete();
+                                       bench.submit_chain();
+                                     },
+                                     [&] {
+                                       bench.submit();
+                                       bench.complete();
+                                     }});
+                           bench.complete();
+                           bench.submit();
+                           bench.finish();
+                         }),
+                 holds());
+    }
+  }
+}
+
+TEST_CASE("a worker that is busy for long looks into the reactor and at what was submitted outside", "[pool]") {  // P19
+  for (const unsigned workers : {1U, 2U}) {
+    for (const Memory memory : {Memory::Sequential, Memory::Weak}) {
+      const std::string label = (memory == Memory::Weak ? "weak " : "sequential ") + std::to_string(workers);
+      CHECK_THAT(explore(label, Sampled{.runs = 500, .memory = memory},
+                         [workers] {
+                           Bench bench{workers};
+                           together({[&] { bench.submit_chain(150); },
+                                     [&] {
+                                       for (int i = 0; i < 3; ++i) bench.submit();
+                                       bench.complete();
+                                     }});
+                           bench.finish();
+                         }),
+                 holds());
+    }
+  }
+}
+
+/// A timer of a job's, which waits for it without going away from its worker.
+struct Deadline : Timer {
+  Deadline() noexcept
+      : Timer{[](Timer& timer) noexcept { static_cast<Deadline&>(timer).fired_now(); }, [](Timer&) noexcept {}} {}
+  void fired_now() noexcept {
+    expect(armed.read() == 1, "who fires it knows what its maker did before");
+    fired.store(1, kRelease);
+    wake_all(fired);
+  }
+  Plain<int> armed{0};
+  Atomic<std::uint32_t> fired{0};
+};
+
+TEST_CASE("another worker fires the timer of one that does not come back from a handler", "[pool]") {
+  for (const Memory memory : {Memory::Sequential, Memory::Weak}) {
+    for (const bool is_unlikely : {false, true}) {
+      const std::string label =
+          std::string{memory == Memory::Weak ? "weak " : "sequential "} + (is_unlikely ? "unlikely" : "likely");
+      CHECK_THAT(explore(label, Sampled{.runs = 1'000, .memory = memory},
+                         [is_unlikely] {
+                           Bench bench{2};
+                           at_stall(nullptr);  // it waits for time, and for nothing else
+                           Deadline deadline;
+                           bench.submit_one_that([&] {
+                             deadline.armed.write() = 1;
+                             const TimePoint due = bench.clock.now() + std::chrono::milliseconds{2};
+                             is_unlikely ? bench.pool.arm_unlikely(deadline, due) : bench.pool.arm(deadline, due);
+                             while (deadline.fired.load(kAcquire) == 0)
+                               static_cast<void>(wait_on(deadline.fired, 0, kForever));
+                             expect(bench.clock.now() >= due, "[T1] not before its deadline");
+                           });
                            bench.submit();
                            bench.finish();
                          }),
