@@ -145,8 +145,8 @@ void SupervisorRules::fail_call(Child& child, const ExitReason& reason) {
   close(child);
   if (call_.kind != RuleEvent::Kind::StartChildren) return;
   plan_.clear();
-  for (std::size_t i = children_.size(); i-- > 0 && children_[i].key >= call_.child;) {
-    if (children_[i].key != child.key) plan_.push_back({PlanStep::Kind::Stop, children_[i].key});
+  for (auto each = children_.rbegin(); each != children_.rend() && each->key >= call_.child; ++each) {
+    if (each->key != child.key) plan_.push_back({PlanStep::Kind::Stop, each->key});
   }
 }
 

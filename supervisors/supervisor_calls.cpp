@@ -139,12 +139,13 @@ AnyRef Supervisor::Body::ref_of(const Child& child) const { return detail::RefAc
 template <class T>
 Later<Result<T, CallError>> Supervisor::queue(SupervisorCall call) {
   auto [promise, later] = reply_later<Result<T, CallError>>();
-  call.answer = [answer = detail::PendingAnswer<T>{std::move(promise)}](Result<AnyRef, CallError> outcome) mutable {
+  call.answer = [answer =
+                     detail::PendingAnswer<T>{std::move(promise)}](const Result<AnyRef, CallError>& outcome) mutable {
     if (!outcome) return answer.set(Error{outcome.error()});
     if constexpr (std::is_void_v<T>) {
       answer.set();
     } else {
-      answer.set(std::move(outcome).value());
+      answer.set(outcome.value());
     }
   };
   body_->call(std::move(call));

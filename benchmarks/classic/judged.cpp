@@ -203,6 +203,10 @@ void add_mailboxes(std::vector<Workload>& all, unsigned workers) {
                  hop(Bounded{1'000, Overflow::DropOldest}), hop({}), none});
   all.push_back(
       {"with priorities, a hop (peer: without)", workers, hop(Unbounded{.order = Order::Priority}), hop({}), none});
+  all.push_back(
+      {"unbounded: 8 threads to one actor", workers, [=] { return threads_flood(workers, {}); }, queue, none});
+  all.push_back({"unbounded: 8 actors to one (peer: 8 threads)", workers, [=] { return actors_flood(workers, {}); },
+                 queue, none});
   all.push_back({"bounded, blocks: 8 threads to one actor", workers, [=] { return threads_flood(workers, block); },
                  queue, most_of});
   all.push_back({"bounded, blocks: 8 actors to one (peer: 8 threads)", workers,

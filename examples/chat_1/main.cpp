@@ -24,7 +24,7 @@ struct History {};
 
 class Room : public coppice::Actor<Room> {
  public:
-  void handle(Say say) { lines_.push_back(say.who + ": " + say.text); }
+  void handle(const Say& say) { lines_.push_back(say.who + ": " + say.text); }
   Lines handle(History) { return lines_; }
 
  private:

@@ -11,7 +11,7 @@
 // ---- ingest ----
 
 Ingest::Ingest(coppice::InMemoryBroker* broker, std::shared_ptr<Chaos> chaos, std::shared_ptr<Journal> journal,
-               std::string path, std::size_t window)
+               const std::string& path, std::size_t window)
     : Stage{broker, std::move(chaos)}, journal_{std::move(journal)}, file_{path, std::ios::binary}, window_{window} {
   file_.seekg(static_cast<std::streamoff>(journal_->offset));
 }

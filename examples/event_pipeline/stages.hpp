@@ -45,7 +45,7 @@ struct WhenDone {};
 class Ingest : public coppice::Actor<Ingest>, private Stage {
  public:
   Ingest(coppice::InMemoryBroker* broker, std::shared_ptr<Chaos> chaos, std::shared_ptr<Journal> journal,
-         std::string path, std::size_t window);
+         const std::string& path, std::size_t window);
   void handle(Begin begin);
   void handle(const Stored& stored);
   void handle(const Lost& lost);

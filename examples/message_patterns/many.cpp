@@ -24,7 +24,8 @@ struct Price {
 struct Sum {};
 
 struct Reader : Actor<Reader> {
-  Reader(InMemoryBroker* broker, std::string pattern) : subscription{broker->subscribe<Price>(pattern, self())} {}
+  Reader(InMemoryBroker* broker, const std::string& pattern)
+      : subscription{broker->subscribe<Price>(pattern, self())} {}
   void handle(const Price& price) { sum += price.cents; }
   int handle(Sum) const { return sum; }
   int sum = 0;

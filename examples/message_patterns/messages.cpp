@@ -171,7 +171,9 @@ struct Host : Actor<Host> {
     guest.send(Leave{});
     return std::move(later);
   }
-  void handle(Down down) { waiting->set(down.reason.is_normal() ? "the guest has left" : "the guest has crashed"); }
+  void handle(const Down& down) {
+    waiting->set(down.reason.is_normal() ? "the guest has left" : "the guest has crashed");
+  }
   std::optional<ReplyPromise<std::string>> waiting;
 };
 

@@ -52,7 +52,7 @@ struct Client : Actor<Client> {
   }
   void handle(Query) { call(); }
   void call() {
-    breaker.call(ask(service, Query{}, 5s)).then([this](Result<int, AskError> reply) {
+    breaker.call(ask(service, Query{}, 5s)).then([this](const Result<int, AskError>& reply) {
       seen += text(reply) + ", ";
       if (reply) return static_cast<void>(waiting->set(seen + to_string(breaker.state())));
       const bool is_open = reply.error() == AskError::Rejected;
@@ -86,7 +86,7 @@ struct Stubborn : Actor<Stubborn> {
     waiting.emplace(std::move(promise));
     coppice::retry(*this, {.attempts = 4, .first = 1ms}, [this] {
       return ask(service, Query{}, 5s);
-    }).then([this](Result<int, AskError> reply) { waiting->set(text(reply)); });
+    }).then([this](const Result<int, AskError>& reply) { waiting->set(text(reply)); });
     return std::move(later);
   }
   ActorRef<Service> service;

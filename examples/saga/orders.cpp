@@ -18,7 +18,7 @@ namespace {
 using Fields = std::vector<std::string>;
 
 constexpr std::string_view kHeader = "order_id,customer,item,quantity,price_cents";
-constexpr std::size_t kLineMax = 64 * 1024;
+constexpr std::size_t kLineMax = std::size_t{64} * 1024;
 
 /// libcsv, a line at a time: then a quote that is never closed costs one row and not all the rest.
 class LineParser {

@@ -12,7 +12,7 @@
 
 namespace {
 
-constexpr std::size_t kPieceBytes = 64 * 1024;
+constexpr std::size_t kPieceBytes = std::size_t{64} * 1024;
 
 std::string words_of(int error) { return std::generic_category().message(error); }
 

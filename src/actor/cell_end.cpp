@@ -145,13 +145,7 @@ void CellLife::end_life() noexcept {
   if (!reason.is_normal() && !x.was_killed) c.runtime()->count(Count::Failure);
   const bool is_failure = !reason.is_normal() || reason.cause() != nullptr;
   if (is_failure) note_error(reason);
-  if (start_failed) {
-    emit(EventKind::ActorStartFailed, reason.text());
-  } else if (x.was_killed) {
-    emit(EventKind::ActorKilled, reason.text());
-  } else {
-    emit(reason.is_normal() ? EventKind::ActorStopped : EventKind::ActorFailed, reason.text());
-  }
+  emit_end(reason, start_failed);
   if (!c.is_supervised() || !x.keep_place) bury_stash();
   if (!c.is_supervised()) {
     // A tree's top that gave up ends with shutdown, as OTP's does; its cause tells it from an ordered end. Whoever
@@ -178,6 +172,14 @@ void CellLife::end_life() noexcept {
               : start_ignored ? ChildEvent::Kind::StartIgnored
                               : ChildEvent::Kind::Exited,
               reason, handling);
+}
+
+void CellLife::emit_end(const ExitReason& reason, bool start_failed) noexcept {
+  const EventKind what = start_failed            ? EventKind::ActorStartFailed
+                         : c.extras().was_killed ? EventKind::ActorKilled
+                         : reason.is_normal()    ? EventKind::ActorStopped
+                                                 : EventKind::ActorFailed;
+  emit(what, reason.text());
 }
 
 /// While the reason is ours to read: the frames are unwound as a hook, and a killer may give another meanwhile.

@@ -11,7 +11,7 @@ namespace coppice::detail {
 
 // ---- how many wait ----
 
-void ask_depth(Cell& cell, IntrusivePtr<DepthSink> sink, std::uint32_t which) {
+void ask_depth(Cell& cell, const IntrusivePtr<DepthSink>& sink, std::uint32_t which) {
   if (cell.mailbox().is_idle()) return sink->depth_is(which, 0);
   CellSignal* const measure = make_signal(CellSignal::Kind::Measure);
   measure->incarnation = which;

@@ -52,7 +52,6 @@ void CellLife::handle(CellSignal& signal) noexcept {
       if (is_over()) return signal.item->place_ended();
       c.extras().place_items.push_back(std::move(signal.item));
       return;
-    case Kind::Detach: std::erase(c.extras().place_items, signal.item); return;
     case Kind::Unmute: return on_unmute();
     case Kind::Yield: c.attention_ = true; return;  // attend() ends the activation for it
     case Kind::Pause: return on_pause();
@@ -306,12 +305,6 @@ void CellLife::answer_at_end(Cell& cell, LaneSignal* any, const ExitReason& reas
 
 void attach(Cell& cell, IntrusivePtr<PlaceItem> item) {
   CellSignal* const signal = make_signal(CellSignal::Kind::Attach);
-  signal->item = std::move(item);
-  cell.signal(signal);
-}
-
-void detach(Cell& cell, IntrusivePtr<PlaceItem> item) noexcept {
-  CellSignal* const signal = make_signal(CellSignal::Kind::Detach);
   signal->item = std::move(item);
   cell.signal(signal);
 }

@@ -43,7 +43,7 @@ struct alignas(kCacheLine) Depot {
   Chain* chains = nullptr;
 };
 
-constexpr std::size_t kChunkBytes = 64 * 1024;
+constexpr std::size_t kChunkBytes = std::size_t{64} * 1024;
 
 // Never destroyed: threads may free blocks until the very end of the process.
 std::array<Depot, kBlockClasses>& depots() {

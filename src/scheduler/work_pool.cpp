@@ -318,7 +318,7 @@ Runnable* WorkPool::steal(Worker& me) noexcept {
 /// Looks at the other workers, for a bounded time; at most half of the workers at once.
 Runnable* WorkPool::search(Worker& me) noexcept {
   if (!me.is_searching) {
-    if (2 * searching_.load(kRelaxed) >= workers_.size()) return nullptr;
+    if (std::size_t{2} * searching_.load(kRelaxed) >= workers_.size()) return nullptr;
     searching_.fetch_add(1, kAcqRel);
     me.is_searching = true;
   }

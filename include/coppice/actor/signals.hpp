@@ -33,7 +33,7 @@ struct Ticket : Timer {
   static void fire_late(Timer& timer) noexcept;
 };
 
-/// Something made from outside that belongs to a place and ends with it: a subscription.
+/// Something made from outside that belongs to a place and ends with it: the ask for what a task comes to.
 ///
 /// Threads    place_ended(): the place's turn; it must not wait.
 struct PlaceItem : Counted {
@@ -41,7 +41,6 @@ struct PlaceItem : Counted {
 };
 /// Any thread. A place that has ended answers at once.
 void attach(Cell& cell, IntrusivePtr<PlaceItem> item);
-void detach(Cell& cell, IntrusivePtr<PlaceItem> item) noexcept;
 
 /// Whoever wants to know how many messages wait in mailboxes, numbered by itself.
 ///
@@ -54,7 +53,7 @@ struct DepthSink : Counted {
 inline constexpr std::uint64_t kDepthMost = 10'000;
 /// Asks a place for the depth of its mailbox, which it answers when it comes by. One that is in the middle of a handler
 /// is answered for at once. Any thread.
-void ask_depth(Cell& cell, IntrusivePtr<DepthSink> sink, std::uint32_t which);
+void ask_depth(Cell& cell, const IntrusivePtr<DepthSink>& sink, std::uint32_t which);
 /// Looks again whether one that was asked, and has not answered, stands in a handler. Any thread.
 void look_for_depth(Cell& cell, DepthSink& sink, std::uint32_t which) noexcept;
 
@@ -83,9 +82,8 @@ struct LaneSignal : Signal {
     Link,
     Unlink,
     LinkExit,
-    Exit,    // an exit signal without a link
-    Attach,  // something from outside that ends with the place
-    Detach,
+    Exit,     // an exit signal without a link
+    Attach,   // something from outside that ends with the place
     Poke,     // a manager's own: run child_event with nothing (timers of a supervisor)
     Measure,  // how many messages wait?
     Yield,    // let others go first

@@ -47,7 +47,7 @@ class UniqueFunction<R(Args...)> {
   UniqueFunction& operator=(const UniqueFunction&) = delete;
   ~UniqueFunction() { reset(); }
 
-  R operator()(Args... args) {
+  R operator()(Args... args) {  // NOLINT(performance-unnecessary-value-param): they are moved on as they come
     COPPICE_VERIFY(ops_ != nullptr, "call of an empty UniqueFunction");
     return ops_->call(storage_, std::forward<Args>(args)...);
   }

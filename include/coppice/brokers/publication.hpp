@@ -64,6 +64,7 @@ struct Publication {
 template <class M>
 struct PublicationOf : Publication {
   template <class U>
+    requires(!std::is_same_v<std::remove_cvref_t<U>, PublicationOf>)
   explicit PublicationOf(U&& m) : Publication{&kOps}, message(std::forward<U>(m)) {}
   ~PublicationOf() = delete;  // ops->destroy destroys the message
   union {

@@ -15,26 +15,21 @@ struct Answerer : Actor<Answerer> {
 };
 
 TEST_CASE("an ask from outside is answered without help of time") {  // P12
-  for (const Memory memory : {Memory::Sequential, Memory::Weak}) {
-    CHECK_THAT(
-        explore(memory == Memory::Weak ? "weak" : "sequential", Sampled{.runs = 400, .memory = memory},
-                [] {
-                  Scene scene;
-                  const auto answerer = scene.system.spawn<Answerer>();
-                  int left = 2;
-                  // Idle workers look around every few milliseconds; the asks' own time-outs are an hour away.
-                  at_stall([&] { expect(left == 0, "an ask waits, and nobody comes to it unless time passes"); });
-                  const auto ask = [&](int number) {
-                    return [&, number] {
-                      expect(answerer.ask(number, 1h).get() == Result<int, AskError>{number}, "the answer is its own");
-                      --left;
-                    };
-                  };
-                  together({ask(1), ask(2)});
-                  scene.check_end();
-                }),
-        holds());
-  }
+  check_weak_and_in_order(400, 17'760, [] {
+    Scene scene;
+    const auto answerer = scene.system.spawn<Answerer>();
+    int left = 2;
+    // Idle workers look around every few milliseconds; the asks' own time-outs are an hour away.
+    at_stall([&] { expect(left == 0, "an ask waits, and nobody comes to it unless time passes"); });
+    const auto ask = [&](int number) {
+      return [&, number] {
+        expect(answerer.ask(number, 1h).get() == Result<int, AskError>{number}, "the answer is its own");
+        --left;
+      };
+    };
+    together({ask(1), ask(2)});
+    scene.check_end();
+  });
 }
 
 TEST_CASE("an ask meets its deadline and a stop and a crash and completes once") {  // P12
@@ -81,21 +76,19 @@ struct Timed : Actor<Timed> {
 };
 
 TEST_CASE("a timer meets its cancel and a stop") {  // P14
-  CHECK_THAT(explore("sequential", Sampled{.runs = 1'000, .early_timers = true},
-                     [] {
-                       Scene scene;
-                       Turns turns;
-                       const auto timed = scene.system.spawn<Timed>(&turns);
-                       together({[&] {
-                                   timed.send(true);
-                                   timed.send(false);
-                                   timed.send(true);
-                                 },
-                                 [&] { static_cast<void>(scene.system.stop(timed).get()); }});
-                       scene.check_end();
-                       expect(turns.handled <= 2, "a timer fires once");
-                     }),
-             holds());
+  check_by_seed_and_in_order(Sampled{.runs = 1'000, .early_timers = true}, 3'984, [] {
+    Scene scene;
+    Turns turns;
+    const auto timed = scene.system.spawn<Timed>(&turns);
+    together({[&] {
+                timed.send(true);
+                timed.send(false);
+                timed.send(true);
+              },
+              [&] { static_cast<void>(scene.system.stop(timed).get()); }});
+    scene.check_end();
+    expect(turns.handled <= 2, "a timer fires once");
+  });
 }
 
 }  // namespace

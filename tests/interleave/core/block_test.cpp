@@ -82,41 +82,34 @@ struct Passer : Actor<Passer> {
 };
 
 TEST_CASE("a ring of three actors whose mailboxes hold one message each goes on") {  // P11
-  for (const Memory memory : {Memory::Sequential, Memory::Weak}) {
-    CHECK_THAT(explore(memory == Memory::Weak ? "weak" : "sequential", Sampled{.runs = 400, .memory = memory},
-                       [] {
-                         Scene scene;
-                         std::vector<ActorRef<Passer>> all;
-                         Progress progress{12, "an actor waits for room, and goes on only when time passes"};
-                         for (std::size_t i = 0; i < 3; ++i)
-                           all.push_back(scene.system.spawn<Passer>({.mailbox = kOne}, &all, (i + 1) % 3, &progress));
-                         // Three starters, each of which makes four handlers run.
-                         together({[&] { all[0].send(3); }, [&] { all[1].send(3); }, [&] { all[2].send(3); }});
-                         progress.wait();
-                         scene.check_end();
-                       }),
-               holds());
-  }
+  check_weak_and_in_order(400, 102'464, [] {
+    Scene scene;
+    std::vector<ActorRef<Passer>> all;
+    Progress progress{12, "an actor waits for room, and goes on only when time passes"};
+    for (std::size_t i = 0; i < 3; ++i)
+      all.push_back(scene.system.spawn<Passer>({.mailbox = kOne}, &all, (i + 1) % 3, &progress));
+    // Three starters, each of which makes four handlers run.
+    together({[&] { all[0].send(3); }, [&] { all[1].send(3); }, [&] { all[2].send(3); }});
+    progress.wait();
+    scene.check_end();
+  });
 }
 
 TEST_CASE("an actor that fills itself and another goes on") {  // P11
-  CHECK_THAT(explore("sequential", Sampled{.runs = 400},
-                     [] {
-                       Scene scene;
-                       std::vector<ActorRef<Passer>> all;
-                       Progress progress{9, "an actor waits for room, and goes on only when time passes"};
-                       constexpr std::size_t kFirst = 0;  // the first sends to itself, the second to it
-                       for (int i = 0; i < 2; ++i)
-                         all.push_back(scene.system.spawn<Passer>({.mailbox = kOne}, &all, kFirst, &progress));
-                       together({[&] {
-                                   all[0].send(3);
-                                   all[1].send(1);
-                                 },
-                                 [&] { all[1].send(2); }});
-                       progress.wait();
-                       scene.check_end();
-                     }),
-             holds());
+  check_by_seed_and_in_order(Sampled{.runs = 400}, 10'368, [] {
+    Scene scene;
+    std::vector<ActorRef<Passer>> all;
+    Progress progress{9, "an actor waits for room, and goes on only when time passes"};
+    constexpr std::size_t kFirst = 0;  // the first sends to itself, the second to it
+    for (int i = 0; i < 2; ++i) all.push_back(scene.system.spawn<Passer>({.mailbox = kOne}, &all, kFirst, &progress));
+    together({[&] {
+                all[0].send(3);
+                all[1].send(1);
+              },
+              [&] { all[1].send(2); }});
+    progress.wait();
+    scene.check_end();
+  });
 }
 
 }  // namespace

@@ -99,4 +99,19 @@ struct Number {
   int number;
 };
 
+/// In every order without a preemption: of these there are so many.
+inline void check_in_order(std::uint64_t executions, const Body& body) {
+  CHECK_THAT(explore("every order", Exhaustive{.preemptions = 0, .runs_max = 200'000, .steps_max = 20'000}, body),
+             found(executions, 0));
+}
+/// Besides, in orders drawn by seed.
+inline void check_by_seed_and_in_order(const Sampled& by_seed, std::uint64_t executions, const Body& body) {
+  CHECK_THAT(explore("sequential", by_seed, body), holds());
+  check_in_order(executions, body);
+}
+inline void check_weak_and_in_order(std::uint64_t runs, std::uint64_t executions, const Body& body) {
+  CHECK_THAT(explore("weak", Sampled{.runs = runs, .memory = Memory::Weak}, body), holds());
+  check_by_seed_and_in_order({.runs = runs}, executions, body);
+}
+
 }  // namespace coppice::interleave

@@ -53,7 +53,7 @@ void fence(std::memory_order order) noexcept;
 // ---- what tools/weaken_orders.py weakens ----
 
 /// The place that the environment names (COPPICE_WEAKEN=file:line:column=order) has a weaker order than it spells.
-extern const bool is_weakened;
+extern const bool is_weakened;  // NOLINT(readability-identifier-naming): one for the whole run, as a flag
 [[nodiscard]] std::memory_order weakened(std::memory_order spelled, const std::source_location& where) noexcept;
 [[nodiscard]] inline std::memory_order spelled(
     std::memory_order order, const std::source_location& where = std::source_location::current()) noexcept {
@@ -64,12 +64,14 @@ template <class T>
 [[nodiscard]] Bits to_bits(const T& value) noexcept {
   static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= sizeof(Bits));
   Bits bits = 0;
+  // NOLINTNEXTLINE(bugprone-sizeof-expression, bugprone-multi-level-implicit-pointer-conversion): T may be a pointer
   std::memcpy(&bits, &value, sizeof value);
   return bits;
 }
 template <class T>
 [[nodiscard]] T from_bits(Bits bits) noexcept {
   T value{};
+  // NOLINTNEXTLINE(bugprone-sizeof-expression, bugprone-multi-level-implicit-pointer-conversion)
   std::memcpy(&value, &bits, sizeof value);
   return value;
 }
@@ -229,9 +231,11 @@ COPPICE_INTERLEAVE_ORDER(release_here, release)
 COPPICE_INTERLEAVE_ORDER(acq_rel_here, acq_rel)
 COPPICE_INTERLEAVE_ORDER(seq_cst_here, seq_cst)
 #undef COPPICE_INTERLEAVE_ORDER
+// NOLINTBEGIN(readability-identifier-naming): spelled as the constants that they stand in for
 #define kAcquire acquire_here()
 #define kRelease release_here()
 #define kAcqRel acq_rel_here()
 #define kSeqCst seq_cst_here()
+// NOLINTEND(readability-identifier-naming)
 
 }  // namespace coppice::detail
