@@ -60,21 +60,21 @@ extern const bool is_weakened;  // NOLINT(readability-identifier-naming): one fo
   return is_weakened ? weakened(order, where) : order;
 }
 
+// NOLINTBEGIN(bugprone-sizeof-expression, bugprone-multi-level-implicit-pointer-conversion): T may be a pointer
 template <class T>
 [[nodiscard]] Bits to_bits(const T& value) noexcept {
   static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= sizeof(Bits));
   Bits bits = 0;
-  // NOLINTNEXTLINE(bugprone-sizeof-expression, bugprone-multi-level-implicit-pointer-conversion): T may be a pointer
   std::memcpy(&bits, &value, sizeof value);
   return bits;
 }
 template <class T>
 [[nodiscard]] T from_bits(Bits bits) noexcept {
   T value{};
-  // NOLINTNEXTLINE(bugprone-sizeof-expression, bugprone-multi-level-implicit-pointer-conversion)
   std::memcpy(&value, &bits, sizeof value);
   return value;
 }
+// NOLINTEND(bugprone-sizeof-expression, bugprone-multi-level-implicit-pointer-conversion)
 
 [[nodiscard]] constexpr std::memory_order load_half(std::memory_order order) noexcept {
   if (order == std::memory_order_acq_rel) return std::memory_order_acquire;
