@@ -183,7 +183,12 @@ inline int drive(const Peer& peer, const Workloads& workloads, int argc, char** 
   if (arguments.list) return driver::list(workloads, arguments.json);
   for (const Workload& workload : workloads) {
     if (workload.name != arguments.workload) continue;
-    const std::int64_t size = arguments.size != 0 ? arguments.size : driver::size_of(workload.name).full;
+    const Size& usual = driver::size_of(workload.name);
+    const std::int64_t size = arguments.size != 0 ? arguments.size : usual.full;
+    if (size > usual.most) {
+      driver::refuse(argv[0],
+                     "the size of " + std::string{workload.name} + " is at most " + std::to_string(usual.most));
+    }
     for (std::int64_t round = 1; round <= arguments.rounds; ++round) {
       for (const Measurement& seen : workload.run({static_cast<unsigned>(arguments.workers), size}))
         driver::print(peer.name, arguments, round, seen);

@@ -13,6 +13,7 @@ struct Size {
   std::int64_t full;
   std::int64_t quick;
   std::string_view counts;
+  std::int64_t most = 1'000'000'000;
 };
 
 inline constexpr Size kSizes[] = {
@@ -22,6 +23,7 @@ inline constexpr Size kSizes[] = {
     {"counting_bursts", 5'000'000, 1'000'000, "messages, a thousand at a time, each thousand acknowledged"},
     {"counting_8", 4'000'000, 1'000'000, "messages of 8 producers together"},
     {"fan_out", 50'000, 10'000, "publications to 100 actors, each hundred acknowledged"},
+    {"fan_out_sends", 50'000, 10'000, "as fan_out, each publication a hundred sends"},
     {"fork_join_create", 40'000, 20'000, "actors that handle one message"},
     {"fork_join_throughput", 10'000, 2'000, "messages to each of 60 actors"},
     {"big", 20'000, 2'000, "pings of each of 120 actors"},
@@ -35,10 +37,10 @@ inline constexpr Size kSizes[] = {
     {"bank", 50'000, 20'000, "transactions between 1000 accounts"},
     {"barber", 5'000, 2'000, "haircuts; a waiting room of 1000"},
     {"philosophers", 10'000, 2'000, "meals of each of 20 philosophers"},
-    {"queens", 12, 10, "queens on a board, 20 workers, 4 rows handed out"},
+    {"queens", 12, 10, "queens on a board, 20 workers, 4 rows handed out", 14},
     {"sieve", 100'000, 30'000, "the numbers below, 1000 primes an actor"},
     {"dictionary", 10'000, 4'000, "requests of each of 20 workers, a tenth of them writes"},
-    {"a_star", 30, 20, "the edge of the cube of nodes; 100 workers"},
+    {"a_star", 30, 20, "the edge of the cube of nodes; 100 workers", 200},
     {"crash", 10'000, 2'000, "crashes of one child of ten"},
     {"timers", 1'000'000, 200'000, "timers armed, then withdrawn"},
     {"timers_near", 10'000, 10'000, "timers that ring within a second"},

@@ -10,5 +10,11 @@ int main(int argc, char** argv) {
   using namespace coppice::bench;
   Workloads all;
   add_messages(all);
+  add_fan_out(all);
+  add_creation(all);
+  add_meetings(all);
+  add_searches(all);
+  add_lives_and_timers(all);
+  add_growth(all);
   return drive({"coppice", "coppice, default options but the number of workers"}, all, argc, argv);
 }

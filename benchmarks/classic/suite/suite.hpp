@@ -7,6 +7,7 @@
 namespace coppice::bench {
 
 void add_messages(Workloads& all);
+void add_fan_out(Workloads& all);
 void add_creation(Workloads& all);
 void add_meetings(Workloads& all);
 void add_searches(Workloads& all);
