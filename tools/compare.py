@@ -27,7 +27,7 @@ GROWTH_ONLY = ("depth", "actors", "subscriptions")
 PATIENCE_S = 180
 
 
-class Trouble(Exception):
+class Trouble(RuntimeError):
     """Why a program has no figure."""
 
 
@@ -167,11 +167,14 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=whole_numbers, default=[1, 2], metavar="N,…")
     parser.add_argument("--only", default="", metavar="TEXT", help="workloads whose name contains it")
     parser.add_argument("--growth", action="store_true", help="instead: how cost grows with workers, depth, actors …")
-    parser.add_argument("--out", type=pathlib.Path, default=TOP / "docs" / "benchmarks", metavar="FOLDER")
+    parser.add_argument("--out", type=pathlib.Path, metavar="FOLDER",
+                        help="instead of docs/benchmarks; with --only that is build/compare/benchmarks")
     parser.add_argument("--strict", action="store_true", help="a missed target is a failure")
     given = parser.parse_args()
     if not given.programs.is_dir():
         parser.error(f"there is no folder {given.programs}")
+    if given.out is None:  # what is only a part does not overwrite the whole
+        given.out = given.programs.parent / "benchmarks" if given.only else TOP / "docs" / "benchmarks"
     return given
 
 
@@ -213,7 +216,14 @@ def compare(given: argparse.Namespace) -> int:
 
 def main() -> int:
     given = arguments()
-    return compare_growth.grow(given, measure, machine(), flags(given.programs)) if given.growth else compare(given)
+    if not given.growth:
+        return compare(given)
+    try:
+        listed = run([str(given.programs / PROGRAMS[OURS]), "--list", "--json"])
+    except Trouble as trouble:
+        print(f"compare: {trouble}", file=sys.stderr)
+        return 1
+    return compare_growth.grow(given, measure, listed, machine(), flags(given.programs))
 
 
 if __name__ == "__main__":

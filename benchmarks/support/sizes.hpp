@@ -31,6 +31,7 @@ inline constexpr Size kSizes[] = {
     {"ask_outside", 30'000, 5'000, "questions of a thread to an idle system"},
     {"ask_woken", 20'000, 5'000, "questions of a thread, answered on another one"},
     {"spawn_stop", 100'000, 50'000, "actors"},
+    {"spawn_inside", 100'000, 50'000, "children of an actor, watched, one after another"},
     {"idle_bytes", 1'000'000, 100'000, "actors that rest"},
     {"skynet", 1'000'000, 100'000, "leaves below actors of ten children each"},
     {"chameneos", 200'000, 50'000, "meetings of 100 chameneos"},

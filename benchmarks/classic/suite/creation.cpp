@@ -198,6 +198,15 @@ Measurements spawn_stop(const Request& request) {
   return time_of("actor", took.spawn + took.stop, request.size);
 }
 
+/// The whole life of one child after another, from an actor: spawned, watched, told to stop, its end heard of.
+Measurements spawn_inside(const Request& request) {
+  SpawningInside spawning{request.workers};
+  static_cast<void>(spawning.run(warm(request.size)));
+  const Nanoseconds took = spawning.run(request.size);
+  spawning.finish();
+  return time_of("actor", took, request.size);
+}
+
 struct Resting : Actor<Resting> {
   void handle(Job) {}
 };
@@ -230,6 +239,7 @@ void add_creation(Workloads& all) {
                               {"big", &big},
                               {"skynet", &skynet},
                               {"spawn_stop", &spawn_stop},
+                              {"spawn_inside", &spawn_inside},
                               {"idle_bytes", &idle_bytes}}) {
     all.push_back(one);
   }

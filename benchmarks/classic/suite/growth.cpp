@@ -13,12 +13,14 @@ namespace {
 
 struct Hold {
   std::atomic<bool>* go;
+  Nanoseconds* released;
 };
 /// Waits in a handler until the mailbox is filled: that blocks a worker, which only a benchmark may do.
 struct Holder : Actor<Holder> {
   explicit Holder(Finish* f) : finish{f} {}
   void handle(Hold hold) {
     while (!hold.go->load(std::memory_order_acquire)) std::this_thread::yield();
+    *hold.released = now_ns();
   }
   void handle(Increment increment) {
     if (increment.by == 0) finish->reach();
@@ -26,28 +28,26 @@ struct Holder : Actor<Holder> {
   Finish* finish;
 };
 
-/// So many wait in one mailbox; what the handling of each costs.
+/// So many wait in one mailbox; what the handling of each costs, from the first to the last.
 Measurements depth(const Request& request) {
+  constexpr std::int64_t kAtLeast = 50'000;  // shallow ones again and again, so that there is something to measure
   Finish finish;
   std::atomic<bool> go{false};
+  Nanoseconds released = 0;
   ActorSystem system{default_options(request.workers)};
   const ActorRef<Holder> holder = system.spawn<Holder>(&finish);
   Nanoseconds took = 0;
   std::int64_t rounds = 0;
-  std::int64_t handled = 0;
-  // Shallow ones again and again, so that there is something to measure.
-  while (handled < 100'000) {
+  for (std::int64_t handled = 0; handled < kAtLeast; handled += request.size) {
     go.store(false);
-    holder.send(Hold{&go});
+    holder.send(Hold{&go, &released});
     for (std::int64_t i = request.size - 1; i >= 0; --i) holder.send(Increment{i});
-    const Nanoseconds begun = now_ns();
     go.store(true, std::memory_order_release);
-    took += finish.wait() - begun;
-    handled += request.size;
+    took += finish.wait() - released;
     ++rounds;
   }
-  expect_all_handled(system, static_cast<std::uint64_t>(handled + rounds));
-  return time_of("message", took, handled);
+  expect_all_handled(system, static_cast<std::uint64_t>(rounds * (request.size + 1)));
+  return time_of("message", took, rounds * request.size);
 }
 
 /// A token visits each of so many actors.
