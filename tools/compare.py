@@ -19,9 +19,10 @@ import time
 from datetime import date
 
 import compare_growth
-from compare_report import OURS, PEERS, TITLES, Series, chart, table
+from compare_report import OURS, PEERS, TITLES, Series, against_earlier, chart, table
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
+EARLIER = TOP / "benchmarks" / "peers" / "figures.json"
 PROGRAMS = {"coppice": "bench_classic", **{peer: f"bench_{peer}" for peer in PEERS}}
 GROWTH_ONLY = ("depth", "actors", "subscriptions")
 PATIENCE_S = 180
@@ -142,11 +143,14 @@ def method(rounds: int, quick: bool) -> str:
 def page(comparison: Comparison, where: dict[str, object], how: str, compiled: str) -> str:
     facts = "\n".join(f"* {name}: {value}" for name, value in where.items())
     peers = "\n".join(f"* {text}" for text in comparison.about.values())
+    earlier = json.loads(EARLIER.read_text(encoding="utf-8"))
     return (f"# Side by side\n\nWritten by `./dev compare` on {date.today().isoformat()}; "
             "[BENCHMARKING](../../BENCHMARKING.md) says how to read it.\n\n"
             f"{facts}\n* coppice and the programs: {compiled}\n\n{peers}\n\n{how}\n\n"
             f"![how many times as fast coppice is](comparison.svg)\n\n"
-            f"{table(comparison.all_series(), comparison.troubles)}\n")
+            f"{table(comparison.all_series(), comparison.troubles)}\n\n## The peers among themselves\n\n"
+            f"Against figures of another machine ({earlier['source']}).\n\n"
+            f"{against_earlier(comparison.all_series(), earlier)}\n")
 
 
 def whole_number(text: str) -> int:
@@ -168,13 +172,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", default="", metavar="TEXT", help="workloads whose name contains it")
     parser.add_argument("--growth", action="store_true", help="instead: how cost grows with workers, depth, actors …")
     parser.add_argument("--out", type=pathlib.Path, metavar="FOLDER",
-                        help="instead of docs/benchmarks; with --only that is build/compare/benchmarks")
+                        help="instead of docs/benchmarks; with --only that is build/compare/comparison")
     parser.add_argument("--strict", action="store_true", help="a missed target is a failure")
     given = parser.parse_args()
     if not given.programs.is_dir():
         parser.error(f"there is no folder {given.programs}")
     if given.out is None:  # what is only a part does not overwrite the whole
-        given.out = given.programs.parent / "benchmarks" if given.only else TOP / "docs" / "benchmarks"
+        given.out = given.programs.parent / "comparison" if given.only else TOP / "docs" / "benchmarks"
     return given
 
 

@@ -10,6 +10,9 @@ PEERS = ("caf", "erlang", "asio", "queue")
 TITLES = {"coppice": "coppice", "caf": "CAF", "erlang": "Erlang", "asio": "Asio", "queue": "raw queue"}
 
 
+EARLIER_APART = 1.7  # times, that a ratio may differ from the earlier machine's without a word
+
+
 @dataclass(frozen=True)
 class Target:
     """What a workload's figure is held against: a bound of its own, or a multiple of a peer's speed in the same run."""
@@ -44,8 +47,7 @@ TARGETS = (
     Target("ask", "answer", 150),
     Target("ask_outside", "answer", 200),
     Target("ask_woken", "answer", 3000),
-    Target("crash", "p50", 3000),
-    Target("crash", "mean", None, (("erlang", 30),)),
+    Target("crash", "p50", 3000, (("erlang", 30),)),
     Target("timers", "schedule", 110),
     Target("timers", "cancel", 50),
     Target("timers_near", "late p50", 60),
@@ -135,6 +137,26 @@ def table(all_series: list[Series], troubles: dict[tuple[str, int, str], str]) -
         target = series.target()
         lines.append(f"| {series.workload.replace('_', ' ')} | {series.workers} | {series.metric} | {series.unit} | " +
                      " | ".join(cells) + f" | {target.text(series.unit) if target else ''} | {series.verdict()} |")
+    return "\n".join(lines)
+
+
+def against_earlier(all_series: list[Series], earlier: dict[str, object]) -> str:
+    """Whether the peers stand to CAF as they did on an earlier machine: a peer that fell behind may be badly set up here."""
+    lines = ["| workload | workers | a | peer | its speed over CAF's, then | now | apart | |", "|---|---|---|---|---|---|---|---|"]
+    notes = earlier["notes"]
+    for row in earlier["rows"]:
+        series = next((series for series in all_series if (series.workload, series.workers, series.metric) ==
+                       (row["workload"], row["workers"], row["metric"])), None)
+        for peer in ("erlang", "asio", "queue"):
+            if series is None or peer not in row or not series.values.get(peer) or not series.values.get("caf"):
+                continue
+            then = speed_ratio(series.unit, row[peer], row["caf"])
+            now = statistics.median(speed_ratio(series.unit, theirs, caf)
+                                    for theirs, caf in zip(series.values[peer], series.values["caf"]))
+            apart = max(then / now, now / then)
+            note = "ok" if apart <= EARLIER_APART else f"apart: {notes.get(row['workload'], notes.get(peer, 'not explained'))}"
+            lines.append(f"| {row['workload'].replace('_', ' ')} | {row['workers']} | {row['metric']} | {TITLES[peer]} | "
+                         f"{short(then)} | {short(now)} | {apart:.2f}× | {note} |")
     return "\n".join(lines)
 
 

@@ -3,6 +3,7 @@
 /// How much of each workload is run, the same for coppice and for every peer. What a size counts stands beside it; how
 /// many actors, accounts or philosophers take part is a part of the workload, and given by the suite it comes from.
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -32,7 +33,7 @@ inline constexpr Size kSizes[] = {
     {"ask_woken", 20'000, 5'000, "questions of a thread, answered on another one"},
     {"spawn_stop", 100'000, 50'000, "actors"},
     {"spawn_inside", 100'000, 50'000, "children of an actor, watched, one after another"},
-    {"idle_bytes", 1'000'000, 100'000, "actors that rest"},
+    {"idle_bytes", 200'000, 100'000, "actors that rest"},
     {"skynet", 1'000'000, 100'000, "leaves below actors of ten children each"},
     {"chameneos", 200'000, 50'000, "meetings of 100 chameneos"},
     {"bank", 50'000, 20'000, "transactions between 1000 accounts"},
@@ -42,7 +43,7 @@ inline constexpr Size kSizes[] = {
     {"sieve", 100'000, 30'000, "the numbers below, 1000 primes an actor"},
     {"dictionary", 10'000, 4'000, "requests of each of 20 workers, a tenth of them writes"},
     {"a_star", 30, 20, "the edge of the cube of nodes; 100 workers", 200},
-    {"crash", 10'000, 2'000, "crashes of one child of ten"},
+    {"crash", 10'000, 10'000, "crashes of one child of ten"},
     {"timers", 1'000'000, 200'000, "timers armed, then withdrawn"},
     {"timers_near", 10'000, 10'000, "timers that ring within a second"},
     {"depth", 100'000, 100'000, "messages that wait in one mailbox"},
@@ -59,5 +60,11 @@ inline constexpr int kForkJoinActors = 60;
 inline constexpr int kBigActors = 120;
 inline constexpr int kChameneos = 100;
 inline constexpr int kSkynetChildren = 10;
+inline constexpr std::uint64_t kAccounts = 1'000;
+inline constexpr std::int64_t kBalance = 100'000;
+inline constexpr std::size_t kPhilosophers = 20;
+inline constexpr std::int64_t kDictionaryWorkers = 20;
+inline constexpr std::uint64_t kWritesOfHundred = 10;
+inline constexpr std::uint64_t kKeys = 512;
 
 }  // namespace coppice::bench

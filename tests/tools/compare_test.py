@@ -13,7 +13,7 @@ TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(TOP / "tools"))
 
 from compare_growth import Curve  # noqa: E402
-from compare_report import Series, chart, growth_chart, short, speed_ratio, table  # noqa: E402
+from compare_report import Series, against_earlier, chart, growth_chart, short, speed_ratio, table  # noqa: E402
 
 # A program of the suite: answers about itself, and takes so many nanoseconds.
 PRETENDER = """#!/bin/sh
@@ -65,6 +65,13 @@ class Arithmetic(unittest.TestCase):
     def test_a_peer_that_failed_says_so_in_its_cell_and_one_without_the_program_has_a_dash(self) -> None:
         text = table([ping_pong(coppice=[80], caf=[1200])], {("ping_pong", 1, "erlang"): "exit code 1"})
         self.assertIn("| 80 (80–80) | 1,200 (1,200–1,200) · 15× | **failed**: exit code 1 | – | – |", text)
+
+    def test_peers_that_stand_apart_from_an_earlier_machine_are_explained_or_said_not_to_be(self) -> None:
+        row = {"workload": "ping_pong", "workers": 1, "metric": "round trip", "unit": "ns", "caf": 1000, "erlang": 500}
+        seen = [ping_pong(caf=[1000], erlang=[250])]
+        self.assertIn("| 2 | 4 | 2.00× | apart: not explained |", against_earlier(seen, {"notes": {}, "rows": [row]}))
+        self.assertIn("apart: why", against_earlier(seen, {"notes": {"ping_pong": "why"}, "rows": [row]}))
+        self.assertIn("| 1.00× | ok |", against_earlier([ping_pong(caf=[100], erlang=[50])], {"notes": {}, "rows": [row]}))
 
     def test_growth_is_flat_up_to_twice_and_eight_workers_keep_seven_tenths(self) -> None:
         self.assertEqual(Curve("actors", "hop", "ns", {10: [20], 1000: [40]}).verdict(), "flat")

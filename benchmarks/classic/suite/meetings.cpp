@@ -119,9 +119,6 @@ Measurements chameneos(const Request& request) {
 
 // ---- bank transactions: a teller has accounts move money, and each account asks the other one ----
 
-constexpr std::int64_t kAccounts = 1'000;
-constexpr std::int64_t kBalance = 100'000;
-
 struct Debit {
   std::int64_t amount;
 };
@@ -192,10 +189,10 @@ Measurements bank(const Request& request) {
   come_to_rest(system);
   std::int64_t money = 0;
   for (const std::int64_t balance : balances) money += balance;
-  require(money == kAccounts * kBalance, "money was made or lost");
+  require(money == static_cast<std::int64_t>(kAccounts) * kBalance, "money was made or lost");
   const std::int64_t all = request.size + warm(request.size);
   // A transaction is a credit, a question, its answer and the word that it is done.
-  expect_all_handled(system, static_cast<std::uint64_t>(4 * all + 2 + kAccounts));
+  expect_all_handled(system, static_cast<std::uint64_t>(4 * all + 2) + kAccounts);
   return time_of("transaction", took, request.size);
 }
 
@@ -296,8 +293,6 @@ Measurements barber(const Request& request) {
 
 // ---- dining philosophers: one arbiter, who says no to whoever asks too early ----
 
-constexpr std::size_t kPhilosophers = 20;
-
 struct Philosopher;
 struct Hungry {
   std::size_t seat;
@@ -360,10 +355,6 @@ Measurements philosophers(const Request& request) {
 }
 
 // ---- a dictionary that many workers read and some write ----
-
-constexpr std::int64_t kDictionaryWorkers = 20;
-constexpr std::uint64_t kWritesOfHundred = 10;
-constexpr std::uint64_t kKeys = 512;
 
 struct Found {
   std::int64_t value;

@@ -2,52 +2,19 @@
 
 #include <atomic>
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
+#include <functional>
 #include <queue>
 #include <utility>
 #include <vector>
 
 #include "../../support/harness.hpp"
+#include "../../support/searches.hpp"
 #include "suite.hpp"
 
 namespace coppice::bench {
 namespace {
 
 // ---- queens: the first rows are handed out, each worker counts the rest ----
-
-constexpr std::size_t kQueenWorkers = 20;
-constexpr std::size_t kRowsHandedOut = 4;
-
-using Board = std::vector<signed char>;
-
-bool attacked(const Board& board, signed char column) {
-  for (std::size_t row = 0; row < board.size(); ++row) {
-    const auto distance = static_cast<int>(board.size() - row);
-    if (board[row] == column || std::abs(board[row] - column) == distance) return true;
-  }
-  return false;
-}
-
-/// Walks all boards below one without recursion.
-std::int64_t solutions_below(Board board, std::size_t size) {
-  const std::size_t top = board.size();
-  if (top == size) return 1;
-  std::int64_t found = 0;
-  signed char column = 0;
-  while (true) {
-    while (column < static_cast<signed char>(size) && attacked(board, column)) ++column;
-    if (column < static_cast<signed char>(size)) {
-      board.push_back(column);
-      column = 0;
-      if (board.size() < size) continue;
-      ++found;
-    }
-    if (board.size() == top) return found;
-    column = static_cast<signed char>(board.back() + 1);
-    board.pop_back();
-  }
-}
 
 struct Task {
   Board board;
@@ -63,7 +30,7 @@ struct QueenWorker : Actor<QueenWorker> {
     if (task.board.size() >= kRowsHandedOut || task.board.size() == size)
       return static_cast<void>(master.send(Counted{solutions_below(task.board, size), 0}));
     std::int64_t handed_back = 0;
-    for (signed char column = 0; column < static_cast<signed char>(size); ++column) {
+    for (char column = 0; column < static_cast<char>(size); ++column) {
       if (attacked(task.board, column)) continue;
       Task next{task.board};
       next.board.push_back(column);
@@ -101,7 +68,6 @@ struct QueenHost : Actor<QueenHost> {
 };
 
 Measurements queens(const Request& request) {
-  constexpr std::int64_t kSolutions[] = {1, 1, 0, 0, 2, 10, 4, 40, 92, 352, 724, 2'680, 14'200, 73'712, 365'596};
   Finish finish;
   Queens seen;
   ActorSystem system{default_options(request.workers)};
@@ -117,8 +83,6 @@ Measurements queens(const Request& request) {
 }
 
 // ---- the sieve: a chain of actors, each with a thousand primes ----
-
-constexpr std::size_t kPrimesOfOne = 1'000;
 
 struct Number {
   std::int64_t value;  // zero: that was the last one
@@ -175,17 +139,6 @@ struct Numbers : Actor<Numbers> {
   Finish* finish;
   Sieved* sieved;
 };
-
-std::int64_t primes_below(std::int64_t limit) {
-  std::vector<bool> composite(static_cast<std::size_t>(limit > 2 ? limit : 2), false);
-  std::int64_t count = 0;
-  for (std::size_t n = 2; n < composite.size(); ++n) {
-    if (composite[n]) continue;
-    ++count;
-    for (std::size_t k = n * n; k < composite.size(); k += n) composite[k] = true;
-  }
-  return count;
-}
 
 Measurements sieve(const Request& request) {
   const std::int64_t limit = request.size < 3 ? 3 : request.size;  // two is the first prime

@@ -12,6 +12,14 @@
 -define(FORK_JOIN, 60).
 -define(BIG, 120).
 -define(CHAMENEOS, 100).
+-define(ACCOUNTS, 1000).
+-define(BALANCE, 100000).
+-define(PHILOSOPHERS, 20).
+-define(DICTIONARY_WORKERS, 20).
+-define(KEYS, 512).
+-define(QUEEN_WORKERS, 20).
+-define(ROWS_HANDED_OUT, 4).
+-define(PRIMES_OF_ONE, 1000).
 
 %% ---- the command line ----
 
@@ -72,8 +80,8 @@ round(#{workload := Name, size := Size, workers := Workers, json := Json}, Round
 
 names() ->
     ["ping_pong", "ring", "counting", "counting_bursts", "counting_8", "fan_out", "fork_join_create",
-     "fork_join_throughput", "big", "ask", "spawn_stop", "idle_bytes", "skynet", "chameneos", "crash", "timers",
-     "timers_near"].
+     "fork_join_throughput", "big", "ask", "spawn_stop", "idle_bytes", "skynet", "chameneos", "bank",
+     "philosophers", "dictionary", "queens", "sieve", "crash", "timers", "timers_near"].
 
 %% ---- what is measured: a tenth to warm up, then the whole ----
 
@@ -102,6 +110,11 @@ run("spawn_stop", N) -> spawn_stop(warm(N)), time_of("actor", spawn_stop(N), N);
 run("idle_bytes", N) -> [{"actor", idle_bytes(N), "bytes"}];
 run("skynet", N) -> skynet(warm(N)), time_of("actor", skynet(N), N);
 run("chameneos", N) -> chameneos(warm(N)), time_of("meeting", chameneos(N), N);
+run("bank", N) -> bank(warm(N)), time_of("transaction", bank(N), N);
+run("philosophers", N) -> time_of("meal", philosophers(N), N * ?PHILOSOPHERS);
+run("dictionary", N) -> dictionary(warm(N)), time_of("request", dictionary(N), N * ?DICTIONARY_WORKERS);
+run("queens", N) -> [{"all", queens(N) / 1.0e6, "ms"}];
+run("sieve", N) -> [{"all", sieve(max(3, N)) / 1.0e6, "ms"}];
 run("crash", N) -> crash(N);
 run("timers", N) -> timers(warm(N)), timers(N);
 run("timers_near", N) -> near(warm(N)), near(N).
@@ -308,6 +321,173 @@ creature(Mall, Colour, Met) ->
     end.
 complement(C, C) -> C;
 complement(A, B) -> 3 - A - B.
+
+%% ---- bank transactions: who pays waits until the other one has been paid, which is always one of a larger number ----
+
+bank(N) ->
+    Me = self(),
+    rand:seed(exsss, 42),
+    As = [spawn_link(fun() -> account(?BALANCE, Me) end) || _ <- lists:seq(1, ?ACCOUNTS)],
+    All = list_to_tuple(As),
+    Teller = spawn_link(fun() -> receive go -> transfer(All, N), [receive done -> ok end || _ <- lists:seq(1, N)],
+                                               Me ! {done, now_ns()} end end),
+    T0 = now_ns(), Teller ! go,
+    T1 = receive {done, T} -> T end,
+    [A ! report || A <- As],
+    Sum = ?ACCOUNTS * ?BALANCE,
+    Sum = lists:sum([receive {balance, B} -> B end || _ <- As]),
+    T1 - T0.
+transfer(_, 0) -> ok;
+transfer(All, N) ->
+    From = rand:uniform(?ACCOUNTS div 10 * 8),
+    To = From + rand:uniform(?ACCOUNTS - From),
+    element(From, All) ! {credit, rand:uniform(1000) - 1, element(To, All), self()},
+    transfer(All, N - 1).
+account(Balance, Me) ->
+    receive
+        {debit, From, Ref, Amount} -> From ! {Ref, ok}, account(Balance + Amount, Me);
+        {credit, Amount, To, Teller} ->
+            Ref = make_ref(),
+            To ! {debit, self(), Ref, Amount},
+            receive {Ref, ok} -> Teller ! done end,
+            account(Balance - Amount, Me);
+        report -> Me ! {balance, Balance}
+    end.
+
+%% ---- dining philosophers ----
+
+philosophers(N) ->
+    Me = self(),
+    Arbiter = spawn_link(fun() -> arbiter(#{}) end),
+    T0 = now_ns(),
+    [spawn_link(fun() -> Arbiter ! {hungry, Seat, self()}, philosopher(Arbiter, Seat, N, Me) end)
+     || Seat <- lists:seq(0, ?PHILOSOPHERS - 1)],
+    T1 = lists:max([receive {sated, T} -> T end || _ <- lists:seq(1, ?PHILOSOPHERS)]),
+    Arbiter ! stop,
+    T1 - T0.
+arbiter(Taken) ->
+    receive
+        {hungry, Seat, From} ->
+            Right = (Seat + 1) rem ?PHILOSOPHERS,
+            case is_map_key(Seat, Taken) orelse is_map_key(Right, Taken) of
+                true -> From ! denied, arbiter(Taken);
+                false -> From ! eat, arbiter(Taken#{Seat => 1, Right => 1})
+            end;
+        {sated, Seat} -> arbiter(maps:remove(Seat, maps:remove((Seat + 1) rem ?PHILOSOPHERS, Taken)));
+        stop -> ok
+    end.
+philosopher(Arbiter, Seat, N, Me) ->
+    receive
+        denied -> Arbiter ! {hungry, Seat, self()}, philosopher(Arbiter, Seat, N, Me);
+        eat when N =:= 1 -> Arbiter ! {sated, Seat}, Me ! {sated, now_ns()};
+        eat -> Arbiter ! {sated, Seat}, Arbiter ! {hungry, Seat, self()}, philosopher(Arbiter, Seat, N - 1, Me)
+    end.
+
+%% ---- a dictionary that many read and some write ----
+
+dictionary(N) ->
+    Me = self(),
+    Dictionary = spawn_link(fun() -> dictionary_loop(#{}) end),
+    Ws = [spawn_link(fun() -> rand:seed(exsss, I), receive go -> reader(Dictionary, N), Me ! {read, now_ns()} end end)
+          || I <- lists:seq(1, ?DICTIONARY_WORKERS)],
+    T0 = now_ns(), [W ! go || W <- Ws],
+    T1 = lists:max([receive {read, T} -> T end || _ <- Ws]),
+    Dictionary ! stop,
+    T1 - T0.
+dictionary_loop(Map) ->
+    receive
+        {read, From, Key} -> From ! {found, maps:get(Key, Map, 0)}, dictionary_loop(Map);
+        {write, From, Key, Value} -> From ! {found, Value}, dictionary_loop(Map#{Key => Value});
+        stop -> ok
+    end.
+reader(_, 0) -> ok;
+reader(Dictionary, N) ->
+    Key = rand:uniform(?KEYS),
+    case rand:uniform(100) of
+        X when X =< 10 -> Dictionary ! {write, self(), Key, N};
+        _ -> Dictionary ! {read, self(), Key}
+    end,
+    receive {found, _} -> reader(Dictionary, N - 1) end.
+
+%% ---- queens: a board is the list of its columns, the last row first ----
+
+queens(N) ->
+    Me = self(),
+    T0 = now_ns(),
+    Host = spawn_link(fun() ->
+        Host = self(),
+        Ws = list_to_tuple([spawn_link(fun() -> queen_worker(Host, N) end) || _ <- lists:seq(1, ?QUEEN_WORKERS)]),
+        element(1, Ws) ! {board, []},
+        Me ! {solved, queen_host(Ws, 1, 1, 0), now_ns()},
+        [W ! stop || W <- tuple_to_list(Ws)] end),
+    true = is_pid(Host),
+    Solutions = element(N, {1, 0, 0, 2, 10, 4, 40, 92, 352, 724, 2680, 14200, 73712, 365596}),
+    receive {solved, Solutions, T1} -> T1 - T0 end.
+queen_host(_, _, 0, Solutions) -> Solutions;
+queen_host(Ws, HandedOut, Open, Solutions) ->
+    receive
+        {board, Board} ->
+            element(HandedOut rem ?QUEEN_WORKERS + 1, Ws) ! {board, Board},
+            queen_host(Ws, HandedOut + 1, Open, Solutions);
+        {counted, Found, Back} -> queen_host(Ws, HandedOut, Open + Back - 1, Solutions + Found)
+    end.
+queen_worker(Host, N) ->
+    receive
+        {board, Board} when length(Board) >= ?ROWS_HANDED_OUT; length(Board) =:= N ->
+            Host ! {counted, solutions(Board, length(Board), N), 0},
+            queen_worker(Host, N);
+        {board, Board} ->
+            Below = [[C | Board] || C <- lists:seq(1, N), safe(C, 1, Board)],
+            [Host ! {board, B} || B <- Below],
+            Host ! {counted, 0, length(Below)},
+            queen_worker(Host, N);
+        stop -> ok
+    end.
+solutions(_, N, N) -> 1;
+solutions(Board, Rows, N) -> columns(N, Board, Rows, N, 0).
+columns(0, _, _, _, Sum) -> Sum;
+columns(C, Board, Rows, N, Sum) ->
+    case safe(C, 1, Board) of
+        true -> columns(C - 1, Board, Rows, N, Sum + solutions([C | Board], Rows + 1, N));
+        false -> columns(C - 1, Board, Rows, N, Sum)
+    end.
+safe(_, _, []) -> true;
+safe(C, D, [Q | Rest]) -> C =/= Q andalso abs(C - Q) =/= D andalso safe(C, D + 1, Rest).
+
+%% ---- the sieve: a chain of processes, each with a thousand primes ----
+
+sieve(Limit) ->
+    Me = self(),
+    Primes = length(primes(lists:seq(2, Limit - 1), Limit)),
+    T0 = now_ns(),
+    spawn_link(fun() ->
+        First = spawn_link(fun() -> filter([2], 1, none, Me) end),
+        numbers(First, 3, Limit),
+        First ! 0 end),
+    receive {sieved, Primes, T1} -> T1 - T0 end.
+primes([P | Rest], Limit) when P * P < Limit -> [P | primes([X || X <- Rest, X rem P =/= 0], Limit)];
+primes(Rest, _) -> Rest.
+numbers(_, N, Limit) when N >= Limit -> ok;
+numbers(First, N, Limit) -> First ! N, numbers(First, N + 2, Limit).
+%% The primes from the smallest on, which rules out most; appended rarely.
+filter(Primes, Count, Next, Me) ->
+    receive
+        0 when Next =:= none -> Me ! {sieved, Count, now_ns()};
+        0 -> Next ! 0, collect(Count, Me);
+        N ->
+            case divided(N, Primes) of
+                true -> filter(Primes, Count, Next, Me);
+                false when Count < ?PRIMES_OF_ONE -> filter(Primes ++ [N], Count + 1, Next, Me);
+                false when Next =:= none ->
+                    Self = self(),
+                    filter(Primes, Count, spawn_link(fun() -> filter([N], 1, none, Self) end), Me);
+                false -> Next ! N, filter(Primes, Count, Next, Me)
+            end
+    end.
+collect(Count, Me) -> receive {sieved, Below, At} -> Me ! {sieved, Count + Below, At} end.
+divided(_, []) -> false;
+divided(N, [P | _]) when N rem P =:= 0 -> true;
+divided(N, [_ | Rest]) -> divided(N, Rest).
 
 %% ---- a supervised crash: from before it until the next life has answered ----
 
