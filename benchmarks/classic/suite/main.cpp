@@ -13,6 +13,7 @@ int main(int argc, char** argv) {
   add_fan_out(all);
   add_creation(all);
   add_meetings(all);
+  add_sharing(all);
   add_searches(all);
   add_lives_and_timers(all);
   add_growth(all);

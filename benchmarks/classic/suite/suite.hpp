@@ -10,6 +10,7 @@ void add_messages(Workloads& all);
 void add_fan_out(Workloads& all);
 void add_creation(Workloads& all);
 void add_meetings(Workloads& all);
+void add_sharing(Workloads& all);
 void add_searches(Workloads& all);
 void add_lives_and_timers(Workloads& all);
 void add_growth(Workloads& all);
