@@ -165,6 +165,8 @@ def against_earlier(all_series: list[Series], earlier: dict[str, object]) -> str
 COLOURS = {"coppice": "#1b7837", "caf": "#d95f02", "erlang": "#7570b3", "asio": "#666666", "queue": "#bbbbbb"}
 GROWTH_COLOURS = ("#1b7837", "#d95f02", "#7570b3", "#1f78b4", "#a6761d", "#e7298a", "#666666", "#66a61e")
 
+DASHES = ("none", "6 3", "2 3", "8 3 2 3")
+
 
 def svg(width: int, height: int, parts: list[str]) -> str:
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
@@ -191,7 +193,12 @@ def chart(all_series: list[Series]) -> str:
     def x(ratio: float) -> float:
         return left + (math.log10(ratio) - scale_begin) / span * (width - left - right)
 
+    bottom = 50.0 + sum(13 * len(found) + 8 for _, found in bars)
     parts, y = [text_at(left, 20, "coppice is so many times as fast (logarithmic)")], 50.0
+    for power in range(scale_begin, scale_begin + span + 1):
+        parts.append(f'<line x1="{x(10 ** power):.1f}" x2="{x(10 ** power):.1f}" y1="44" y2="{bottom:.1f}" '
+                     f'stroke="#{"222" if power == 0 else "ddd"}"/>')
+        parts.append(text_at(x(10 ** power), bottom + 14, f"{10.0 ** power:g}", "middle"))
     for place, peer in enumerate(PEERS):
         parts.append(f'<rect x="{left + 90 * place}" y="28" width="10" height="10" fill="{COLOURS[peer]}"/>')
         parts.append(text_at(left + 90 * place + 14, 37, TITLES[peer]))
@@ -205,39 +212,37 @@ def chart(all_series: list[Series]) -> str:
             parts.append(text_at(end + 3, y + 10, f"{short(ratio)}×"))
             y += 13
         y += 8
-    for power in range(scale_begin, scale_begin + span + 1):
-        parts.append(f'<line x1="{x(10 ** power):.1f}" x2="{x(10 ** power):.1f}" y1="44" y2="{y:.1f}" '
-                     f'stroke="#{"222" if power == 0 else "ddd"}"/>')
-        parts.append(text_at(x(10 ** power), y + 14, f"{10.0 ** power:g}", "middle"))
-    return svg(width, int(y) + 24, parts)
+    return svg(width, int(bottom) + 24, parts)
 
 
 def growth_chart(curves: list[tuple[str, list[tuple[float, float]]]]) -> str:
     """Lines: how cost grows with a number, each relative to its first point, both scales logarithmic."""
     curves = [(name, points) for name, points in curves if points and points[0][1] > 0]
-    largest = max([10.0] + [x for _, points in curves for x, _ in points])
+    ticks = sorted({x for _, points in curves for x, _ in points} | {1.0})
     costs = [y / points[0][1] for _, points in curves for _, y in points] + [0.5, 4.0]
-    left, top, width, height = 60, 30, 640, 360
-    columns = math.ceil(math.log10(largest))
+    left, top, width, height = 60, 30, 640, 400
     floor, ceiling = math.floor(math.log2(min(costs))), math.ceil(math.log2(max(costs)))
 
     def x(value: float) -> float:
-        return left + math.log10(max(value, 1)) / columns * width
+        return left + math.log(value) / math.log(max(ticks[-1], 2.0)) * width
 
     def y(value: float) -> float:
         return top + (ceiling - math.log2(value)) / (ceiling - floor) * height
 
-    parts = [text_at(left, 18, "cost of one, relative to the smallest; both scales logarithmic")]
-    for power in range(columns + 1):
-        parts.append(f'<line x1="{x(10 ** power):.1f}" x2="{x(10 ** power):.1f}" y1="{top}" y2="{top + height}" stroke="#ddd"/>')
-        parts.append(text_at(x(10 ** power), top + height + 16, f"{10 ** power:,}", "middle"))
+    parts = [text_at(left, 18, "cost of one, relative to the first point; both scales logarithmic")]
+    for tick in ticks:
+        parts.append(f'<line x1="{x(tick):.1f}" x2="{x(tick):.1f}" y1="{top}" y2="{top + height}" stroke="#ddd"/>')
+        parts.append(text_at(x(tick), top + height + 16, f"{tick:,.0f}", "middle"))
     for power in range(floor, ceiling + 1):
         parts.append(f'<line x1="{left}" x2="{left + width}" y1="{y(2 ** power):.1f}" y2="{y(2 ** power):.1f}" '
                      f'stroke="#{"222" if power == 0 else "ddd"}"/>')
         parts.append(text_at(left - 6, y(2 ** power) + 4, f"{2.0 ** power:g}×", "end"))
     for place, (name, points) in enumerate(curves):
-        colour = GROWTH_COLOURS[place % len(GROWTH_COLOURS)]
+        look = (f'fill="none" stroke="{GROWTH_COLOURS[place % len(GROWTH_COLOURS)]}" stroke-width="2" '
+                f'stroke-dasharray="{DASHES[place // len(GROWTH_COLOURS) % len(DASHES)]}"')
         line = " ".join(f"{x(n):.1f},{y(cost / points[0][1]):.1f}" for n, cost in points)
-        parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        parts.append(text_at(left + width + 12, top + 14 + 18 * place, name, colour=colour))
-    return svg(left + width + 260, top + height + 30, parts)
+        parts.append(f'<polyline points="{line}" {look}/>')
+        legend = top + 10 + 17 * place
+        parts.append(f'<polyline points="{left + width + 12},{legend} {left + width + 40},{legend}" {look}/>')
+        parts.append(text_at(left + width + 46, legend + 4, name))
+    return svg(left + width + 260, max(top + height + 30, top + 10 + 17 * len(curves)), parts)
