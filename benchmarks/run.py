@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 HOME = pathlib.Path(__file__).resolve().parent
-OWN_MAIN = {"judged", "storm", "idle_memory", "allocations", "noop_monitor", "noop_monitor_no_hooks"}
+OWN_MAIN = {"judged", "storm", "classic", "idle_memory", "allocations", "noop_monitor", "noop_monitor_no_hooks"}
 
 
 class Report:
@@ -58,6 +58,17 @@ def library_table(report: Report, program: pathlib.Path, min_time: float) -> Non
         report.say(f"| {name} | {ns:.1f} | {1e3 / ns:.2f} |")
 
 
+def classic_table(report: Report, program: pathlib.Path) -> None:
+    """The suite's programs once each, with small sizes; ./dev compare takes them seriously."""
+    report.say("\n### classic\n\n| workload | workers | a | value | unit |\n|---|---|---|---|---|")
+    for listed in report.run(program, "--list", "--json").splitlines():
+        name, size = (json.loads(listed)[key] for key in ("workload", "quick"))
+        for workers in (1, 2):
+            output = report.run(program, "--workload", name, "--size", size, "--workers", workers, "--json")
+            for row in map(json.loads, output.splitlines()):
+                report.say(f"| {name.replace('_', ' ')} | {workers} | {row['metric']} | {row['value']:.4g} | {row['unit']} |")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("programs", type=pathlib.Path)
@@ -80,6 +91,8 @@ def main() -> int:
     for program in sorted(programs.glob("bench_*")):
         if program.name.removeprefix("bench_") not in OWN_MAIN:
             library_table(report, program, arguments.min_time)
+
+    classic_table(report, programs / "bench_classic")
 
     for failure in report.failures:
         print(f"failed: {failure}", file=sys.stderr)

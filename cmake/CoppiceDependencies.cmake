@@ -9,6 +9,7 @@
 #   nlohmann_json nlohmann_json::*    concurrentqueue concurrentqueue::concurrentqueue
 #   CLI11 CLI11::CLI11                csv csv::csv (libcsv, for C)      Catch2 Catch2::Catch2WithMain
 #   benchmark benchmark::*            Python3 Python3::Interpreter
+#   caf caf::core (0.17)              erlang erlang::erlc
 include_guard(GLOBAL)
 
 function(coppice_find_dependencies message_variable)
@@ -135,4 +136,33 @@ endfunction()
 function(coppice_find_Python3)
   find_package(Python3 COMPONENTS Interpreter QUIET)
   coppice_answer(Python3::Interpreter "Python 3" python3 python3)
+endfunction()
+
+# Of Debian's, 0.17.6, which has no config file.
+function(coppice_find_caf)
+  if(NOT TARGET caf::core)
+    find_path(COPPICE_CAF_INCLUDE_DIR caf/all.hpp)
+    find_library(COPPICE_CAF_CORE_LIBRARY caf_core)
+    mark_as_advanced(COPPICE_CAF_INCLUDE_DIR COPPICE_CAF_CORE_LIBRARY)
+    if(COPPICE_CAF_INCLUDE_DIR AND COPPICE_CAF_CORE_LIBRARY)
+      add_library(caf::core UNKNOWN IMPORTED)
+      set_target_properties(caf::core PROPERTIES
+        IMPORTED_LOCATION "${COPPICE_CAF_CORE_LIBRARY}"
+        INTERFACE_INCLUDE_DIRECTORIES "${COPPICE_CAF_INCLUDE_DIR}")
+    endif()
+  endif()
+  coppice_answer(caf::core "the C++ actor framework 0.17 (<caf/all.hpp>)" libcaf-dev caf-devel)
+endfunction()
+
+function(coppice_find_erlang)
+  if(NOT TARGET erlang::erlc)
+    find_program(COPPICE_ERLC erlc)
+    find_program(COPPICE_ERL erl)
+    mark_as_advanced(COPPICE_ERLC COPPICE_ERL)
+    if(COPPICE_ERLC AND COPPICE_ERL)
+      add_executable(erlang::erlc IMPORTED)
+      set_target_properties(erlang::erlc PROPERTIES IMPORTED_LOCATION "${COPPICE_ERLC}")
+    endif()
+  endif()
+  coppice_answer(erlang::erlc "Erlang/OTP (erl, erlc)" erlang-base erlang-erts)
 endfunction()

@@ -78,9 +78,9 @@ struct CrashSetup {
   bool throws;
 };
 
-/// The median of n crashes: from just before the failure to the first message of the new life, in its handler.
-inline double crash_to_first_message(const CrashSetup& setup, std::int64_t n) {
-  const std::int64_t warm = n / 10;
+/// Of n crashes: from just before the failure to the first message of the new life, in its handler.
+inline std::vector<double> times_of_crashes(const CrashSetup& setup, std::int64_t n) {
+  const std::int64_t warm = n < 10 ? 1 : n / 10;
   Finish finish;
   CrashTimes times;
   times.all.reserve(static_cast<std::size_t>(n));
@@ -102,7 +102,10 @@ inline double crash_to_first_message(const CrashSetup& setup, std::int64_t n) {
   const auto all = static_cast<std::uint64_t>(n + warm);
   require(fragile.incarnation() == all + 1, "a failure was not followed by a new life");
   expect_all_handled(system, 3 * all + 2, setup.throws ? all : 0);  // what a handler threw at is a dead letter
-  return median(times.all);
+  return std::move(times.all);
+}
+inline double crash_to_first_message(const CrashSetup& setup, std::int64_t n) {
+  return median(times_of_crashes(setup, n));
 }
 
 /// A dynamic supervisor starts n children alike; nanoseconds for each, from the call until the last one runs. What the

@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "harness.hpp"
+#include "clock.hpp"
 
 namespace coppice::bench {
 

@@ -1,0 +1,252 @@
+// CAF: Savina's programs of actors that must agree.
+
+#include <unordered_map>
+
+#include "stage.hpp"
+
+namespace coppice::bench {
+namespace {
+
+// ---- chameneos ----
+
+struct Mall : Base {
+  Mall(caf::actor_config& c, Stage* s, Value n) : Base{c}, stage{s}, left{n} {}
+  behavior make_behavior() override {
+    return {[this](const actor& from, Reply colour) {
+              if (left == 0) return send(from, Begin{0});
+              if (waiting == nullptr) {
+                waiting = from;
+                return;
+              }
+              --left;
+              send(waiting, from, colour);
+              waiting = nullptr;
+            },
+            [this](Value met) {
+              sum += met;
+              if (++counts < kChameneos) return;
+              stage->handled = sum;
+              stage->finish.reach();
+            }};
+  }
+  void on_exit() override { waiting = nullptr; }
+  Stage* stage;
+  Value left;
+  actor waiting;
+  Value sum = 0;
+  int counts = 0;
+};
+struct Creature : Base {
+  Creature(caf::actor_config& c, actor m, Reply i) : Base{c}, mall{std::move(m)}, colour{i} {}
+  void meet() {
+    ++met;
+    send(mall, caf::actor_cast<actor>(this), colour);
+  }
+  behavior make_behavior() override {
+    return {[this](const actor& from, Reply other) {
+              if (other != colour) colour = 3 - other - colour;
+              send(from, colour);
+              meet();
+            },
+            [this](Reply other) {
+              colour = other;
+              meet();
+            },
+            [this](Begin) { send(mall, met); }};
+  }
+  void on_exit() override { mall = nullptr; }
+  actor mall;
+  Reply colour;
+  Value met = 0;
+};
+Measurements chameneos(const Request& request) {
+  Stage stage{request.workers};
+  const actor mall = stage.spawn<Mall>(&stage, request.size);
+  std::vector<actor> all;
+  for (int i = 0; i < kChameneos; ++i) all.push_back(stage.spawn<Creature>(mall, Reply{i % 3}));
+  const Nanoseconds begun = now_ns();
+  for (int i = 0; i < kChameneos; ++i) caf::anon_send(mall, all[static_cast<std::size_t>(i)], Reply{i % 3});
+  const Nanoseconds took = stage.finish.wait() - begun;
+  require(stage.handled == 2 * request.size, "a meeting is missing");
+  all.push_back(mall);
+  stage.end(all);
+  return time_of("meeting", took, request.size);
+}
+
+// ---- bank transactions ----
+
+struct Account : Base {
+  Account(caf::actor_config& c, Stage* s, actor t) : Base{c}, stage{s}, teller{std::move(t)} {}
+  behavior make_behavior() override {
+    return {[this](Reply debit) {
+              balance += debit;
+              return true;
+            },
+            [this](Value amount, const actor& to) {
+              balance -= amount;
+              request(to, caf::infinite, static_cast<Reply>(amount)).then([this](bool) { send(teller, Begin{1}); });
+            }};
+  }
+  void on_exit() override {
+    stage->handled += balance;
+    teller = nullptr;
+  }
+  Stage* stage;
+  actor teller;
+  Value balance = kBalance;
+};
+struct Teller : Base {
+  Teller(caf::actor_config& c, Stage* s, const std::vector<actor>* a) : Base{c}, stage{s}, accounts{a} {}
+  behavior make_behavior() override {
+    return {[this](Value transactions) {
+              left = transactions;
+              for (Value i = 0; i < transactions; ++i) {
+                const auto from = draw(seed) % (kAccounts / 10 * 8);
+                const auto to = from + 1 + draw(seed) % (kAccounts - from - 1);
+                send((*accounts)[from], static_cast<Value>(draw(seed) % 1'000), (*accounts)[to]);
+              }
+            },
+            [this](Begin) {
+              if (--left == 0) stage->finish.reach();
+            }};
+  }
+  Stage* stage;
+  const std::vector<actor>* accounts;
+  Value left = 0;
+  std::uint64_t seed = kSeed;
+};
+Measurements bank(const Request& request) {
+  Stage stage{request.workers};
+  std::vector<actor> accounts;
+  const actor teller = stage.spawn<Teller>(&stage, &accounts);
+  for (std::uint64_t i = 0; i < kAccounts; ++i) accounts.push_back(stage.spawn<Account>(&stage, teller));
+  const auto run = [&](Value transactions) {
+    const Nanoseconds begun = now_ns();
+    caf::anon_send(teller, transactions);
+    return stage.finish.wait() - begun;
+  };
+  run(warm(request.size));
+  const Nanoseconds took = run(request.size);
+  accounts.push_back(teller);
+  stage.end(accounts);
+  require(stage.handled == static_cast<Value>(kAccounts) * kBalance, "money was made or lost");
+  return time_of("transaction", took, request.size);
+}
+
+// ---- dining philosophers ----
+
+struct Arbiter : Base {
+  Arbiter(caf::actor_config& c, const std::vector<actor>* p) : Base{c}, philosophers{p} {}
+  behavior make_behavior() override {
+    return {[this](Value seat) {
+              const auto left = static_cast<std::size_t>(seat);
+              const auto right = (left + 1) % kPhilosophers;
+              const bool free = !taken[left] && !taken[right];
+              if (free) taken[left] = taken[right] = true;
+              send((*philosophers)[left], Reply{free});
+            },
+            [this](Begin seat) { taken[seat] = taken[(seat + 1) % kPhilosophers] = false; }};
+  }
+  const std::vector<actor>* philosophers;
+  bool taken[kPhilosophers] = {};
+};
+struct Philosopher : Base {
+  Philosopher(caf::actor_config& c, Stage* s, actor a, Value i, Value m)
+      : Base{c}, stage{s}, arbiter{std::move(a)}, seat{i}, meals{m} {}
+  behavior make_behavior() override {
+    return {[this](Begin) { send(arbiter, seat); },
+            [this](Reply eats) {
+              if (eats == 0) return send(arbiter, seat);
+              send(arbiter, static_cast<Begin>(seat));
+              if (--meals > 0) return send(arbiter, seat);
+              if (stage->handled.fetch_sub(1) == 1) stage->finish.reach();
+            }};
+  }
+  void on_exit() override { arbiter = nullptr; }
+  Stage* stage;
+  actor arbiter;
+  Value seat;
+  Value meals;
+};
+Measurements philosophers(const Request& request) {
+  Stage stage{request.workers};
+  stage.handled = kPhilosophers;
+  std::vector<actor> all;
+  const actor arbiter = stage.spawn<Arbiter>(&all);
+  for (Value i = 0; i < static_cast<Value>(kPhilosophers); ++i)
+    all.push_back(stage.spawn<Philosopher>(&stage, arbiter, i, request.size));
+  const Nanoseconds begun = now_ns();
+  for (const actor& one : all) caf::anon_send(one, Begin{1});
+  const Nanoseconds took = stage.finish.wait() - begun;
+  all.push_back(arbiter);
+  stage.end(all);
+  return time_of("meal", took, request.size * static_cast<Value>(kPhilosophers));
+}
+
+// ---- a dictionary that many workers read and some write ----
+
+struct Dictionary : Base {
+  using Base::Base;
+  behavior make_behavior() override {
+    return {[this](Value key) {
+              const auto entry = entries.find(key);
+              return entry == entries.end() ? Reply{0} : entry->second;
+            },
+            [this](Value key, Reply value) {
+              entries[key] = value;
+              return value;
+            }};
+  }
+  std::unordered_map<Value, Reply> entries;
+};
+struct Reader : Base {
+  Reader(caf::actor_config& c, Stage* s, actor d, std::uint64_t i)
+      : Base{c}, stage{s}, dictionary{std::move(d)}, seed{kSeed + i} {}
+  behavior make_behavior() override {
+    return {[this](Value requests) {
+              left = requests;
+              next();
+            },
+            [this](Reply) {
+              if (--left > 0) return next();
+              if (stage->handled.fetch_sub(1) == 1) stage->finish.reach();
+            }};
+  }
+  void next() {
+    const auto key = static_cast<Value>(draw(seed) % kKeys);
+    if (draw(seed) % 100 < kWritesOfHundred) return send(dictionary, key, static_cast<Reply>(left));
+    send(dictionary, key);
+  }
+  void on_exit() override { dictionary = nullptr; }
+  Stage* stage;
+  actor dictionary;
+  std::uint64_t seed;
+  Value left = 0;
+};
+Measurements dictionary(const Request& request) {
+  Stage stage{request.workers};
+  std::vector<actor> all{stage.spawn<Dictionary>()};
+  for (std::uint64_t i = 0; i < kDictionaryWorkers; ++i) all.push_back(stage.spawn<Reader>(&stage, all.front(), i));
+  const auto run = [&](Value requests) {
+    stage.handled = kDictionaryWorkers;
+    const Nanoseconds begun = now_ns();
+    for (std::size_t i = 1; i < all.size(); ++i) caf::anon_send(all[i], requests);
+    return stage.finish.wait() - begun;
+  };
+  run(warm(request.size));
+  const Nanoseconds took = run(request.size);
+  stage.end(all);
+  return time_of("request", took, request.size * kDictionaryWorkers);
+}
+
+}  // namespace
+
+void add_meetings(Workloads& all) {
+  for (const Workload& one : {Workload{"chameneos", &chameneos},
+                              {"bank", &bank},
+                              {"philosophers", &philosophers},
+                              {"dictionary", &dictionary}})
+    all.push_back(one);
+}
+
+}  // namespace coppice::bench

@@ -1,0 +1,119 @@
+// CAF: queens and primes.
+
+#include "../../support/searches.hpp"
+#include "stage.hpp"
+
+namespace coppice::bench {
+namespace {
+
+// ---- queens: a board is a string, which CAF can send as it is ----
+
+struct QueenWorker : Base {
+  QueenWorker(caf::actor_config& c, actor m, std::size_t n) : Base{c}, master{std::move(m)}, size{n} {}
+  behavior make_behavior() override {
+    return {[this](const Board& board) {
+      if (board.size() >= kRowsHandedOut || board.size() == size)
+        return send(master, static_cast<Value>(solutions_below(board, size)), Value{0});
+      Value handed_back = 0;
+      for (char column = 0; column < static_cast<char>(size); ++column) {
+        if (attacked(board, column)) continue;
+        send(master, board + column);
+        ++handed_back;
+      }
+      send(master, Value{0}, handed_back);
+    }};
+  }
+  void on_exit() override { master = nullptr; }
+  actor master;
+  std::size_t size;
+};
+struct QueenHost : Base {
+  QueenHost(caf::actor_config& c, Stage* s, std::size_t n) : Base{c}, stage{s}, size{n} {}
+  behavior make_behavior() override {
+    return {[this](Begin) {
+              for (std::size_t i = 0; i < kQueenWorkers; ++i)
+                workers.push_back(spawn<QueenWorker>(caf::actor_cast<actor>(this), size));
+              send(workers[handed_out++ % kQueenWorkers], Board{});
+            },
+            [this](const Board& board) { send(workers[handed_out++ % kQueenWorkers], board); },
+            [this](Value solutions, Value handed_back) {
+              stage->handled += solutions;
+              open += handed_back - 1;
+              if (open > 0) return;
+              stage->finish.reach();
+              for (const actor& one : workers) send_exit(one, caf::exit_reason::user_shutdown);
+              quit();
+            }};
+  }
+  void on_exit() override { workers.clear(); }
+  Stage* stage;
+  std::size_t size;
+  std::vector<actor> workers;
+  std::size_t handed_out = 0;
+  Value open = 1;
+};
+Measurements queens(const Request& request) {
+  Stage stage{request.workers};
+  const Nanoseconds begun = now_ns();
+  caf::anon_send(stage.spawn<QueenHost>(&stage, static_cast<std::size_t>(request.size)), Begin{1});
+  const Nanoseconds took = stage.finish.wait() - begun;
+  stage.system.await_all_actors_done();
+  require(stage.handled == kSolutions[request.size], "the queens' solutions were miscounted");
+  return {{"all", static_cast<double>(took) / 1e6, "ms"}};
+}
+
+// ---- the sieve ----
+
+struct Filter : Base {
+  Filter(caf::actor_config& c, Stage* s, Value prime) : Base{c}, stage{s}, primes{prime} {}
+  behavior make_behavior() override {
+    return {[this](Value number) {
+      if (number == 0) return end();
+      for (const Value prime : primes) {
+        if (number % prime == 0) return;
+      }
+      if (primes.size() < kPrimesOfOne) return primes.push_back(number);
+      if (next != nullptr) return send(next, number);
+      next = spawn<Filter>(stage, number);
+    }};
+  }
+  void end() {
+    stage->handled += static_cast<Value>(primes.size());
+    next != nullptr ? send(next, Value{0}) : stage->finish.reach();
+    quit();
+  }
+  void on_exit() override { next = nullptr; }
+  Stage* stage;
+  std::vector<Value> primes;
+  actor next;
+};
+struct Numbers : Base {
+  Numbers(caf::actor_config& c, Stage* s) : Base{c}, stage{s} {}
+  behavior make_behavior() override {
+    return {[this](Value limit) {
+      const actor first = spawn<Filter>(stage, Value{2});
+      for (Value n = 3; n < limit; n += 2) send(first, n);
+      send(first, Value{0});
+      quit();
+    }};
+  }
+  Stage* stage;
+};
+Measurements sieve(const Request& request) {
+  const Value limit = request.size < 3 ? 3 : request.size;
+  Stage stage{request.workers};
+  const Nanoseconds begun = now_ns();
+  caf::anon_send(stage.spawn<Numbers>(&stage), limit);
+  const Nanoseconds took = stage.finish.wait() - begun;
+  stage.system.await_all_actors_done();
+  require(stage.handled == primes_below(limit), "the primes were miscounted");
+  return {{"all", static_cast<double>(took) / 1e6, "ms"}};
+}
+
+}  // namespace
+
+void add_searches(Workloads& all) {
+  for (const Workload& one : {Workload{"queens", &queens}, {"sieve", &sieve}}) all.push_back(one);
+}
+
+}  // namespace coppice::bench

@@ -1,0 +1,543 @@
+%% The suite's programs for Erlang/OTP, with bench_classic's command line but for --size, which must be given (support/sizes.hpp
+%% has the sizes). Plain processes, except where OTP has the thing itself: gen_server:call/2 to ask, supervisor to restart.
+-module(suite).
+-behaviour(gen_server).
+-export([main/0, start_child/0, init/1, handle_call/3, handle_cast/2]).
+
+-define(RING, 503).
+-define(PRODUCERS, 8).
+-define(BURST, 1000).
+-define(SUBSCRIBERS, 100).
+-define(PUBLISH_BURST, 100).
+-define(FORK_JOIN, 60).
+-define(BIG, 120).
+-define(CHAMENEOS, 100).
+-define(ACCOUNTS, 1000).
+-define(BALANCE, 100000).
+-define(PHILOSOPHERS, 20).
+-define(DICTIONARY_WORKERS, 20).
+-define(KEYS, 512).
+-define(QUEEN_WORKERS, 20).
+-define(ROWS_HANDED_OUT, 4).
+-define(PRIMES_OF_ONE, 1000).
+
+%% ---- the command line ----
+
+main() ->
+    process_flag(trap_exit, true),
+    logger:set_primary_config(level, none),  % crashes on purpose, by the thousand
+    case options(init:get_plain_arguments(), #{rounds => 1, workers => 1, json => false, list => false}) of
+        #{list := true} ->
+            [io:format("{\"workload\":\"~s\"}~n", [Name]) || Name <- names()],
+            halt(0);
+        #{about := true} ->
+            io:format("Erlang/OTP ~s, emulator ~s (~s), as many schedulers as workers~n",
+                      [erlang:system_info(otp_release), erlang:system_info(version), erlang:system_info(emu_flavor)]),
+            halt(0);
+        #{workload := Name, size := _} = Options ->
+            lists:member(Name, names()) orelse refuse("there is no workload \"~s\"; --list names them", [Name]),
+            [round(Options, Round) || Round <- lists:seq(1, maps:get(rounds, Options))],
+            halt(0);
+        _ -> refuse("--workload and --size are needed", [])
+    end.
+
+options(["--json" | Rest], Options) -> options(Rest, Options#{json := true});
+options(["--list" | Rest], Options) -> options(Rest, Options#{list := true});
+options(["--about" | Rest], Options) -> options(Rest, Options#{about => true});
+options(["--workload", Name | Rest], Options) -> options(Rest, Options#{workload => Name});
+options(["--workers", Text | Rest], Options) -> options(Rest, Options#{workers := number("--workers", Text)});
+options(["--rounds", Text | Rest], Options) -> options(Rest, Options#{rounds := number("--rounds", Text)});
+options(["--size", Text | Rest], Options) -> options(Rest, Options#{size => number("--size", Text)});
+options([], Options) -> Options;
+options([Other | _], _) -> refuse("there is no option \"~s\", or it lacks its value", [Other]).
+
+number(Option, Text) ->
+    case string:to_integer(Text) of
+        {N, []} when N >= 1, N =< 1000000000 -> N;
+        _ -> refuse("~s takes a whole number from 1, and got \"~s\"", [Option, Text])
+    end.
+
+refuse(Format, Values) ->
+    io:format(standard_error, "bench_erlang: " ++ Format ++
+              "~nusage: bench_erlang --workload NAME --size N [--workers N] [--rounds N] [--json] | --list | --about~n", Values),
+    halt(2).
+
+%% Each round in a process of its own, with a heap of its own.
+round(#{workload := Name, size := Size, workers := Workers, json := Json}, Round) ->
+    Form = case Json of
+        true -> "{\"workload\":\"~s\",\"peer\":\"erlang\",\"workers\":~b,\"round\":~b,\"metric\":\"~s\","
+                "\"value\":~.3f,\"unit\":\"~s\"}~n";
+        false -> "~-22s erlang     ~2b workers, round ~b: ~s ~.3f ~s~n"
+    end,
+    Pid = spawn_link(fun() -> exit({seen, run(Name, Size)}) end),
+    receive
+        {'EXIT', Pid, {seen, Seen}} ->
+            [io:format(Form, [Name, Workers, Round, Metric, float(Value), Unit]) || {Metric, Value, Unit} <- Seen];
+        {'EXIT', Pid, Reason} ->
+            io:format(standard_error, "bench_erlang failed: ~p~n", [Reason]),
+            halt(1)
+    end.
+
+names() ->
+    ["ping_pong", "ring", "counting", "counting_bursts", "counting_8", "fan_out", "fork_join_create",
+     "fork_join_throughput", "big", "ask", "spawn_stop", "idle_bytes", "skynet", "chameneos", "bank",
+     "philosophers", "dictionary", "queens", "sieve", "crash", "timers", "timers_near"].
+
+%% ---- what is measured: a tenth to warm up, then the whole ----
+
+warm(N) -> max(1, N div 10).
+now_ns() -> erlang:monotonic_time(nanosecond).
+time_of(Metric, Took, N) -> [{Metric, Took / N, "ns"}].
+rate_of(Metric, Took, N) -> [{Metric, N * 1.0e3 / Took, "M/s"}].
+
+run("ping_pong", N) -> ping_pong(warm(N)), time_of("round trip", ping_pong(N), N);
+run("ring", N) -> ring(warm(N)), time_of("hop", ring(N), N);
+run("counting", N) -> count(1, warm(N), N), rate_of("messages", count(1, N, N), N);
+run("counting_bursts", N) -> count(1, warm(N), ?BURST), rate_of("messages", count(1, N, ?BURST), N);
+run("counting_8", N0) ->
+    N = max(1, N0 div ?PRODUCERS) * ?PRODUCERS,
+    count(?PRODUCERS, max(1, N div 80) * ?PRODUCERS, N),
+    rate_of("messages", count(?PRODUCERS, N, N), N);
+run("fan_out", N0) ->
+    N = max(1, N0 div ?PUBLISH_BURST) * ?PUBLISH_BURST,
+    fan_out(max(1, N div (10 * ?PUBLISH_BURST)) * ?PUBLISH_BURST),
+    rate_of("deliveries", fan_out(N), N * ?SUBSCRIBERS);
+run("fork_join_create", N) -> create(warm(N)), time_of("actor", create(N), N);
+run("fork_join_throughput", N) -> fork_join(warm(N)), time_of("message", fork_join(N), N * ?FORK_JOIN);
+run("big", N) -> big(warm(N)), time_of("round trip", big(N), N * ?BIG);
+run("ask", N) -> ask(warm(N)), time_of("answer", ask(N), N);
+run("spawn_stop", N) -> spawn_stop(warm(N)), time_of("actor", spawn_stop(N), N);
+run("idle_bytes", N) -> [{"actor", idle_bytes(N), "bytes"}];
+run("skynet", N) -> skynet(warm(N)), time_of("actor", skynet(N), N);
+run("chameneos", N) -> chameneos(warm(N)), time_of("meeting", chameneos(N), N);
+run("bank", N) -> bank(warm(N)), time_of("transaction", bank(N), N);
+run("philosophers", N) -> time_of("meal", philosophers(N), N * ?PHILOSOPHERS);
+run("dictionary", N) -> dictionary(warm(N)), time_of("request", dictionary(N), N * ?DICTIONARY_WORKERS);
+run("queens", N) -> [{"all", queens(N) / 1.0e6, "ms"}];
+run("sieve", N) -> [{"all", sieve(max(3, N)) / 1.0e6, "ms"}];
+run("crash", N) -> crash(N);
+run("timers", N) -> timers(warm(N)), timers(N);
+run("timers_near", N) -> near(warm(N)), near(N).
+
+%% ---- there and back, around ----
+
+ping_pong(N) ->
+    Pong = spawn_link(fun pong/0),
+    Me = self(),
+    Ping = spawn_link(fun() -> receive go -> ping(Pong, self(), N), Me ! {done, now_ns()} end end),
+    T0 = now_ns(), Ping ! go,
+    receive {done, T1} -> Pong ! stop, T1 - T0 end.
+ping(_, _, 0) -> ok;
+ping(Pong, Me, N) -> Pong ! {ping, Me}, receive pong -> ping(Pong, Me, N - 1) end.
+pong() -> receive {ping, From} -> From ! pong, pong(); stop -> ok end.
+
+ring(Hops) ->
+    Me = self(),
+    First = spawn_link(fun() -> receive {next, Next} -> node_(Next, Me) end end),
+    Last = lists:foldl(fun(_, Next) -> spawn_link(fun() -> node_(Next, Me) end) end, First, lists:seq(2, ?RING)),
+    First ! {next, Last},
+    T0 = now_ns(), First ! Hops - 1,
+    receive {done, T1} -> First ! stop, T1 - T0 end.
+node_(Next, Main) ->
+    receive
+        0 -> Main ! {done, now_ns()}, node_(Next, Main);
+        stop -> Next ! stop;
+        N -> Next ! N - 1, node_(Next, Main)
+    end.
+
+%% ---- floods ----
+
+count(Producers, N, Burst) ->
+    Me = self(),
+    Counter = spawn_link(fun() -> receive {producers, P} -> counter(0, 0, N, Burst, P, Me) end end),
+    Share = N div Producers,
+    Ps = [spawn_link(fun() -> receive go -> produce(Counter, Share, Burst) end end) || _ <- lists:seq(1, Producers)],
+    Counter ! {producers, hd(Ps)},
+    T0 = now_ns(), [P ! go || P <- Ps],
+    receive {counted, N, T1} -> T1 - T0 end.
+counter(N, Sum, N, _, _, Me) -> Me ! {counted, Sum, now_ns()};
+counter(K, Sum, N, Burst, P, Me) ->
+    receive X when is_integer(X) ->
+        case (K + 1) rem Burst of 0 when K + 1 < N -> P ! more; _ -> ok end,
+        counter(K + 1, Sum + X, N, Burst, P, Me)
+    end.
+produce(_, 0, _) -> ok;
+produce(Counter, Left, Burst) ->
+    K = min(Left, Burst),
+    flood(Counter, K),
+    if Left > K -> receive more -> produce(Counter, Left - K, Burst) end; true -> ok end.
+flood(_, 0) -> ok;
+flood(Counter, N) -> Counter ! 1, flood(Counter, N - 1).
+
+fan_out(N) ->
+    Me = self(),
+    Publisher = spawn_link(fun() -> receive {all, L} -> receive go -> publish(L, N), Me ! {done, now_ns()} end end end),
+    L = [spawn_link(fun() -> subscriber(Publisher, 0, N, Me) end) || _ <- lists:seq(1, ?SUBSCRIBERS)],
+    Publisher ! {all, L},
+    T0 = now_ns(), Publisher ! go,
+    T1 = receive {done, T} -> T end,
+    [receive {got, N} -> ok end || _ <- L],
+    T1 - T0.
+publish(_, 0) -> ok;
+publish(L, Left) ->
+    [tell_all(L) || _ <- lists:seq(1, ?PUBLISH_BURST)],
+    [receive ack -> ok end || _ <- L],
+    publish(L, Left - ?PUBLISH_BURST).
+tell_all([To | Rest]) -> To ! 1, tell_all(Rest);
+tell_all([]) -> ok.
+subscriber(_, N, N, Me) -> Me ! {got, N};
+subscriber(Publisher, K, N, Me) ->
+    receive X when is_integer(X) ->
+        if (K + X) rem ?PUBLISH_BURST =:= 0 -> Publisher ! ack; true -> ok end,
+        subscriber(Publisher, K + X, N, Me)
+    end.
+
+%% ---- fork and join, big, skynet ----
+
+worker(0, Me) -> Me ! {worked, now_ns()};
+worker(N, Me) -> receive _ -> S = math:sin(theta()), true = S * S > 0, worker(N - 1, Me) end.
+theta() -> case get(theta) of undefined -> put(theta, 37.2), 37.2; T -> T end.
+worked(N) -> lists:max([receive {worked, T} -> T end || _ <- lists:seq(1, N)]).
+
+create(N) ->
+    Me = self(), T0 = now_ns(),
+    [begin P = spawn(fun() -> worker(1, Me) end), P ! 1 end || _ <- lists:seq(1, N)],
+    worked(N) - T0.
+
+fork_join(N) ->
+    Me = self(),
+    Ws = [spawn_link(fun() -> worker(N, Me) end) || _ <- lists:seq(1, ?FORK_JOIN)],
+    Master = spawn_link(fun() -> receive go -> master(N, Ws) end end),
+    T0 = now_ns(), Master ! go,
+    worked(?FORK_JOIN) - T0.
+master(0, _) -> ok;
+master(N, Ws) -> tell_all(Ws), master(N - 1, Ws).
+
+big(N) ->
+    Me = self(),
+    Ps = [spawn_link(fun() -> receive {all, T} -> receive go -> big_ping(T, I * 7919 + 1, 0, N, Me) end end end)
+          || I <- lists:seq(1, ?BIG)],
+    All = list_to_tuple(Ps),
+    [P ! {all, All} || P <- Ps],
+    T0 = now_ns(), [P ! go || P <- Ps],
+    T1 = lists:max([receive {big, T} -> T end || _ <- Ps]),
+    [P ! stop || P <- Ps],
+    T1 - T0.
+big_ping(All, Seed, K, N, Me) ->
+    Next = (Seed * 1103515245 + 12345) band 16#7fffffff,
+    element((Next bsr 8) rem ?BIG + 1, All) ! {ping, self()},
+    big_loop(All, Next, K, N, Me).
+big_loop(All, Seed, K, N, Me) ->
+    receive
+        {ping, From} -> From ! pong, big_loop(All, Seed, K, N, Me);
+        pong when K + 1 < N -> big_ping(All, Seed, K + 1, N, Me);
+        pong -> Me ! {big, now_ns()}, big_loop(All, Seed, K + 1, N, Me);
+        stop -> ok
+    end.
+
+skynet(N0) ->
+    N = round_down(N0, 1),
+    Me = self(), T0 = now_ns(),
+    spawn_link(fun() -> sky(0, N, Me) end),
+    Sum = N * (N - 1) div 2,
+    receive {sum, Sum} -> (now_ns() - T0) * N0 / N end.
+round_down(N, Power) when Power * 10 > N -> Power;
+round_down(N, Power) -> round_down(N, Power * 10).
+sky(Number, 1, Parent) -> Parent ! {sum, Number};
+sky(Number, Leaves, Parent) ->
+    Me = self(), Below = Leaves div 10,
+    [spawn(fun() -> sky(Number + I * Below, Below, Me) end) || I <- lists:seq(0, 9)],
+    Parent ! {sum, lists:sum([receive {sum, S} -> S end || _ <- lists:seq(0, 9)])}.
+
+%% ---- questions ----
+
+ask(N) ->
+    {ok, Server} = gen_server:start_link(?MODULE, server, []),
+    T0 = now_ns(), Sum = ask(Server, 0, N, 0), T1 = now_ns(),
+    Sum = N,
+    gen_server:stop(Server),
+    T1 - T0.
+ask(_, N, N, Sum) -> Sum;
+ask(Server, I, N, Sum) -> R = gen_server:call(Server, I), ask(Server, I + 1, N, Sum + R - I).
+
+%% ---- actors that come, rest and go ----
+
+idle() -> receive {once, From} -> From ! ok, idle(); stop -> ok end.
+
+spawn_stop(N) ->
+    T0 = now_ns(),
+    Ps = [spawn(fun idle/0) || _ <- lists:seq(1, N)],
+    T1 = now_ns(),
+    Refs = [monitor(process, P) || P <- Ps],  % outside of the time
+    T2 = now_ns(),
+    [P ! stop || P <- Ps],
+    [receive {'DOWN', R, _, _, _} -> ok end || R <- Refs],
+    T1 - T0 + now_ns() - T2.
+
+idle_bytes(N) ->
+    Me = self(),
+    erlang:garbage_collect(),
+    Before = resident(),
+    Ps = [spawn(fun idle/0) || _ <- lists:seq(1, N)],
+    [P ! {once, Me} || P <- Ps],
+    [receive ok -> ok end || _ <- Ps],
+    Bytes = (resident() - Before) / N,
+    [P ! stop || P <- Ps],
+    Bytes.
+resident() ->
+    {ok, Text} = file:read_file("/proc/self/statm"),
+    [_, Pages | _] = string:split(Text, " ", all),
+    binary_to_integer(Pages) * 4096.
+
+%% ---- chameneos ----
+
+chameneos(N) ->
+    Me = self(),
+    Mall = spawn_link(fun() -> mall(N, none, [], Me) end),
+    T0 = now_ns(),
+    [spawn_link(fun() -> Mall ! {meet, self(), I rem 3}, creature(Mall, I rem 3, 0) end) || I <- lists:seq(1, ?CHAMENEOS)],
+    Sum = 2 * N,
+    receive {met, Sum, T1} -> T1 - T0 end.
+mall(0, _, Counts, Me) when length(Counts) =:= ?CHAMENEOS -> Me ! {met, lists:sum(Counts), now_ns()};
+mall(Left, Waiting, Counts, Me) ->
+    receive
+        {meet, From, _} when Left =:= 0 -> From ! close, mall(0, Waiting, Counts, Me);
+        {meet, From, Colour} when Waiting =:= none -> mall(Left, {From, Colour}, Counts, Me);
+        {meet, From, Colour} ->
+            {Other, _} = Waiting,
+            Other ! {meet, From, Colour},
+            mall(Left - 1, none, Counts, Me);
+        {count, N} -> mall(Left, Waiting, [N | Counts], Me)
+    end.
+creature(Mall, Colour, Met) ->
+    receive
+        {meet, From, Other} ->
+            New = complement(Colour, Other),
+            From ! {change, New},
+            Mall ! {meet, self(), New},
+            creature(Mall, New, Met + 1);
+        {change, New} -> Mall ! {meet, self(), New}, creature(Mall, New, Met + 1);
+        close -> Mall ! {count, Met}
+    end.
+complement(C, C) -> C;
+complement(A, B) -> 3 - A - B.
+
+%% ---- bank transactions: who pays waits until the other one has been paid, which is always one of a larger number ----
+
+bank(N) ->
+    Me = self(),
+    rand:seed(exsss, 42),
+    As = [spawn_link(fun() -> account(?BALANCE, Me) end) || _ <- lists:seq(1, ?ACCOUNTS)],
+    All = list_to_tuple(As),
+    Teller = spawn_link(fun() -> receive go -> transfer(All, N), [receive done -> ok end || _ <- lists:seq(1, N)],
+                                               Me ! {done, now_ns()} end end),
+    T0 = now_ns(), Teller ! go,
+    T1 = receive {done, T} -> T end,
+    [A ! report || A <- As],
+    Sum = ?ACCOUNTS * ?BALANCE,
+    Sum = lists:sum([receive {balance, B} -> B end || _ <- As]),
+    T1 - T0.
+transfer(_, 0) -> ok;
+transfer(All, N) ->
+    From = rand:uniform(?ACCOUNTS div 10 * 8),
+    To = From + rand:uniform(?ACCOUNTS - From),
+    element(From, All) ! {credit, rand:uniform(1000) - 1, element(To, All), self()},
+    transfer(All, N - 1).
+account(Balance, Me) ->
+    receive
+        {debit, From, Ref, Amount} -> From ! {Ref, ok}, account(Balance + Amount, Me);
+        {credit, Amount, To, Teller} ->
+            Ref = make_ref(),
+            To ! {debit, self(), Ref, Amount},
+            receive {Ref, ok} -> Teller ! done end,
+            account(Balance - Amount, Me);
+        report -> Me ! {balance, Balance}
+    end.
+
+%% ---- dining philosophers ----
+
+philosophers(N) ->
+    Me = self(),
+    Arbiter = spawn_link(fun() -> arbiter(#{}) end),
+    T0 = now_ns(),
+    [spawn_link(fun() -> Arbiter ! {hungry, Seat, self()}, philosopher(Arbiter, Seat, N, Me) end)
+     || Seat <- lists:seq(0, ?PHILOSOPHERS - 1)],
+    T1 = lists:max([receive {sated, T} -> T end || _ <- lists:seq(1, ?PHILOSOPHERS)]),
+    Arbiter ! stop,
+    T1 - T0.
+arbiter(Taken) ->
+    receive
+        {hungry, Seat, From} ->
+            Right = (Seat + 1) rem ?PHILOSOPHERS,
+            case is_map_key(Seat, Taken) orelse is_map_key(Right, Taken) of
+                true -> From ! denied, arbiter(Taken);
+                false -> From ! eat, arbiter(Taken#{Seat => 1, Right => 1})
+            end;
+        {sated, Seat} -> arbiter(maps:remove(Seat, maps:remove((Seat + 1) rem ?PHILOSOPHERS, Taken)));
+        stop -> ok
+    end.
+philosopher(Arbiter, Seat, N, Me) ->
+    receive
+        denied -> Arbiter ! {hungry, Seat, self()}, philosopher(Arbiter, Seat, N, Me);
+        eat when N =:= 1 -> Arbiter ! {sated, Seat}, Me ! {sated, now_ns()};
+        eat -> Arbiter ! {sated, Seat}, Arbiter ! {hungry, Seat, self()}, philosopher(Arbiter, Seat, N - 1, Me)
+    end.
+
+%% ---- a dictionary that many read and some write ----
+
+dictionary(N) ->
+    Me = self(),
+    Dictionary = spawn_link(fun() -> dictionary_loop(#{}) end),
+    Ws = [spawn_link(fun() -> rand:seed(exsss, I), receive go -> reader(Dictionary, N), Me ! {read, now_ns()} end end)
+          || I <- lists:seq(1, ?DICTIONARY_WORKERS)],
+    T0 = now_ns(), [W ! go || W <- Ws],
+    T1 = lists:max([receive {read, T} -> T end || _ <- Ws]),
+    Dictionary ! stop,
+    T1 - T0.
+dictionary_loop(Map) ->
+    receive
+        {read, From, Key} -> From ! {found, maps:get(Key, Map, 0)}, dictionary_loop(Map);
+        {write, From, Key, Value} -> From ! {found, Value}, dictionary_loop(Map#{Key => Value});
+        stop -> ok
+    end.
+reader(_, 0) -> ok;
+reader(Dictionary, N) ->
+    Key = rand:uniform(?KEYS),
+    case rand:uniform(100) of
+        X when X =< 10 -> Dictionary ! {write, self(), Key, N};
+        _ -> Dictionary ! {read, self(), Key}
+    end,
+    receive {found, _} -> reader(Dictionary, N - 1) end.
+
+%% ---- queens: a board is the list of its columns, the last row first ----
+
+queens(N) ->
+    Me = self(),
+    T0 = now_ns(),
+    Host = spawn_link(fun() ->
+        Host = self(),
+        Ws = list_to_tuple([spawn_link(fun() -> queen_worker(Host, N) end) || _ <- lists:seq(1, ?QUEEN_WORKERS)]),
+        element(1, Ws) ! {board, []},
+        Me ! {solved, queen_host(Ws, 1, 1, 0), now_ns()},
+        [W ! stop || W <- tuple_to_list(Ws)] end),
+    true = is_pid(Host),
+    Solutions = element(N, {1, 0, 0, 2, 10, 4, 40, 92, 352, 724, 2680, 14200, 73712, 365596}),
+    receive {solved, Solutions, T1} -> T1 - T0 end.
+queen_host(_, _, 0, Solutions) -> Solutions;
+queen_host(Ws, HandedOut, Open, Solutions) ->
+    receive
+        {board, Board} ->
+            element(HandedOut rem ?QUEEN_WORKERS + 1, Ws) ! {board, Board},
+            queen_host(Ws, HandedOut + 1, Open, Solutions);
+        {counted, Found, Back} -> queen_host(Ws, HandedOut, Open + Back - 1, Solutions + Found)
+    end.
+queen_worker(Host, N) ->
+    receive
+        {board, Board} when length(Board) >= ?ROWS_HANDED_OUT; length(Board) =:= N ->
+            Host ! {counted, solutions(Board, length(Board), N), 0},
+            queen_worker(Host, N);
+        {board, Board} ->
+            Below = [[C | Board] || C <- lists:seq(1, N), safe(C, 1, Board)],
+            [Host ! {board, B} || B <- Below],
+            Host ! {counted, 0, length(Below)},
+            queen_worker(Host, N);
+        stop -> ok
+    end.
+solutions(_, N, N) -> 1;
+solutions(Board, Rows, N) -> columns(N, Board, Rows, N, 0).
+columns(0, _, _, _, Sum) -> Sum;
+columns(C, Board, Rows, N, Sum) ->
+    case safe(C, 1, Board) of
+        true -> columns(C - 1, Board, Rows, N, Sum + solutions([C | Board], Rows + 1, N));
+        false -> columns(C - 1, Board, Rows, N, Sum)
+    end.
+safe(_, _, []) -> true;
+safe(C, D, [Q | Rest]) -> C =/= Q andalso abs(C - Q) =/= D andalso safe(C, D + 1, Rest).
+
+%% ---- the sieve: a chain of processes, each with a thousand primes ----
+
+sieve(Limit) ->
+    Me = self(),
+    Primes = length(primes(lists:seq(2, Limit - 1), Limit)),
+    T0 = now_ns(),
+    spawn_link(fun() ->
+        First = spawn_link(fun() -> filter([2], 1, none, Me) end),
+        numbers(First, 3, Limit),
+        First ! 0 end),
+    receive {sieved, Primes, T1} -> T1 - T0 end.
+primes([P | Rest], Limit) when P * P < Limit -> [P | primes([X || X <- Rest, X rem P =/= 0], Limit)];
+primes(Rest, _) -> Rest.
+numbers(_, N, Limit) when N >= Limit -> ok;
+numbers(First, N, Limit) -> First ! N, numbers(First, N + 2, Limit).
+%% The primes from the smallest on, which rules out most; appended rarely.
+filter(Primes, Count, Next, Me) ->
+    receive
+        0 when Next =:= none -> Me ! {sieved, Count, now_ns()};
+        0 -> Next ! 0, collect(Count, Me);
+        N ->
+            case divided(N, Primes) of
+                true -> filter(Primes, Count, Next, Me);
+                false when Count < ?PRIMES_OF_ONE -> filter(Primes ++ [N], Count + 1, Next, Me);
+                false when Next =:= none ->
+                    Self = self(),
+                    filter(Primes, Count, spawn_link(fun() -> filter([N], 1, none, Self) end), Me);
+                false -> Next ! N, filter(Primes, Count, Next, Me)
+            end
+    end.
+collect(Count, Me) -> receive {sieved, Below, At} -> Me ! {sieved, Count + Below, At} end.
+divided(_, []) -> false;
+divided(N, [P | _]) when N rem P =:= 0 -> true;
+divided(N, [_ | Rest]) -> divided(N, Rest).
+
+%% ---- a supervised crash: from before it until the next life has answered ----
+
+crash(N) ->
+    catch ets:new(current, [named_table, public]),
+    ets:insert(current, {driver, self()}),
+    {ok, Supervisor} = supervisor:start_link(?MODULE, supervisor),
+    Child = receive {up, C} -> C end,
+    Times = crashes(Child, N, []),
+    unlink(Supervisor), exit(Supervisor, shutdown),
+    Sorted = lists:sort(Times),
+    [{"mean", lists:sum(Times) / N, "ns"}, {"p50", lists:nth((N + 1) div 2, Sorted), "ns"}].
+crashes(_, 0, Times) -> Times;
+crashes(Child, N, Times) ->
+    T0 = now_ns(),
+    gen_server:cast(Child, crash),
+    Next = receive {up, C} -> C end,
+    pong = gen_server:call(Next, ping),
+    crashes(Next, N - 1, [now_ns() - T0 | Times]).
+
+start_child() -> gen_server:start_link(?MODULE, child, []).
+init(server) -> {ok, server};
+init(child) -> [{driver, Driver}] = ets:lookup(current, driver), Driver ! {up, self()}, {ok, child};
+init(sibling) -> {ok, child};
+init(supervisor) ->
+    Child = #{id => child, start => {?MODULE, start_child, []}, restart => permanent},
+    Siblings = [#{id => I, start => {gen_server, start_link, [?MODULE, sibling, []]}} || I <- lists:seq(1, 9)],
+    {ok, {#{strategy => one_for_one, intensity => 1000000, period => 1}, [Child | Siblings]}}.
+handle_call(ping, _, State) -> {reply, pong, State};
+handle_call(X, _, State) -> {reply, X + 1, State}.
+handle_cast(crash, _) -> exit(crash).
+
+%% ---- timers ----
+
+timers(N) ->
+    rand:seed(exsss, 42),
+    Delays = [9999 + rand:uniform(60000) || _ <- lists:seq(1, N)],
+    T0 = now_ns(),
+    Refs = [erlang:send_after(D, self(), ring) || D <- Delays],
+    T1 = now_ns(),
+    [erlang:cancel_timer(R, [{async, false}, {info, false}]) || R <- Refs],
+    T2 = now_ns(),
+    receive ring -> exit(a_withdrawn_timer_rang) after 0 -> ok end,
+    [{"schedule", (T1 - T0) / N, "ns"}, {"cancel", (T2 - T1) / N, "ns"}].
+
+%% The emulator's timers have whole milliseconds.
+near(N) ->
+    rand:seed(exsss, 42),
+    [begin D = rand:uniform(1000) - 1, erlang:send_after(D, self(), {due, now_ns() + D * 1000000}) end
+     || _ <- lists:seq(1, N)],
+    Late = lists:sort([receive {due, Due} -> now_ns() - Due end || _ <- lists:seq(1, N)]),
+    [{"late p50", lists:nth((N + 1) div 2, Late) / 1000, "us"},
+     {"late p99", lists:nth(max(1, N * 99 div 100), Late) / 1000, "us"}].
