@@ -38,6 +38,7 @@ TARGETS = (
     Target("counting", "messages", 15, EITHER),
     Target("counting_bursts", "messages", 20, EITHER),
     Target("counting_8", "messages", 11, (*EITHER, ("queue", 0.8))),
+    Target("counting_8_bounded", "messages", None, (("queue", 0.7),)),
     Target("spawn_stop", "actor", 600, (("caf", 8),)),
     Target("idle_bytes", "actor", 192),
     Target("fan_out", "deliveries", 40, (("caf", 8),)),

@@ -20,5 +20,5 @@ Measurements counting_8(const Request& request) {
 
 int main(int argc, char** argv) {
   return drive({"queue", "moodycamel's ConcurrentQueue without tokens, one consumer that polls, -O3"},
-               {{"counting", &counting}, {"counting_8", &counting_8}}, argc, argv);
+               {{"counting", &counting}, {"counting_8", &counting_8}, {"counting_8_bounded", &counting_8}}, argc, argv);
 }

@@ -23,6 +23,7 @@ inline constexpr Size kSizes[] = {
     {"counting", 5'000'000, 1'000'000, "messages, sent in one handler"},
     {"counting_bursts", 5'000'000, 1'000'000, "messages, a thousand at a time, each thousand acknowledged"},
     {"counting_8", 4'000'000, 1'000'000, "messages of 8 producers together"},
+    {"counting_8_bounded", 4'000'000, 1'000'000, "messages of 8 producers together, whose target blocks at 10,000"},
     {"fan_out", 50'000, 10'000, "publications to 100 actors, each hundred acknowledged"},
     {"fan_out_sends", 50'000, 10'000, "as fan_out, each publication a hundred sends"},
     {"fork_join_create", 40'000, 20'000, "actors that handle one message"},

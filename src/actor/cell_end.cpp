@@ -122,15 +122,8 @@ void CellLife::end_life() noexcept {
   }
   withdraw_items();
   if (!x.links.empty()) fire_links(reason);
-  if (c.state_alive_) {
-    c.state_alive_ = false;
-    if (const auto thrown = hook([this] { c.ops_->destroy(c.state()); })) {
-      if (!zombie_) emit(EventKind::ActorFailed, "the destructor threw");
-    }
-    if (zombie_) return;
-    withdraw_items();  // what the destructor made
-    if (!x.links.empty()) fire_links(reason);
-  }
+  if (c.state_alive_) destroy_state(reason);
+  if (zombie_) return;
   if (x.holdings.may_have_any())
     give_up_holdings(c, HoldFor::Life);  // now: whoever has the name next finds no other alive
   x.exit_ops = nullptr;
@@ -172,6 +165,16 @@ void CellLife::end_life() noexcept {
               : start_ignored ? ChildEvent::Kind::StartIgnored
                               : ChildEvent::Kind::Exited,
               reason, handling);
+}
+
+void CellLife::destroy_state(const ExitReason& reason) noexcept {
+  c.state_alive_ = false;
+  if (const auto thrown = hook([this] { c.ops_->destroy(c.state()); })) {
+    if (!zombie_) emit(EventKind::ActorFailed, "the destructor threw");
+  }
+  if (zombie_) return;
+  withdraw_items();  // what the destructor made
+  if (!c.extras().links.empty()) fire_links(reason);
 }
 
 void CellLife::emit_end(const ExitReason& reason, bool start_failed) noexcept {

@@ -112,6 +112,7 @@ struct CellLife {
   void stop_next_child() noexcept;
   void forget_child(Cell& child) noexcept;
   void end_life() noexcept;
+  void destroy_state(const ExitReason& reason) noexcept;
   void emit_end(const ExitReason& reason, bool start_failed) noexcept;
   void note_end_of_suspended() noexcept;
   void withdraw_items() noexcept;

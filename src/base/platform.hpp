@@ -28,6 +28,10 @@ bool on_fork(void (*before)() noexcept, void (*in_parent)() noexcept, void (*in_
 /// The processors that the calling thread may run on; empty where the platform cannot tell.
 [[nodiscard]] std::vector<unsigned> affinity_of_this_thread();
 
+/// Asks that sleeps of the calling thread end when their time is up, not up to 50 µs later, as a kernel may let them so
+/// that it wakes for several at once.
+void wake_on_time() noexcept;
+
 /// An asymmetric fence: the side that runs rarely pays for both. After heavy_fence() every other thread of the process
 /// has passed a full fence, unless owner_needs_fence() is true: then the frequent side must fence for itself.
 void heavy_fence() noexcept;

@@ -157,6 +157,7 @@ void WorkPool::thread_main(Worker& me) noexcept {
   this_thread.worker = &me;
   this_thread.ledger_id = options_.ledger_id;
   this_thread.ledger = &me.ledger;
+  wake_on_time();
   try {
     free_block(allocate_block(1), 1);  // meets the pool now, so that no message pays for the thread's first time
   } catch (...) {                      // then one will

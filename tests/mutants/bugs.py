@@ -188,9 +188,9 @@ BUGS = (
         "    if (zombie_ || planted(32)) return;\n    c.extras().start_failed = true;",
         Simulate("mesh", ("liveness", "delivery", "shutdown"))),
     bug(33, "an exception of a destructor escapes", "src/actor/cell_end.cpp",
-        "    if (const auto thrown = hook([this] { c.ops_->destroy(c.state()); })) {",
-        "    if (planted(33)) c.ops_->destroy(c.state());\n"
-        "    if (const auto thrown = planted(33) ? nullptr : hook([this] { c.ops_->destroy(c.state()); })) {",
+        "  if (const auto thrown = hook([this] { c.ops_->destroy(c.state()); })) {",
+        "  if (planted(33)) c.ops_->destroy(c.state());\n"
+        "  if (const auto thrown = planted(33) ? nullptr : hook([this] { c.ops_->destroy(c.state()); })) {",
         Simulate("mesh", ("containment",))),
     bug(34, "an exception of on_stop leaves the rest of the end undone", "src/actor/cell_end.cpp",
         '      if (!zombie_) emit(EventKind::ActorFailed, "on_stop threw");',

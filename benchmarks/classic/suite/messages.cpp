@@ -1,5 +1,6 @@
 // Messages between actors, one mechanism after another: there and back, around, in floods, to many, with an answer.
 
+#include <algorithm>
 #include <utility>
 
 #include "../../support/workloads.hpp"
@@ -34,13 +35,19 @@ Measurements count_in(const Request& request, std::int64_t burst) {
 Measurements counting(const Request& request) { return count_in(request, request.size); }
 Measurements counting_bursts(const Request& request) { return count_in(request, kBurst); }
 
-Measurements counting_8(const Request& request) {
+Measurements count_8(const Request& request, const MailboxOptions& mailbox, std::int64_t a_turn) {
   const std::int64_t messages = request.size < kProducers ? kProducers : request.size / kProducers * kProducers;
-  CountingOfActors counting{request.workers, {}, kProducers, messages};
+  CountingOfActors counting{request.workers, mailbox, kProducers, std::min(a_turn, messages)};
   static_cast<void>(counting.run(warm(messages / kProducers) * kProducers));
   const Nanoseconds took = counting.run(messages);
   counting.finish();
   return rate_of("messages", took, messages);
+}
+
+Measurements counting_8(const Request& request) { return count_8(request, {}, request.size); }
+/// A turn is shorter than the mailbox, or the rest of it would wait above the capacity and the producer in vain.
+Measurements counting_8_bounded(const Request& request) {
+  return count_8(request, Bounded{10'000, Overflow::Block}, 50);
 }
 
 template <class Work>
@@ -62,6 +69,7 @@ void add_messages(Workloads& all) {
                               {"counting", &counting},
                               {"counting_bursts", &counting_bursts},
                               {"counting_8", &counting_8},
+                              {"counting_8_bounded", &counting_8_bounded},
                               {"ask", &ask},
                               {"ask_outside", &ask_outside},
                               {"ask_woken", &ask_woken}}) {

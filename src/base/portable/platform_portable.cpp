@@ -72,6 +72,8 @@ unsigned usable_cpus() noexcept {
   return cpus == 0 ? 1 : cpus;
 }
 
+void wake_on_time() noexcept {}  // it wakes when it wakes
+
 Result<void, std::string> pin_this_thread(unsigned cpu) {
   return Error{"cannot run on processor " + std::to_string(cpu) + ": this platform does not bind threads"};
 }

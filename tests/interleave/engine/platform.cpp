@@ -28,6 +28,7 @@ bool on_fork(void (*)() noexcept, void (*)() noexcept, void (*)() noexcept) noex
 
 unsigned usable_cpus() noexcept { return 2; }
 Result<void, std::string> pin_this_thread(unsigned) { return {}; }
+void wake_on_time() noexcept {}
 std::vector<unsigned> affinity_of_this_thread() { return {}; }
 
 void assertion_failed(const char* condition, const char* text, const char* file, int line) noexcept {
