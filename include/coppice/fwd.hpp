@@ -92,6 +92,8 @@ enum class Severity : unsigned char;
 struct NoopMonitor;
 class ActorExecutor;
 struct UseTask;
+struct UseTaskTuple;
+struct UseTaskThrowing;
 
 // system
 class System;
