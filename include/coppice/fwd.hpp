@@ -219,6 +219,19 @@ class CancelToken;
 class CancelSource;
 class CancelRegistration;
 
+// io
+class AcceptedSocket;
+template <class Self>
+class TcpConnection;
+class TcpListener;
+struct TcpListenerOptions;
+struct TcpConnectionOptions;
+struct TcpListenerStats;
+struct TcpListenerInfo;
+struct GetTcpListener;
+enum class TcpEnd : unsigned char;
+enum class WhenFull : unsigned char;
+
 // the test kit
 namespace testing {
 template <class... Ms>
