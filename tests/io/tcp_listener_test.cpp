@@ -153,7 +153,7 @@ TEST_CASE("a connection that is idle for too long is closed") {
   Server server{{.id = "echo", .connection = {.idle_within = 50ms}}};
   TcpClient client = server.connect();
   CHECK(client.ends());
-  CHECK(server.ended(TcpEnd::Idle) == 1);
+  CHECK(eventually([&] { return server.ended(TcpEnd::Idle) == 1 && server.log.size() == 1; }));
   CHECK(server.log.lines() == testing::Lines{"idle"});
   testing::check_end(server.system);
 }
