@@ -231,6 +231,8 @@ struct TcpListenerInfo;
 struct GetTcpListener;
 enum class TcpEnd : unsigned char;
 enum class WhenFull : unsigned char;
+class StopSignals;
+class ServiceNotifier;
 
 // the test kit
 namespace testing {

@@ -52,6 +52,8 @@
 #include <coppice/coroutine.hpp>
 #include <coppice/fwd.hpp>
 #include <coppice/io/accepted_socket.hpp>
+#include <coppice/io/service_notifier.hpp>
+#include <coppice/io/stop_signals.hpp>
 #include <coppice/io/tcp_connection.hpp>
 #include <coppice/io/tcp_listener.hpp>
 #include <coppice/io/tcp_options.hpp>
