@@ -54,6 +54,7 @@ class TcpClient {
     char buffer[4'096];
     while (bytes.size() < count && comes_something()) {
       const ssize_t got = ::recv(socket_, buffer, std::min(sizeof buffer, count - bytes.size()), 0);
+      was_reset_ = got < 0;
       if (got <= 0) break;
       bytes.append(buffer, static_cast<std::size_t>(got));
     }
@@ -67,6 +68,8 @@ class TcpClient {
     pollfd wanted{socket_, POLLIN, 0};
     return ::poll(&wanted, 1, static_cast<int>(within.count())) == 0;
   }
+  /// Whether what was received last ended by a reset.
+  [[nodiscard]] bool was_reset() const { return was_reset_; }
   void sends_no_more() { ::shutdown(socket_, SHUT_WR); }
   void reset() {
     const linger at_once{1, 0};
@@ -87,6 +90,7 @@ class TcpClient {
   int socket_;
   bool is_connected_ = false;
   bool timed_out_ = false;
+  bool was_reset_ = false;
 };
 
 }  // namespace coppice::testing
