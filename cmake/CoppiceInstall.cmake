@@ -23,7 +23,7 @@ install(FILES
 
 # Static libraries: users before used, which is the parts from the top down.
 set(pc_libs "")
-foreach(part IN ITEMS patterns monitors brokers supervisors system actor scheduler mailbox message base)
+foreach(part IN ITEMS io patterns monitors brokers supervisors system actor scheduler mailbox message base)
   get_target_property(type coppice_${part} TYPE)
   if(type STREQUAL "STATIC_LIBRARY")
     string(APPEND pc_libs " -lcoppice_${part}")

@@ -92,6 +92,8 @@ enum class Severity : unsigned char;
 struct NoopMonitor;
 class ActorExecutor;
 struct UseTask;
+struct UseTaskTuple;
+struct UseTaskThrowing;
 
 // system
 class System;
@@ -216,6 +218,21 @@ class StateSnapshot;
 class CancelToken;
 class CancelSource;
 class CancelRegistration;
+
+// io
+class AcceptedSocket;
+template <class Self>
+class TcpConnection;
+class TcpListener;
+struct TcpListenerOptions;
+struct TcpConnectionOptions;
+struct TcpListenerStats;
+struct TcpListenerInfo;
+struct GetTcpListener;
+enum class TcpEnd : unsigned char;
+enum class WhenFull : unsigned char;
+class StopSignals;
+class ServiceNotifier;
 
 // the test kit
 namespace testing {

@@ -51,6 +51,12 @@
 #include <coppice/coppice.hpp>
 #include <coppice/coroutine.hpp>
 #include <coppice/fwd.hpp>
+#include <coppice/io/accepted_socket.hpp>
+#include <coppice/io/service_notifier.hpp>
+#include <coppice/io/stop_signals.hpp>
+#include <coppice/io/tcp_connection.hpp>
+#include <coppice/io/tcp_listener.hpp>
+#include <coppice/io/tcp_options.hpp>
 #include <coppice/mailbox/bound.hpp>
 #include <coppice/mailbox/mailbox.hpp>
 #include <coppice/mailbox/mailbox_stats.hpp>

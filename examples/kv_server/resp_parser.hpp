@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// What a parser takes at most; a client that sends more hears a protocol error.
+struct RespLimits {
+  std::size_t arguments_max = 1'024 * 1'024;            ///< of one command
+  std::size_t bulk_bytes_max = 512 * 1'024 * 1'024;     ///< of one argument
+  std::size_t command_bytes_max = 512 * 1'024 * 1'024;  ///< of all arguments of one command
+  std::size_t line_bytes_max = 64 * 1'024;              ///< of an inline command
+};
+
+/// Commands out of the bytes of a connection, in Redis's protocol: arrays of bulk strings, or a line of words. Bytes may
+/// come one at a time. Nothing is reserved for what a header announces, only for what has come.
+///
+/// Threads    one.
+/// Failure    after a protocol error every next() answers it again. Nothing throws but std::bad_alloc.
+/// Source     the Redis protocol specification; errors in the words of its server.
+class RespParser {
+ public:
+  enum class Status : unsigned char { Command, More, Error };
+  using Arguments = std::vector<std::string>;
+
+  explicit RespParser(const RespLimits& limits = {}) noexcept : limits_{limits} {}
+  void feed(std::string_view bytes);
+  /// The next command, at least one argument of it; or more bytes are needed; or error() says what is wrong.
+  [[nodiscard]] Status next(Arguments& arguments);
+  [[nodiscard]] const std::string& error() const noexcept { return error_; }
+  /// Bytes that wait for more.
+  [[nodiscard]] std::size_t waiting() const noexcept { return buffer_.size() - at_ + taken_bytes_; }
+
+ private:
+  enum class Step : unsigned char { Taken, More, Error };
+  Step take_line(std::string_view& line, std::size_t bytes_max, const char* too_long);
+  Step take_header();
+  Step take_inline(Arguments& arguments);
+  Step take_argument();
+  Step fail(std::string text);
+  void compact();
+
+  RespLimits limits_;
+  std::string buffer_;
+  std::size_t at_ = 0;       // up to here it has been taken
+  std::size_t scanned_ = 0;  // behind at_: there is no end of a line before it
+  Arguments taken_;          // of the array under way
+  std::size_t taken_bytes_ = 0;
+  std::size_t left_ = 0;     // arguments of it that are still to come
+  bool has_length_ = false;  // of the next one
+  std::size_t length_ = 0;
+  std::string error_;
+};

@@ -1,0 +1,234 @@
+#include "store.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <limits>
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr const char* kNotInteger = "value is not an integer or out of range";
+constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kLeast = std::numeric_limits<std::int64_t>::min();
+constexpr int kExpiredAtOnce = 1'000;
+
+[[nodiscard]] Answer text(std::string reply) { return {std::move(reply)}; }
+[[nodiscard]] Answer count(std::int64_t n) { return {reply::number(n), n}; }
+[[nodiscard]] Answer failure(std::string_view why) { return {reply::error(why)}; }
+
+[[nodiscard]] std::string lower(std::string_view word) {
+  std::string low{word};
+  for (char& c : low) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return low;
+}
+
+/// So many seconds or milliseconds from now; false where no clock shows that.
+[[nodiscard]] bool after(coppice::TimePoint now, std::int64_t amount, bool in_seconds, coppice::TimePoint& at) {
+  const std::int64_t per = in_seconds ? 1'000'000'000 : 1'000'000;
+  if (amount > kMost / per || amount < kLeast / per) return false;
+  at = coppice::detail::saturating_add(now, coppice::Duration{amount * per});
+  return at != coppice::TimePoint::max();
+}
+
+/// Whether a class "[a-z]" that starts at `p` takes the character; `p` is moved behind it.
+[[nodiscard]] bool class_takes(std::string_view pattern, std::size_t& p, char c) {
+  ++p;
+  const bool negated = p < pattern.size() && pattern[p] == '^';
+  if (negated) ++p;
+  bool takes = false;
+  for (; p < pattern.size() && pattern[p] != ']'; ++p) {
+    if (pattern[p] == '\\' && p + 1 < pattern.size()) ++p;
+    const char first = pattern[p];
+    char last = first;
+    if (p + 2 < pattern.size() && pattern[p + 1] == '-' && pattern[p + 2] != ']') last = pattern[p += 2];
+    takes = takes || (std::min(first, last) <= c && c <= std::max(first, last));
+  }
+  if (p < pattern.size()) ++p;
+  return takes != negated;
+}
+
+}  // namespace
+
+bool parse_number(std::string_view word, std::int64_t& number) {
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
+  return error == std::errc{} && end == word.data() + word.size();
+}
+
+bool matches(std::string_view pattern, std::string_view word) {
+  std::size_t p = 0;
+  std::size_t t = 0;
+  std::size_t star = std::string_view::npos;  // the last one, which takes more when what follows it does not fit
+  std::size_t starred = 0;
+  while (t < word.size()) {
+    std::size_t next = p;
+    bool fits = false;
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      starred = t;
+      continue;
+    }
+    if (p < pattern.size()) {
+      if (pattern[p] == '[') {
+        fits = class_takes(pattern, next, word[t]);
+      } else {
+        if (pattern[p] == '\\' && p + 1 < pattern.size()) ++next;
+        fits = (pattern[p] == '?') || pattern[next] == word[t];
+        ++next;
+      }
+    }
+    if (fits) {
+      p = next;
+      ++t;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      t = ++starred;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
+}
+
+Store::Entry* Store::find(const std::string& key, TimePoint now) {
+  const auto at = entries_.find(key);
+  if (at == entries_.end()) return nullptr;
+  if (at->second.expires > now) return &at->second;
+  erase(at);
+  return nullptr;
+}
+
+void Store::erase(Entries::iterator at) {
+  deadlines_.erase({at->second.expires, &at->first});
+  entries_.erase(at);
+}
+
+void Store::set_expiry(const std::string& key, Entry& entry, TimePoint expires) {
+  const std::string* const kept = &entries_.find(key)->first;
+  deadlines_.erase({entry.expires, kept});
+  entry.expires = expires;
+  if (expires != TimePoint::max()) deadlines_.insert({expires, kept});
+}
+
+void Store::expire_some(TimePoint now) {
+  for (int i = 0; i < kExpiredAtOnce && !deadlines_.empty() && deadlines_.begin()->first <= now; ++i)
+    erase(entries_.find(*deadlines_.begin()->second));
+}
+
+Answer Store::execute(const Arguments& a, TimePoint now, bool resp3) {
+  const std::string& command = a[0];
+  if (command == "set") return set(a, now, resp3);
+  if (command == "dbsize") {
+    while (!deadlines_.empty() && deadlines_.begin()->first <= now) expire_some(now);
+    return count(static_cast<std::int64_t>(entries_.size()));
+  }
+  if (command == "flushall") {
+    deadlines_.clear();
+    entries_.clear();
+    return text(reply::kOk);
+  }
+  if (command == "keys") return keys(a[1], now);
+  if (command == "incr") return increment(a[1], 1, now);
+  if (command == "decr") return increment(a[1], -1, now);
+  if (command == "incrby" || command == "decrby") {
+    std::int64_t by = 0;
+    if (!parse_number(a[2], by) || (command == "decrby" && by == kLeast)) return failure(kNotInteger);
+    return increment(a[1], command == "decrby" ? -by : by, now);
+  }
+  if (command == "expire" || command == "pexpire") return expire(a, now);
+
+  Entry* const entry = find(a[1], now);
+  if (command == "get") return text(entry == nullptr ? reply::nothing(resp3) : reply::bulk(entry->value));
+  if (command == "exists") return count(entry != nullptr);
+  if (command == "type") return text(entry == nullptr ? "+none\r\n" : "+string\r\n");
+  if (command == "strlen") return count(entry == nullptr ? 0 : static_cast<std::int64_t>(entry->value.size()));
+  if (command == "setnx") {
+    if (entry == nullptr) entries_[a[1]].value = a[2];
+    return count(entry == nullptr);
+  }
+  if (command == "append") {
+    Entry& to = entry == nullptr ? entries_[a[1]] : *entry;
+    to.value += a[2];
+    return count(static_cast<std::int64_t>(to.value.size()));
+  }
+  if (command == "del" || command == "getdel") {
+    const bool is_del = command == "del";
+    if (entry == nullptr) return is_del ? count(0) : text(reply::nothing(resp3));
+    Answer answer = is_del ? count(1) : text(reply::bulk(entry->value));
+    erase(entries_.find(a[1]));
+    return answer;
+  }
+  if (command == "persist") {
+    const bool had = entry != nullptr && entry->expires != TimePoint::max();
+    if (had) set_expiry(a[1], *entry, TimePoint::max());
+    return count(had);
+  }
+  if (command == "ttl" || command == "pttl") {
+    if (entry == nullptr) return count(-2);
+    if (entry->expires == TimePoint::max()) return count(-1);
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(entry->expires - now).count();
+    return count(command == "pttl" ? left : (left + 500) / 1'000);
+  }
+  return failure("unknown command '" + command + "'");
+}
+
+Answer Store::set(const Arguments& a, TimePoint now, bool resp3) {
+  TimePoint expires = TimePoint::max();
+  bool only_new = false;
+  bool only_old = false;
+  for (std::size_t i = 3; i < a.size(); ++i) {
+    const std::string option = lower(a[i]);
+    if (option == "nx" && !only_old) {
+      only_new = true;
+    } else if (option == "xx" && !only_new) {
+      only_old = true;
+    } else if ((option == "ex" || option == "px") && expires == TimePoint::max() && i + 1 < a.size()) {
+      std::int64_t amount = 0;
+      if (!parse_number(a[++i], amount)) return failure(kNotInteger);
+      if (amount <= 0 || !after(now, amount, option == "ex", expires))
+        return failure("invalid expire time in 'set' command");
+    } else {
+      return failure("syntax error");
+    }
+  }
+  Entry* entry = find(a[1], now);
+  if ((only_new && entry != nullptr) || (only_old && entry == nullptr)) return text(reply::nothing(resp3));
+  if (entry == nullptr) entry = &entries_[a[1]];
+  entry->value = a[2];
+  set_expiry(a[1], *entry, expires);
+  return text(reply::kOk);
+}
+
+Answer Store::increment(const std::string& key, std::int64_t by, TimePoint now) {
+  Entry* const entry = find(key, now);
+  std::int64_t number = 0;
+  if (entry != nullptr && !parse_number(entry->value, number)) return failure(kNotInteger);
+  if ((by > 0 && number > kMost - by) || (by < 0 && number < kLeast - by))
+    return failure("increment or decrement would overflow");
+  number += by;
+  (entry == nullptr ? entries_[key] : *entry).value = std::to_string(number);
+  return count(number);
+}
+
+Answer Store::expire(const Arguments& a, TimePoint now) {
+  std::int64_t amount = 0;
+  if (!parse_number(a[2], amount)) return failure(kNotInteger);
+  TimePoint expires{};
+  if (!after(now, amount, a[0] == "expire", expires)) return failure("invalid expire time in '" + a[0] + "' command");
+  Entry* const entry = find(a[1], now);
+  if (entry == nullptr) return count(0);
+  set_expiry(a[1], *entry, expires);  // one in the past: the next who looks finds it gone
+  return count(1);
+}
+
+Answer Store::keys(std::string_view pattern, TimePoint now) {
+  Answer answer;
+  for (const auto& [key, entry] : entries_) {
+    if (entry.expires <= now || !matches(pattern, key)) continue;
+    answer.text += reply::bulk(key);
+    ++answer.number;
+  }
+  return answer;
+}

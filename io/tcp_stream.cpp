@@ -1,0 +1,278 @@
+#include "tcp_stream.hpp"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <asio/error.hpp>
+#include <cerrno>
+#include <memory>
+#include <utility>
+
+#include "listener_state.hpp"
+#include "sockets.hpp"
+
+namespace coppice::detail {
+namespace {
+
+constexpr std::size_t kBufferBytes = 65'536;
+constexpr int kReadsATurn = 4;                  // then others have theirs
+constexpr std::size_t kSendAt = 64 * 1024;      // queued in one hook: it is sent before its end
+constexpr std::size_t kKeptOutput = 16 * 1024;  // of the queue's memory, when it is empty
+
+/// One for each thread that reads: nothing of it outlives a hook.
+[[nodiscard]] char* read_buffer() {
+  static thread_local const std::unique_ptr<char[]> buffer{new char[kBufferBytes]};
+  return buffer.get();
+}
+
+}  // namespace
+
+/// A deadline of a stream's, as a message.
+struct TcpStream::Body::AlarmTimer final : ActorTimer {
+  AlarmTimer(Cell& c, Body& b, Alarm a) noexcept
+      : ActorTimer{c, &kOps, Duration::zero(), Every::FixedRate,
+                   [](Timer& t) noexcept { delete static_cast<AlarmTimer*>(&t); }},
+        body{b},
+        alarm{a} {}
+  static Outcome handle_alarm(Cell& cell, Envelope& envelope) {
+    auto& tick = static_cast<TickEnvelope&>(envelope);
+    if (!tick.spend(cell)) return Outcome::Stale;
+    auto& self = static_cast<AlarmTimer&>(tick.actor_timer());
+    self.body.on_alarm(self.alarm);
+    return Outcome::Handled;
+  }
+  struct ConnectionAlarm {};
+  static constexpr EnvelopeOps kOps{
+      &handle_alarm,        nullptr, &TickEnvelope::destroy_tick, &kTypeInfo<ConnectionAlarm>, nullptr,
+      sizeof(TickEnvelope), false};
+  Body& body;  // its handle is there, or this is withdrawn
+  Alarm alarm;
+};
+
+TcpStream::Body::Body(Cell& c, AcceptedSocket socket, const StreamHooks& h, void* a)
+    : cell{c},
+      hooks{h},
+      actor{a},
+      accepted{std::move(socket)},
+      options{accepted.options()},
+      descriptor{ActorExecutor{c}},
+      active_at{now()} {
+  COPPICE_VERIFY(accepted.descriptor() >= 0, "a TcpConnection needs an AcceptedSocket that nobody has taken");
+  descriptor.assign(accepted.descriptor());  // throws if the kernel cannot watch it; then it is still accepted's
+  static_cast<void>(accepted.release());
+  accepted.slot()->bind(cell, *hooks.drain_ops);
+  if (options.idle_within != kForever) set_alarm(idle_alarm, Alarm::Idle, options.idle_within);
+  await_input();
+}
+
+// ---- input ----
+
+void TcpStream::Body::await_input() {
+  if (ended || awaits_input || input_over) return;
+  if (!finishing && (paused || unsent() > options.write_bytes_pause)) return;
+  awaits_input = true;
+  descriptor.async_wait(asio::posix::descriptor_base::wait_read, [this](const std::error_code& error) {
+    awaits_input = false;
+    if (ended) return;
+    if (error) return fail(error.value());
+    on_input();
+  });
+}
+
+void TcpStream::Body::on_input() {
+  char* const buffer = read_buffer();
+  in_hook = true;
+  for (int reads = 0; reads < kReadsATurn && read_once(buffer); ++reads) {
+  }
+  in_hook = false;
+  if (ended) return;
+  send_queued();
+  await_input();
+}
+
+/// Whether there may be more.
+bool TcpStream::Body::read_once(char* buffer) {
+  const ssize_t count = ::recv(descriptor.native_handle(), buffer, options.read_bytes_max, 0);
+  if (count < 0) {
+    if (errno == EINTR) return true;
+    if (errno != EAGAIN && errno != EWOULDBLOCK) fail(errno);
+    return false;
+  }
+  if (count == 0) {
+    on_end_of_input();
+    return false;
+  }
+  active_at = now();
+  if (!finishing) hooks.data(actor, std::string_view{buffer, static_cast<std::size_t>(count)});
+  if (ended || (!finishing && (paused || unsent() > options.write_bytes_pause))) return false;
+  return static_cast<std::size_t>(count) == options.read_bytes_max;
+}
+
+void TcpStream::Body::on_end_of_input() {
+  input_over = true;
+  if (output_closed) return end(TcpEnd::Finished, {});
+  if (!finishing) hooks.end_of_input(actor);
+}
+
+// ---- output ----
+
+bool TcpStream::Body::write(std::string_view bytes) {
+  if (!is_open()) return false;
+  if (unsent() != 0 && bytes.size() > options.write_bytes_max - std::min(unsent(), options.write_bytes_max)) {
+    send_queued();
+    if (!is_open()) return false;
+    if (unsent() != 0 && bytes.size() > options.write_bytes_max - std::min(unsent(), options.write_bytes_max)) {
+      end(TcpEnd::Slow, "the peer does not take what is written");
+      return false;
+    }
+  }
+  output.append(bytes);
+  if (in_hook) {
+    if (unsent() >= kSendAt && !awaits_room) send_queued();
+    return !ended;
+  }
+  if (flush_is_due) return true;
+  flush_is_due = true;
+  descriptor.get_executor().require(asio::execution::blocking.never).execute([this] {
+    flush_is_due = false;
+    flush();
+  });
+  return true;
+}
+
+void TcpStream::Body::flush() {
+  if (ended) return;
+  send_queued();
+  await_input();
+}
+
+void TcpStream::Body::send_queued() {
+  while (!ended && unsent() != 0) {
+    const ssize_t count = ::send(descriptor.native_handle(), output.data() + sent, unsent(), MSG_NOSIGNAL);
+    if (count < 0) {
+      if (errno == EINTR) continue;
+      if (errno == EAGAIN || errno == EWOULDBLOCK) return await_room();
+      return fail(errno);
+    }
+    sent += static_cast<std::size_t>(count);
+    active_at = taken_at = now();
+  }
+  if (!ended) all_sent();
+}
+
+/// The kernel takes no more for this peer.
+void TcpStream::Body::await_room() {
+  if (sent > output.size() / 2) {  // so that what has gone is not kept as long as the peer is slow
+    output.erase(0, sent);
+    sent = 0;
+  }
+  if (awaits_room) return;
+  awaits_room = true;
+  if (!other_alarm.is_active()) {
+    taken_at = now();
+    set_alarm(other_alarm, Alarm::Stalled, options.write_within);
+  }
+  descriptor.async_wait(asio::posix::descriptor_base::wait_write, [this](const std::error_code& error) {
+    awaits_room = false;
+    if (ended) return;
+    if (error) return fail(error.value());
+    flush();
+  });
+}
+
+void TcpStream::Body::all_sent() {
+  const bool had_some = sent != 0;
+  sent = 0;
+  output.clear();
+  if (output.capacity() > kKeptOutput) output = {};
+  if (!finishing) {
+    if (had_some && hooks.all_sent != nullptr) hooks.all_sent(actor);
+    return;
+  }
+  if (!output_closed) say_goodbye();
+}
+
+// ---- the end ----
+
+void TcpStream::Body::finish() {
+  if (!is_open()) return;
+  finishing = true;
+  if (in_hook) return;  // at its end
+  flush();
+}
+
+/// All has been sent, and the peer is told so. It is closed when the peer has its end as well: closed before, with input
+/// that nobody has read, it would be reset, and what was sent last be lost on its way.
+void TcpStream::Body::say_goodbye() {
+  output_closed = true;
+  if (input_over || options.linger_within == Duration::zero()) return end(TcpEnd::Finished, {});
+  ::shutdown(descriptor.native_handle(), SHUT_WR);
+  set_alarm(other_alarm, Alarm::Lingers, options.linger_within);
+  await_input();
+}
+
+void TcpStream::Body::fail(int error) { end(TcpEnd::Reset, std::error_code{error, std::generic_category()}.message()); }
+
+void TcpStream::Body::end(TcpEnd how, std::string_view text) {
+  if (std::exchange(ended, true)) return;
+  if (how == TcpEnd::Slow) reset_on_close(descriptor.native_handle());
+  std::error_code ignored;
+  descriptor.close(ignored);
+  idle_alarm.cancel();
+  other_alarm.cancel();
+  output = {};
+  sent = 0;
+  accepted.slot()->ends(how);
+  accepted = {};
+  cell.stop_self(text.empty() ? ExitReason::normal()
+                              : ExitReason::shutdown(std::string{to_string(how)} + ": " + std::string{text}));
+  hooks.closed(actor, how);
+}
+
+// ---- deadlines ----
+
+void TcpStream::Body::set_alarm(TimerHandle& handle, Alarm alarm, Duration after) {
+  auto timer = IntrusivePtr<Timer>::adopt(new AlarmTimer{cell, *this, alarm});
+  static_cast<void>(start_timer(static_cast<ActorTimer&>(*timer), after));
+  handle = TimerHandle{std::move(timer)};
+}
+
+void TcpStream::Body::on_alarm(Alarm alarm) {
+  if (ended) return;
+  switch (alarm) {
+    case Alarm::Lingers: return end(TcpEnd::Finished, {});
+    case Alarm::Idle: {
+      const Duration idle = saturating_between(active_at, now());
+      if (idle >= options.idle_within) return end(TcpEnd::Idle, "nothing came and nothing went");
+      return set_alarm(idle_alarm, Alarm::Idle, options.idle_within - idle);
+    }
+    case Alarm::Stalled: {
+      if (unsent() == 0) return;
+      const Duration stalled = saturating_between(taken_at, now());
+      if (stalled >= options.write_within) return end(TcpEnd::Slow, "the peer takes nothing of what is written");
+      return set_alarm(other_alarm, Alarm::Stalled, options.write_within - stalled);
+    }
+  }
+}
+
+// ---- the face ----
+
+TcpStream::TcpStream(Cell& cell, AcceptedSocket socket, const StreamHooks& hooks, void* actor)
+    : body_{new Body{cell, std::move(socket), hooks, actor}} {}
+TcpStream::~TcpStream() { delete body_; }
+bool TcpStream::write(std::string_view bytes) { return body_->write(bytes); }
+void TcpStream::flush() { body_->flush(); }
+void TcpStream::finish() { body_->finish(); }
+void TcpStream::close() noexcept { body_->end(TcpEnd::Dropped, {}); }
+void TcpStream::pause_reading() noexcept { body_->paused = true; }
+void TcpStream::resume_reading() {
+  body_->paused = false;
+  body_->await_input();
+}
+bool TcpStream::is_open() const noexcept { return body_->is_open(); }
+std::size_t TcpStream::unsent() const noexcept { return body_->unsent(); }
+std::string TcpStream::peer() const {
+  return body_->ended ? std::string{} : peer_of(body_->descriptor.native_handle());
+}
+
+}  // namespace coppice::detail

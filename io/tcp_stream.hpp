@@ -1,0 +1,76 @@
+#pragma once
+
+#include "coppice/asio.hpp"
+// After it: asio.hpp sets Asio's switches.
+#include <asio/posix/basic_stream_descriptor.hpp>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include "coppice/io/tcp_connection.hpp"
+
+namespace coppice::detail {
+
+/// A connection's socket, what waits to be sent, and its limits.
+///
+/// A socket is read when it is readable, into a buffer of the thread's: a connection that is idle holds none. What is
+/// queued is sent at the end of on_data(), else by a message behind those that wait, which may write more of it.
+///
+/// Threads    the actor's turn.
+/// [S1] After end() no hook is called, and nothing is under way that would touch this object: waits are cancelled by the
+///      descriptor's close, timers here, and what is in the mailbox looks at ended_ first.
+struct TcpStream::Body {
+  Body(Cell& cell, AcceptedSocket socket, const StreamHooks& hooks, void* actor);
+  Body(const Body&) = delete;
+  Body& operator=(const Body&) = delete;
+
+  bool write(std::string_view bytes);
+  void flush();
+  void finish();
+  void end(TcpEnd how, std::string_view text);
+  void await_input();
+  [[nodiscard]] bool is_open() const noexcept { return !ended && !finishing; }
+  [[nodiscard]] std::size_t unsent() const noexcept { return output.size() - sent; }
+
+  enum class Alarm : unsigned char { Idle, Stalled, Lingers };
+  struct AlarmTimer;
+  void on_alarm(Alarm alarm);
+
+  Cell& cell;
+  const StreamHooks& hooks;
+  void* const actor;
+  AcceptedSocket accepted;  // its place among the listener's connections, and its options
+  const TcpConnectionOptions& options;
+  asio::posix::basic_stream_descriptor<ActorExecutor> descriptor;
+  std::string output;
+  std::size_t sent = 0;  // of it
+  TimePoint active_at;   // when a byte came or went
+  TimePoint taken_at{};  // since when the peer has taken none, while some wait
+  TimerHandle idle_alarm;
+  TimerHandle other_alarm;    // Stalled, then Lingers
+  bool awaits_input = false;  // asked to be told of it, as the next
+  bool awaits_room = false;
+  bool flush_is_due = false;  // a message in the mailbox, or the end of the hook in hand
+  bool in_hook = false;
+  bool paused = false;
+  bool input_over = false;
+  bool finishing = false;
+  bool output_closed = false;
+  bool ended = false;
+
+ private:
+  void on_input();
+  bool read_once(char* buffer);
+  void take_input(std::string_view bytes);
+  void on_end_of_input();
+  void send_queued();
+  void await_room();
+  void all_sent();
+  void say_goodbye();
+  void fail(int error);
+  void set_alarm(TimerHandle& handle, Alarm alarm, Duration after);
+  [[nodiscard]] TimePoint now() const noexcept { return turn_now(*cell.runtime()); }
+};
+
+}  // namespace coppice::detail

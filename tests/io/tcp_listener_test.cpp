@@ -1,0 +1,304 @@
+#include "coppice/io/tcp_listener.hpp"
+
+#include <sys/resource.h>
+
+#include <chrono>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "catch.hpp"
+#include "coppice/coppice.hpp"
+#include "coppice/io/tcp_connection.hpp"
+#include "support/descriptors.hpp"
+#include "support/ending.hpp"
+#include "support/log.hpp"
+#include "support/quiet.hpp"
+#include "support/tcp_client.hpp"
+
+// What peers may do to a listener and its connections, over the loopback.
+
+namespace coppice {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::eventually;
+using testing::kPatience;
+using testing::Log;
+using testing::TcpClient;
+
+/// Sends back what comes, but for some words.
+struct Echo : TcpConnection<Echo> {
+  Echo(AcceptedSocket socket, Log* l) : TcpConnection{std::move(socket)}, log{l} {}
+  void on_data(std::string_view bytes) {
+    if (bytes.starts_with("crash")) throw std::runtime_error{"boom"};
+    if (bytes.starts_with("bye")) {
+      write("goodbye");
+      finish();
+    } else if (bytes.starts_with("flood")) {
+      while (write(std::string(64 * 1024, 'x'))) {
+      }
+    } else {
+      write(bytes);
+    }
+  }
+  void on_close(TcpEnd end) { log->add(to_string(end)); }
+  Log* log;
+};
+
+/// A system with a listener whose connections echo.
+struct Server {
+  explicit Server(TcpListenerOptions options = {.id = "echo"}) : system{testing::quiet(testing::two_workers())} {
+    if (options.connection.linger_within == TcpConnectionOptions{}.linger_within)
+      options.connection.linger_within = 50ms;  // for clients of a test that stay until after its end
+    tree = system.start(tcp_listener<Echo>(std::move(options), &log)).value();
+    listener = listener_of(tree).value();
+  }
+  [[nodiscard]] TcpListenerInfo info() const { return listener.ask(GetTcpListener{}, kPatience).get().value(); }
+  [[nodiscard]] TcpListenerStats stats() const { return info().stats; }
+  [[nodiscard]] TcpClient connect() const { return TcpClient{info().port}; }
+  [[nodiscard]] std::uint64_t ended(TcpEnd end) const { return stats().ended[static_cast<int>(end)]; }
+  /// Whether a client is served as if there were no others.
+  [[nodiscard]] bool serves() const {
+    TcpClient client = connect();
+    return client.send("hello") && client.receive(5) == "hello";
+  }
+
+  Log log;
+  ActorSystem system;
+  ActorRef<Supervisor> tree;
+  ActorRef<TcpListener> listener;
+};
+
+TEST_CASE("each connection is an actor that gets what comes and sends what it writes") {
+  Server server;
+  TcpClient one = server.connect();
+  TcpClient two = server.connect();
+  REQUIRE(one.send("one"));
+  REQUIRE(two.send("two"));
+  CHECK(one.receive(3) == "one");
+  CHECK(two.receive(3) == "two");
+  CHECK(server.stats().open == 2);
+  one.close();
+  CHECK(eventually([&] { return server.stats().open == 1; }));
+  CHECK(two.send("more"));
+  CHECK(two.receive(4) == "more");
+  testing::check_end(server.system);
+}
+
+TEST_CASE("a peer that sends no more gets the rest of its answers and then the end") {
+  Server server;
+  TcpClient client = server.connect();
+  const std::string much(3'000'000, 'm');
+  std::thread sender{[&] {
+    static_cast<void>(client.send(much));
+    client.sends_no_more();
+  }};
+  CHECK(client.receive_all() == much);
+  sender.join();
+  CHECK(eventually([&] { return server.ended(TcpEnd::Finished) == 1; }));
+  testing::check_end(server.system);
+}
+
+TEST_CASE("a connection that finishes has sent all of it though its peer still sends") {
+  Server server;
+  TcpClient client = server.connect();
+  REQUIRE(client.send("bye" + std::string(100'000, '.')));  // more than one piece of input: closed now, it were a reset
+  CHECK(client.receive_all() == "goodbye");
+  CHECK_FALSE(client.was_reset());
+  client.close();
+  CHECK(eventually([&] { return server.ended(TcpEnd::Finished) == 1; }));
+  testing::check_end(server.system);
+}
+
+TEST_CASE("a crash of one connection closes it and no other notices") {
+  Server server;
+  TcpClient other = server.connect();
+  TcpClient client = server.connect();
+  REQUIRE(client.send("crash"));
+  CHECK(client.ends());
+  CHECK(eventually([&] { return server.ended(TcpEnd::Dropped) == 1; }));
+  CHECK(other.send("hello"));
+  CHECK(other.receive(5) == "hello");
+  CHECK(server.serves());
+  testing::check_end(server.system);
+}
+
+TEST_CASE("a peer that resets its connection ends it and no other") {
+  Server server;
+  TcpClient other = server.connect();
+  TcpClient client = server.connect();
+  REQUIRE(client.send("hello"));
+  CHECK(client.receive(5) == "hello");
+  client.reset();
+  CHECK(eventually([&] { return server.ended(TcpEnd::Reset) == 1; }));
+  CHECK(other.send("hello"));
+  CHECK(other.receive(5) == "hello");
+  testing::check_end(server.system);
+}
+
+TEST_CASE("peers that reset before they are served hurt nobody") {
+  Server server;
+  const auto port = server.info().port;
+  for (int i = 0; i < 100; ++i) TcpClient{port}.reset();
+  CHECK(server.serves());
+  CHECK(eventually([&] { return server.stats().open == 0; }));
+  testing::check_end(server.system);
+}
+
+TEST_CASE("a connection that is idle for too long is closed") {
+  Server server{{.id = "echo", .connection = {.idle_within = 50ms}}};
+  TcpClient client = server.connect();
+  CHECK(client.ends());
+  CHECK(eventually([&] { return server.ended(TcpEnd::Idle) == 1 && server.log.size() == 1; }));
+  CHECK(server.log.lines() == testing::Lines{"idle"});
+  testing::check_end(server.system);
+}
+
+TEST_CASE("a peer that does not read is not read any more and then closed") {
+  constexpr std::size_t kKernels = 40'000'000;  // more than all buffers on the way hold
+  Server server{
+      {.id = "echo",
+       .connection = {.write_bytes_pause = 100'000, .write_bytes_max = 1'000'000'000, .write_within = 500ms}}};
+  TcpClient client{server.info().port, 4'096};
+  const std::string chunk(64 * 1024, 'x');
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  std::size_t sent = 0;
+  while (server.log.size() == 0 && sent < kKernels && std::chrono::steady_clock::now() < deadline)
+    sent += client.send_some(chunk);
+  CHECK(sent < kKernels);
+  CHECK(eventually([&] { return server.ended(TcpEnd::Slow) == 1; }));
+  CHECK(server.serves());
+  testing::check_end(server.system);
+}
+
+TEST_CASE("a connection that writes without end to a peer that does not read is closed at its cap") {
+  Server server{{.id = "echo", .connection = {.write_bytes_max = 1'000'000}}};
+  TcpClient client{server.info().port, 4'096};
+  REQUIRE(client.send("flood"));
+  CHECK(eventually([&] { return server.ended(TcpEnd::Slow) == 1; }));
+  CHECK(server.serves());
+  testing::check_end(server.system);
+}
+
+TEST_CASE("one connection too many waits in the kernel until another ends") {
+  Server server{{.id = "echo", .connections_max = 1}};
+  TcpClient first = server.connect();
+  REQUIRE(first.send("hello"));
+  CHECK(first.receive(5) == "hello");
+  TcpClient second = server.connect();
+  REQUIRE(second.send("hello"));
+  CHECK(second.hears_nothing(50ms));
+  CHECK(server.stats().open == 1);
+  first.close();
+  CHECK(second.receive(5) == "hello");
+  testing::check_end(server.system);
+}
+
+TEST_CASE("one connection too many is refused with a word") {
+  Server server{{.id = "echo", .connections_max = 1, .when_full = WhenFull::Refuse, .refusal = "-ERR full\r\n"}};
+  TcpClient first = server.connect();
+  REQUIRE(eventually([&] { return server.stats().open == 1; }));
+  TcpClient second = server.connect();
+  CHECK(second.receive_all() == "-ERR full\r\n");
+  CHECK(server.stats().refused == 1);
+  CHECK(server.stats().open == 1);
+  testing::check_end(server.system);
+}
+
+TEST_CASE("no more connections are accepted in a span of time than its rate allows") {
+  Server server{{.id = "echo", .accept_rate = RateLimit{.permits = 20, .per = 1s, .burst = 2}}};
+  const auto start = std::chrono::steady_clock::now();
+  std::vector<TcpClient> clients;
+  for (int i = 0; i < 6; ++i) clients.push_back(server.connect());
+  REQUIRE(eventually([&] { return server.stats().accepted == 6; }));
+  CHECK(std::chrono::steady_clock::now() - start >= 199ms);  // two at once, four more at 50 ms each
+  testing::check_end(server.system);
+}
+
+TEST_CASE("without descriptors nothing is accepted for a while and those who are there go on") {
+  testing::BasicLog<int> failures;
+  TcpListenerOptions options{.id = "echo", .pause_after_failure = 5ms};
+  options.on_accept_failure = [&](const std::error_code& error) { failures.add(error.value()); };
+  Server server{std::move(options)};
+  TcpClient there = server.connect();
+  REQUIRE(eventually([&] { return server.stats().open == 1; }));
+  TcpClient waits = server.connect();  // the client's descriptor is there; the server's is not
+  static_cast<void>(waits);
+  REQUIRE(eventually([&] { return server.stats().open == 2; }));
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  std::vector<TcpClient> clients;
+  rlimit none = before;
+  const auto port = server.info().port;
+  const int highest = ::dup(0);
+  ::close(highest);
+  none.rlim_cur = static_cast<rlim_t>(highest) + 1;  // room for one: the client's
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  clients.emplace_back(port);
+  const bool failed = eventually([&] { return failures.size() == 1 && server.stats().failures >= 2; });
+  const bool goes_on = there.send("hello") && there.receive(5) == "hello";
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(failed);
+  CHECK(goes_on);
+  CHECK(failures.lines() == std::vector<int>{EMFILE});
+  CHECK(clients[0].send("hello"));
+  CHECK(clients[0].receive(5) == "hello");
+  testing::check_end(server.system);
+}
+
+TEST_CASE("a shutdown accepts nobody and lets connections send what they have and leaves no descriptor") {  // F72
+  const auto before = testing::open_descriptors();
+  {
+    Server server;
+    const auto port = server.info().port;
+    std::vector<TcpClient> clients;
+    for (int i = 0; i < 20; ++i) clients.push_back(server.connect());
+    for (TcpClient& client : clients) REQUIRE(client.send("hello"));
+    for (TcpClient& client : clients) REQUIRE(client.receive(5) == "hello");
+    std::thread closes{[&] {
+      for (TcpClient& client : clients) CHECK(client.ends());
+      for (TcpClient& client : clients) client.close();
+    }};
+    const ShutdownReport report = server.system.shutdown({.within = kPatience});
+    closes.join();
+    CHECK(report.complete);
+    CHECK(report.late.empty());
+    CHECK(server.log.lines() == testing::Lines(20, "finished"));
+    CHECK_FALSE(TcpClient{port}.is_connected());
+    testing::check_ledger(server.system);
+  }
+  CHECK(testing::open_descriptors() == before);
+}
+
+TEST_CASE("connections that do not end by themselves are closed when the drain is over") {  // F72
+  Server server{{.id = "echo", .drain_within = 50ms, .connection = {.linger_within = 1h}}};
+  TcpClient client = server.connect();
+  REQUIRE(eventually([&] { return server.stats().open == 1; }));
+  const ShutdownReport report = server.system.shutdown({.within = kPatience});
+  CHECK(report.complete);
+  CHECK(report.took < 5s);
+  CHECK(client.ends());
+  testing::check_ledger(server.system);
+}
+
+TEST_CASE("an address that is taken or none at all is a failed start that says so") {
+  Server server;
+  const auto start = [&](TcpListenerOptions options) {
+    return server.system.start(tcp_listener<Echo>(std::move(options), &server.log));
+  };
+  const auto taken = start({.id = "second", .port = server.info().port});
+  REQUIRE_FALSE(taken);
+  CHECK(taken.error().kind == StartError::Kind::ChildFailed);
+  CHECK(taken.error().reason.to_string().find("cannot listen on 127.0.0.1 port") != std::string::npos);
+  const auto nowhere = start({.id = "second", .address = "localhost"});
+  REQUIRE_FALSE(nowhere);
+  CHECK(nowhere.error().kind == StartError::Kind::BadSpec);
+  testing::check_end(server.system);
+}
+
+}  // namespace
+}  // namespace coppice
