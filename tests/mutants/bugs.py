@@ -204,7 +204,7 @@ BUGS = (
     bug(36, "a full mailbox makes room by what does not count", "src/mailbox/shelf.cpp",
         "  const bool counts = envelope.ops->bounded;\n  const void* const message",
         "  const bool counts = envelope.ops->bounded || planted(36);\n  const void* const message",
-        Test("test_system", "a full mailbox of each policy hears of an end")),
+        Test("test_mailbox", "replies and timers and downs come into a full mailbox of each kind")),
     bug(37, "what a full mailbox rejects is not counted", "src/actor/send.cpp",
         "  runtime.dead_letter(cell, *envelope, reason);\n  runtime.count(Count::Refused);\n  if (envelope->ops->abandon != nullptr)",
         "  if (!planted(37) || reason != DeadReason::Rejected) runtime.dead_letter(cell, *envelope, reason);\n"
