@@ -15,9 +15,9 @@ namespace coppice::detail {
 namespace {
 
 constexpr std::size_t kBufferBytes = 65'536;
-constexpr int kReadsATurn = 4;                  // then others have theirs
-constexpr std::size_t kSendAt = 64 * 1024;      // queued in one hook: it is sent before its end
-constexpr std::size_t kKeptOutput = 16 * 1024;  // of the queue's memory, when it is empty
+constexpr int kReadsATurn = 4;                               // then others have theirs
+constexpr std::size_t kSendAt = std::size_t{64} * 1024;      // queued in one hook: it is sent before its end
+constexpr std::size_t kKeptOutput = std::size_t{16} * 1024;  // of the queue's memory, when it is empty
 
 /// One for each thread that reads: nothing of it outlives a hook.
 [[nodiscard]] char* read_buffer() {
