@@ -17,11 +17,10 @@ namespace coppice {
 
 /// What one connection may cost; see TcpConnection.
 struct TcpConnectionOptions {
-  std::size_t read_bytes_max = std::size_t{16} * 1024;  ///< handed to one on_data(), 1 to 65,536
-  std::size_t write_bytes_pause =
-      std::size_t{256} * 1024;  ///< with more than this waiting to be sent nothing more is read
-  std::size_t write_bytes_max =
-      std::size_t{64} * 1024 * 1024;                 ///< a write that finds more than fits here ends it; from 1
+  std::size_t read_bytes_max = std::size_t{16} * 1024;      ///< handed to one on_data(), 1 to 65,536
+  std::size_t write_bytes_pause = std::size_t{256} * 1024;  ///< with more waiting to be sent nothing more is read
+  /// A write that finds more than fits here ends it; from 1.
+  std::size_t write_bytes_max = std::size_t{64} * 1024 * 1024;
   Duration write_within = std::chrono::seconds{30};  ///< so long without a byte taken by a peer that has some to take
   Duration idle_within = kForever;                   ///< so long without a byte either way
   Duration linger_within = std::chrono::seconds{1};  ///< for the peer's end, after ours, before the socket is closed
