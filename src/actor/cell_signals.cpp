@@ -103,10 +103,7 @@ void CellLife::on_kill(const ExitReason& why) noexcept {
     x.keep_place = false;
     if (c.ops_->begin_stop == nullptr) {
       on_child_late();  // the one it waits for gets no more time either
-    } else if (x.newest_child != nullptr) {
-      x.newest_child->signal(make_signal(CellSignal::Kind::Kill));
-    }
-    if (c.ops_->begin_stop != nullptr && c.state_alive_) {
+    } else if (c.state_alive_) {
       // A manager is waiting for its children: they get no more time.
       try {
         c.ops_->begin_stop(c.state(), x.reason);

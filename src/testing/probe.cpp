@@ -7,8 +7,7 @@ namespace coppice::testing::detail {
 using namespace coppice::detail;
 
 struct ProbeInbox::State {
-  explicit State(System& s) noexcept : system{s}, runtime{IntrusivePtr<Runtime>::share(&s.runtime())} {}
-  System& system;
+  explicit State(System& system) noexcept : runtime{IntrusivePtr<Runtime>::share(&system.runtime())} {}
   IntrusivePtr<Runtime> runtime;
   Mutex mutex;
   std::deque<std::unique_ptr<Item>> items;
@@ -17,7 +16,6 @@ struct ProbeInbox::State {
 
 ProbeInbox::ProbeInbox(System& system) : state_{std::make_unique<State>(system)} {}
 ProbeInbox::~ProbeInbox() = default;
-System& ProbeInbox::system() const noexcept { return state_->system; }
 
 void ProbeInbox::put(std::unique_ptr<Item> item) {
   {

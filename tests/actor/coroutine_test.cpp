@@ -118,6 +118,10 @@ struct Walker : Actor<Walker> {
       co_await sleep_for(1ms);
       throw std::runtime_error{"after a while"};
     }
+    if (run.what == "throw a number") {
+      co_await sleep_for(1ms);
+      throw 7;
+    }
     if (run.what == "throw at once") throw std::runtime_error{"at once"};
     if (run.what == "throw deep") co_await failing(100);
     if (run.what == "catch") {
@@ -252,7 +256,7 @@ TEST_CASE("an ask that is dropped is given up and its reply comes too late") {
 }
 
 TEST_CASE("a coroutine handler's exception is its crash before and after it has waited") {  // P6 P12
-  for (const char* what : {"throw", "throw at once", "throw deep"}) {
+  for (const char* what : {"throw", "throw a number", "throw at once", "throw deep"}) {
     Scene scene;
     CAPTURE(what);
     auto asked = scene.walker.ask(Run{what}, 1h);

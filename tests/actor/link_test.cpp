@@ -416,6 +416,20 @@ TEST_CASE("trapping exits ends with the life that asked for it") {
   testing::check_end(system);
 }
 
+TEST_CASE("a link that comes behind a stop is answered with that end and one that comes later with nobody's") {
+  const ExitReason broken = ExitReason::error("broken");
+  Pair pair;
+  pair.run(pair.a, [&](Scripted& me) {
+    me.trap_exits();
+    static_cast<void>(me.system().stop(pair.b, {.reason = broken}));
+    me.link(pair.b);
+  });
+  CHECK(pair.log.lines() == Lines{"exit error: broken"});
+  pair.run(pair.a, [&](Scripted& me) { me.link(pair.b); });
+  CHECK(pair.log.lines() == Lines{"exit error: broken", "exit no such actor"});
+  testing::check_end(pair.system);
+}
+
 // ---- spawn_link ----
 
 struct Stillborn : Actor<Stillborn> {
@@ -493,6 +507,12 @@ TEST_CASE("a child that is spawned linked lives and ends as linked actors do") {
     pair.run(pair.a, [](Scripted& me) { me.stop(); });
     CHECK(pair.log.lines() == Lines{"child: stop shutdown", "stop normal"});
   }
+  SECTION("so does one whose spawn may be refused") {
+    pair.run(pair.a,
+             [&](Scripted& me) { child = me.try_spawn_link<Scripted>({.name = "child"}, &pair.log, "child").value(); });
+    pair.run(child, &Scripted::crash);
+    CHECK(pair.log.lines() == Lines{"child: stop error: boom", "stop error: boom"});
+  }
   SECTION("the name may be taken") {
     spawn(false);
     pair.run(pair.a, [&](Scripted& me) {
@@ -527,6 +547,36 @@ TEST_CASE("a kill that is sent takes the place from a handler that hangs and its
   CHECK(system.stats().zombies == 1);
   gate.open();
   REQUIRE(testing::eventually([&] { return system.stats().zombies == 0; }));
+  testing::check_end(system);
+}
+
+TEST_CASE("a kill that meets a place without a life is over with that and harms no life to come") {
+  TestSystem system;
+  const auto root = system.start(
+      supervisor({.id = "app", .backoff = Exponential{.first = 1s, .cap = 1s}}, child<Scripted>({.id = "c"})));
+  REQUIRE(root);
+  const auto child = root->child<Scripted>("c").value();
+  const auto killer = system.spawn<Scripted>();
+  const auto kill = [&] {
+    testing::run(killer, [&](Scripted& me) { me.send_exit(child, ExitReason::killed()); });
+    system.run_until_idle();
+  };
+  SECTION("that waits for its next life") {
+    system.crash(child);
+    system.run_until_idle();
+    kill();
+    system.advance(1s);
+  }
+  SECTION("that was terminated") {
+    REQUIRE(root->terminate_child("c"));
+    kill();
+    system.advance(1s);
+    REQUIRE(root->restart_child("c"));
+  }
+  CHECK(child.incarnation() == 2);
+  system.advance(1s);  // a kill that finds nobody in a handler looks again each millisecond, until it is over
+  CHECK(child.incarnation() == 2);
+  CHECK(child.phase() == Phase::Running);
   testing::check_end(system);
 }
 

@@ -71,6 +71,27 @@ TEST_CASE("a reply that throws while it is made is told to both sides") {
   testing::check_end(system);
 }
 
+struct Clerk : Actor<Clerk> {
+  explicit Clerk(ActorRef<Keeper> k) : keeper{std::move(k)} {}
+  Later<int> handle(Question) {
+    static_cast<void>(delegate(keeper, Count{}));  // whose reply is a std::size_t
+    return already_answered<int>();
+  }
+  ActorRef<Keeper> keeper;
+};
+
+TEST_CASE("a question that is delegated to where the reply has another type has none and is handled there") {  // F20
+  TestSystem system;
+  const auto keeper = system.spawn<Keeper>();
+  auto asked = system.spawn<Clerk>(keeper).ask(Question{}, 1h);
+  system.run_until_idle();
+  REQUIRE(asked.is_ready());  // at once, not at its deadline
+  CHECK(asked.get().error() == AskError::NoReply);
+  CHECK(system.ledger().handled == 2);
+  CHECK(system.stats().late_replies == 0);
+  testing::check_end(system);
+}
+
 TEST_CASE("an actor knows how many messages it has put aside") {
   TestSystem system;
   const auto keeper = system.spawn<Keeper>();

@@ -203,6 +203,30 @@ TEST_CASE("a promise that is dropped ends an ask over a topic for nobody else") 
   testing::check_end(system);
 }
 
+TEST_CASE("who answers later handles a publication that asks nothing and its promise answers nobody") {
+  struct Clerk : Actor<Clerk> {
+    explicit Clerk(std::vector<std::string>* h) : heard{h} {}
+    Later<int> handle(const GetPrice& get) {
+      auto [promise, later] = reply_later<int>();
+      heard->push_back(get.item + (promise.set(5) ? ", answered" : ""));
+      return std::move(later);
+    }
+    std::vector<std::string>* heard;
+  };
+  std::vector<std::string> heard;
+  TestSystem system;
+  InMemoryBroker broker{system};
+  const auto clerk = system.spawn<Clerk>(&heard);
+  const Subscription kept = broker.subscribe<GetPrice>("price.*", clerk);
+  CHECK(broker.publish("price.tea", GetPrice{"tea"}) == Published{.delivered = 1});
+  CHECK(broker.publish("price.tea", GetPrice{"a reply address"}, {.reply_to = clerk}) == Published{.delivered = 1});
+  CHECK(broker.ask("price.tea", GetPrice{"an ask"}, 1s).get().value() == 5);
+  system.run_until_idle();
+  CHECK(heard == std::vector<std::string>{"tea", "a reply address", "an ask, answered"});
+  CHECK(system.stats().late_replies == 0);
+  testing::check_end(system);
+}
+
 TEST_CASE("a coroutine answers an ask over a topic") {  // P12
   TestSystem system;
   InMemoryBroker broker{system};

@@ -23,7 +23,7 @@ target_link_libraries(coppice_interleaved_core PUBLIC coppice_interleaved_kernel
 
 foreach(layer IN ITEMS kernels core)
   file(GLOB sources CONFIGURE_DEPENDS "${interleave}/${layer}/*.cpp")
-  add_executable(test_interleave_${layer} ${sources})
+  add_executable(test_interleave_${layer} ${sources} "${interleave}/this_thread.cpp")
   target_link_libraries(test_interleave_${layer} PRIVATE coppice_interleaved_${layer} Catch2::Catch2WithMain)
   catch_discover_tests(test_interleave_${layer}
     TEST_PREFIX "interleave/"

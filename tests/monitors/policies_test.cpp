@@ -1,6 +1,7 @@
 #include <atomic>
 #include <stdexcept>
 #include <type_traits>
+#include <utility>
 
 #include "catch.hpp"
 #include "coppice/coppice.hpp"
@@ -162,6 +163,7 @@ TEST_CASE("the monitor of a system keeps as many events as its option says") {
   CHECK(system.monitor().capacity() == 7);
   play(system);
   CHECK(system.monitor().snapshot().size() == 7);
+  CHECK(&std::as_const(system).monitor() == &system.monitor());  // who may only read finds the same
 }
 
 }  // namespace

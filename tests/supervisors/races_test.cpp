@@ -270,6 +270,27 @@ TEST_CASE("a stop kills in time also a place that goes on in a fresh cell") {
   testing::check_end(system);
 }
 
+TEST_CASE("a dynamic child that is killed in a handler goes on in a fresh cell with its id and its name") {
+  ActorSystem system{with(4)};
+  const auto pool = system.start(dynamic_supervisor({.id = "pool", .intensity = kAny})).value();
+  const auto hanger = pool.start_child(child<Hanger>({.id = "h", .name = "hanger"})).value().as<Hanger>();
+  const auto killer = system.spawn<Killer>();
+  for (std::uint32_t life = 1; life <= 3; ++life) {
+    CAPTURE(life);
+    Gate gate;
+    kill_in_handler(system.find<Hanger>("hanger").value(), killer, gate);
+    gate.open();
+    no_zombies(system);
+    REQUIRE(eventually([&] { return pool.count_children()->active == 1; }));
+    REQUIRE(system.find<Hanger>("hanger"));
+    CHECK(system.find<Hanger>("hanger").value() == hanger);  // one place, to whoever has its ref
+    CHECK(system.find<Hanger>("hanger")->path() == "pool/h");
+  }
+  REQUIRE(pool.terminate_child(hanger));
+  CHECK_FALSE(system.find_any("hanger"));
+  testing::check_end(system);
+}
+
 TEST_CASE("watches that are given up leave nothing at a place that goes on in a fresh cell") {
   struct Watcher : Actor<Watcher> {
     bool handle(AnyRef other) {

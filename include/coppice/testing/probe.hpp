@@ -27,7 +27,6 @@ class ProbeInbox {
   void put(std::unique_ptr<Item> item);
   /// The oldest item if it comes within `within`; null otherwise.
   [[nodiscard]] std::unique_ptr<Item> take(Duration within);
-  [[nodiscard]] System& system() const noexcept;
 
  private:
   struct State;
