@@ -219,6 +219,7 @@ TEST_CASE("no more connections are accepted in a span of time than its rate allo
   testing::check_end(server.system);
 }
 
+#if !defined(__SANITIZE_ADDRESS__)  // there UBSan looks at objects through a pipe, for which no descriptor is left
 TEST_CASE("without descriptors nothing is accepted for a while and those who are there go on") {
   testing::BasicLog<int> failures;
   TcpListenerOptions options{.id = "echo", .pause_after_failure = 5ms};
@@ -249,6 +250,7 @@ TEST_CASE("without descriptors nothing is accepted for a while and those who are
   CHECK(clients[0].receive(5) == "hello");
   testing::check_end(server.system);
 }
+#endif
 
 TEST_CASE("a shutdown accepts nobody and lets connections send what they have and leaves no descriptor") {  // F72
   const auto before = testing::open_descriptors();
