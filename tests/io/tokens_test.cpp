@@ -14,6 +14,8 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <tuple>
+#include <utility>
 
 #include "catch.hpp"
 #include "coppice/coppice.hpp"
@@ -31,18 +33,34 @@ using asio::ip::tcp;
 using testing::kPatience;
 using Pair = asio::local::stream_protocol::socket;
 
+/// Calls the handler, at its own executor in the end. A class: clang 19 crashes over lambdas that capture packs here.
+template <class Handler, class... Values>
+struct Completion {
+  void operator()() {
+    if (!std::exchange(is_home, true)) {
+      const auto home = handler.get_executor();
+      asio::post(home, std::move(*this));
+    } else {
+      std::apply(std::move(handler), std::move(values));
+    }
+  }
+  Handler handler;
+  std::tuple<Values...> values;
+  bool is_home = false;
+};
+struct PostCompletion {
+  template <class Handler, class... Values>
+  void operator()(Handler&& handler, Values... values) {
+    asio::post(io,
+               Completion<std::decay_t<Handler>, Values...>{std::forward<Handler>(handler), {std::move(values)...}});
+  }
+  asio::io_context& io;
+};
+
 /// Completes at once, with what it is told to.
 template <class Signature, class Token, class... Values>
 auto complete_with(Token&& token, asio::io_context& io, Values... values) {
-  return asio::async_initiate<Token, Signature>(
-      [&io](auto handler, auto... each) {
-        asio::post(io, [h = std::move(handler), ... kept = std::move(each)]() mutable {
-          const auto home = h.get_executor();
-          asio::post(home,
-                     [h = std::move(h), ... kept = std::move(kept)]() mutable { std::move(h)(std::move(kept)...); });
-        });
-      },
-      token, std::move(values)...);
+  return asio::async_initiate<Token, Signature>(PostCompletion{io}, token, std::move(values)...);
 }
 
 struct NoValue {};
