@@ -141,8 +141,9 @@ bool AcceptLoop::accept_one() {
 }
 
 void AcceptLoop::hand_over(int descriptor) {
-  AcceptedSocket socket{descriptor, nullptr};  // from here on it is closed if anything throws
-  socket = AcceptedSocket{socket.release(), std::make_unique<ConnectionSlot>(state_)};
+  AcceptedSocket guard{descriptor, nullptr};  // from here on it is closed if anything throws
+  auto slot = std::make_unique<ConnectionSlot>(state_);
+  AcceptedSocket socket{guard.release(), std::move(slot)};
   const auto& o = options();
   auto factory = IntrusivePtr<Factory>::adopt(new ConnectionFactory{std::move(socket), state_->plan});
   ChildSpec spec{ChildOptions{.restart = Restart::Temporary, .shutdown = o.connection_shutdown, .mailbox = o.mailbox},

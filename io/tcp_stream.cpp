@@ -186,7 +186,7 @@ void TcpStream::Body::all_sent() {
   output.clear();
   if (output.capacity() > kKeptOutput) output = {};
   if (!finishing) {
-    if (had_some && hooks.all_sent != nullptr) hooks.all_sent(actor);
+    if (had_some) hooks.all_sent(actor);
     return;
   }
   if (!output_closed) say_goodbye();

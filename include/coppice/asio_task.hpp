@@ -113,8 +113,7 @@ struct Operation final : Wakeup, PoolAllocated {
   /// It ends without having completed.
   void abort() noexcept {
     if (is_done) return;
-    if constexpr (!std::is_same_v<Failure, std::error_code>) is_aborted = true;
-    if constexpr (std::is_same_v<Failure, std::error_code>) failure = asio::error::operation_aborted;
+    is_aborted = true;
     end();
   }
   void end() noexcept {

@@ -15,10 +15,9 @@ namespace detail {
 /// What a stream calls, on its actor's turn.
 struct StreamHooks {
   void (*data)(void* actor, std::string_view bytes);
-  void (*end_of_input)(void* actor);  // null: the connection finishes
-  void (*all_sent)(void* actor);      // null: nobody asks
+  void (*end_of_input)(void* actor);
+  void (*all_sent)(void* actor);
   void (*closed)(void* actor, TcpEnd end);
-  void (*drain)(void* actor);  // null: the connection finishes
   const EnvelopeOps* drain_ops;
 };
 
@@ -34,7 +33,6 @@ class TcpStream {
   bool write(std::string_view bytes);
   void flush();
   void finish();
-  void drain();
   void close() noexcept;
   void pause_reading() noexcept;
   void resume_reading();
@@ -135,7 +133,7 @@ class TcpConnection : public Actor<Self> {
 
   static constexpr detail::EnvelopeOps kDrainOps{
       &handle_drain, nullptr, &destroy_drain, &detail::kTypeInfo<Drain>, nullptr, sizeof(detail::DrainEnvelope), false};
-  static constexpr detail::StreamHooks kHooks{&data, &end_of_input, &all_sent, &closed, &drain, &kDrainOps};
+  static constexpr detail::StreamHooks kHooks{&data, &end_of_input, &all_sent, &closed, &kDrainOps};
 
   detail::TcpStream stream_;
 };
