@@ -1,4 +1,6 @@
 #include <deque>
+#include <initializer_list>
+#include <string>
 #include <utility>
 
 #include "base/platform.hpp"
@@ -98,6 +100,16 @@ struct Bench {
   WorkPool pool;
 };
 
+/// In orders drawn by seed, with each number of workers, sequential and weak.
+void check_by_seed(std::uint64_t runs, std::initializer_list<unsigned> numbers_of_workers, void (*scene)(unsigned)) {
+  for (const unsigned workers : numbers_of_workers) {
+    for (const Memory memory : {Memory::Sequential, Memory::Weak}) {
+      const std::string label = (memory == Memory::Weak ? "weak " : "sequential ") + std::to_string(workers);
+      CHECK_THAT(explore(label, Sampled{.runs = runs, .memory = memory}, [=] { scene(workers); }), holds());
+    }
+  }
+}
+
 TEST_CASE("one worker finds what is submitted in every order with two preemptions", "[pool]") {  // P19
   const auto one = [] {
     Bench bench{1};
@@ -108,23 +120,16 @@ TEST_CASE("one worker finds what is submitted in every order with two preemption
 }
 
 TEST_CASE("workers that park find what others submit in orders drawn by seed", "[pool]") {  // P19
-  for (const unsigned workers : {1U, 2U, 3U}) {
-    for (const Memory memory : {Memory::Sequential, Memory::Weak}) {
-      const std::string label = (memory == Memory::Weak ? "weak " : "sequential ") + std::to_string(workers);
-      CHECK_THAT(explore(label, Sampled{.runs = 5'000, .memory = memory},
-                         [workers] {
-                           Bench bench{workers};
-                           together({[&] {
-                                       bench.submit();
-                                       bench.submit_chain();
-                                     },
-                                     [&] { bench.submit_chain(); }});
-                           bench.submit();
-                           bench.finish();
-                         }),
-                 holds());
-    }
-  }
+  check_by_seed(5'000, {1U, 2U, 3U}, [](unsigned workers) {
+    Bench bench{workers};
+    together({[&] {
+                bench.submit();
+                bench.submit_chain();
+              },
+              [&] { bench.submit_chain(); }});
+    bench.submit();
+    bench.finish();
+  });
 }
 
 TEST_CASE("one worker sees what completes in its reactor in every order with two preemptions", "[pool]") {  // P19
@@ -138,47 +143,33 @@ TEST_CASE("one worker sees what completes in its reactor in every order with two
 }
 
 TEST_CASE("workers that park in a reactor or beside it find what completes and what is submitted", "[pool]") {  // P19
-  for (const unsigned workers : {1U, 2U, 3U}) {
-    for (const Memory memory : {Memory::Sequential, Memory::Weak}) {
-      const std::string label = (memory == Memory::Weak ? "weak " : "sequential ") + std::to_string(workers);
-      CHECK_THAT(explore(label, Sampled{.runs = 5'000, .memory = memory},
-                         [workers] {
-                           Bench bench{workers};
-                           // Both make the reactor, if nobody has.
-                           together({[&] {
-                                       bench.complete();
-                                       bench.submit_chain();
-                                     },
-                                     [&] {
-                                       bench.submit();
-                                       bench.complete();
-                                     }});
-                           bench.complete();
-                           bench.submit();
-                           bench.finish();
-                         }),
-                 holds());
-    }
-  }
+  check_by_seed(5'000, {1U, 2U, 3U}, [](unsigned workers) {
+    Bench bench{workers};
+    // Both make the reactor, if nobody has.
+    together({[&] {
+                bench.complete();
+                bench.submit_chain();
+              },
+              [&] {
+                bench.submit();
+                bench.complete();
+              }});
+    bench.complete();
+    bench.submit();
+    bench.finish();
+  });
 }
 
 TEST_CASE("a worker that is busy for long looks into the reactor and at what was submitted outside", "[pool]") {  // P19
-  for (const unsigned workers : {1U, 2U}) {
-    for (const Memory memory : {Memory::Sequential, Memory::Weak}) {
-      const std::string label = (memory == Memory::Weak ? "weak " : "sequential ") + std::to_string(workers);
-      CHECK_THAT(explore(label, Sampled{.runs = 500, .memory = memory},
-                         [workers] {
-                           Bench bench{workers};
-                           together({[&] { bench.submit_chain(150); },
-                                     [&] {
-                                       for (int i = 0; i < 3; ++i) bench.submit();
-                                       bench.complete();
-                                     }});
-                           bench.finish();
-                         }),
-                 holds());
-    }
-  }
+  check_by_seed(500, {1U, 2U}, [](unsigned workers) {
+    Bench bench{workers};
+    together({[&] { bench.submit_chain(150); },
+              [&] {
+                for (int i = 0; i < 3; ++i) bench.submit();
+                bench.complete();
+              }});
+    bench.finish();
+  });
 }
 
 /// A timer of a job's, which waits for it without going away from its worker.

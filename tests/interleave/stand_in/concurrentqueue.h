@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <mutex>
 
 #include "coppice/base/atomic.hpp"
 
@@ -21,7 +22,7 @@ template <class T>
 class ConcurrentQueue {
  public:
   bool enqueue(T value) {
-    const Held held{lock_};
+    const std::lock_guard held{lock_};
     waiting_.push_back(value);
     // release: as the real one publishes its tail
     enqueued_.store(enqueued_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
@@ -32,7 +33,7 @@ class ConcurrentQueue {
   std::size_t try_dequeue_bulk(ConsumerToken&, T* values, std::size_t most) { return try_dequeue_bulk(values, most); }
   std::size_t try_dequeue_bulk(T* values, std::size_t most) {
     if (size_approx() == 0) return 0;
-    const Held held{lock_};
+    const std::lock_guard held{lock_};
     std::size_t count = 0;
     for (; count < most && !waiting_.empty(); ++count) {
       values[count] = waiting_.front();
@@ -49,13 +50,7 @@ class ConcurrentQueue {
   }
 
  private:
-  using Lock = coppice::interleave::Mutex;
-  struct Held {
-    explicit Held(Lock& l) noexcept : lock{l} { lock.lock(); }
-    ~Held() { lock.unlock(); }
-    Lock& lock;
-  };
-  Lock lock_;
+  coppice::interleave::Mutex lock_;
   std::deque<T> waiting_;
   coppice::detail::Atomic<std::size_t> enqueued_{0};
   coppice::detail::Atomic<std::size_t> dequeued_{0};

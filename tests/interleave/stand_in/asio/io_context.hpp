@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <limits>
+#include <mutex>
 #include <utility>
 
 #include "coppice/base/atomic.hpp"
@@ -35,7 +36,7 @@ class io_context {
   }
   void post(std::function<void()> completion) {
     {
-      const Held held{lock_};
+      const std::lock_guard held{lock_};
       completions_.write().push_back(std::move(completion));
     }
     posted_.fetch_add(1, std::memory_order_release);
@@ -43,12 +44,6 @@ class io_context {
   }
 
  private:
-  using Lock = coppice::interleave::Mutex;
-  struct Held {
-    explicit Held(Lock& l) noexcept : lock{l} { lock.lock(); }
-    ~Held() { lock.unlock(); }
-    Lock& lock;
-  };
   std::size_t run_until(std::int64_t until) {
     for (;;) {
       const std::uint32_t seen = posted_.load(std::memory_order_acquire);
@@ -59,7 +54,7 @@ class io_context {
   bool run_next() {
     std::function<void()> next;
     {
-      const Held held{lock_};
+      const std::lock_guard held{lock_};
       if (completions_.read().empty()) return false;
       next = std::move(completions_.write().front());
       completions_.write().pop_front();
@@ -68,7 +63,7 @@ class io_context {
     return true;
   }
 
-  Lock lock_;
+  coppice::interleave::Mutex lock_;
   coppice::interleave::Plain<std::deque<std::function<void()>>> completions_;  // whoever uses it must know who made it
   coppice::detail::Atomic<std::uint32_t> posted_{0};
 };
