@@ -14,6 +14,9 @@ import subprocess
 import sys
 
 HOME = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HOME.parent / "tools"))
+from machine import processor  # noqa: E402
+
 OWN_MAIN = {"judged", "storm", "classic", "idle_memory", "allocations", "noop_monitor", "noop_monitor_no_hooks"}
 
 
@@ -36,16 +39,10 @@ class Report:
 
 
 def machine() -> str:
-    model = "unknown processor"
-    with open("/proc/cpuinfo", encoding="utf-8") as cpuinfo:
-        for line in cpuinfo:
-            if line.startswith("model name"):
-                model = line.split(":", 1)[1].strip()
-                break
     compiler = subprocess.run(["c++", "--version"], capture_output=True, text=True).stdout.splitlines()[0]
     release = platform.freedesktop_os_release().get("PRETTY_NAME", "unknown system")
     load = os.getloadavg()[0]
-    return f"{os.cpu_count()} processors, {model}; {release}; {compiler}; load before the first benchmark {load:.2f}."
+    return f"{os.cpu_count()} processors, {processor()}; {release}; {compiler}; load before the first benchmark {load:.2f}."
 
 
 def library_table(report: Report, program: pathlib.Path, min_time: float) -> None:

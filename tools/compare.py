@@ -20,6 +20,7 @@ from datetime import date
 
 import compare_growth
 from compare_report import OURS, PEERS, TITLES, Series, against_earlier, chart, table
+from machine import processor
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 EARLIER = TOP / "benchmarks" / "peers" / "figures.json"
@@ -112,13 +113,7 @@ def first_line(command: list[str]) -> str:
 
 
 def machine() -> dict[str, object]:
-    model = "unknown processor"
-    with open("/proc/cpuinfo", encoding="utf-8") as cpuinfo:
-        for line in cpuinfo:
-            if line.startswith("model name"):
-                model = line.split(":", 1)[1].strip()
-                break
-    return {"processor": model, "processors": len(os.sched_getaffinity(0)), "kernel": platform.release(),
+    return {"processor": processor(), "processors": len(os.sched_getaffinity(0)), "kernel": platform.release(),
             "system": platform.freedesktop_os_release().get("PRETTY_NAME", "unknown system"),
             "compiler": first_line(["c++", "--version"]), "load before": round(os.getloadavg()[0], 2)}
 

@@ -3,10 +3,8 @@
 // Markdown row.
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cstdint>
-#include <fstream>
 #include <vector>
 
 #include "../support/harness.hpp"
@@ -22,14 +20,6 @@ struct Once {};
 struct Idle : coppice::Actor<Idle> {
   void handle(Once) {}
 };
-
-std::int64_t resident_bytes() {
-  std::ifstream statm{"/proc/self/statm"};
-  std::int64_t total = 0;
-  std::int64_t resident = 0;
-  statm >> total >> resident;
-  return resident * sysconf(_SC_PAGESIZE);
-}
 
 double bytes_of_an_idle_actor(unsigned workers) {
   coppice::ActorSystem system{default_options(workers)};

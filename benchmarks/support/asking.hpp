@@ -75,16 +75,17 @@ class AskingBy {
 using Asking = AskingBy<Asker, 2>;
 using AskingInCoroutine = AskingBy<CoroutineAsker, 1>;
 
-/// The calling thread, which is no actor, asks and blocks.
-class AskingFromOutside {
+/// The calling thread, which is no actor, asks and waits for the answer.
+template <class How>
+class AskingOutsideBy {
  public:
-  explicit AskingFromOutside(unsigned workers)
+  explicit AskingOutsideBy(unsigned workers)
       : system_{default_options(workers)}, answerer_{system_.spawn<Answerer>()} {}
   Nanoseconds run(std::int64_t asks) {
     const Nanoseconds begun = now_ns();
     for (std::int64_t i = 0; i < asks; ++i) {
-      const Result<std::int64_t, AskError> answer = answerer_.ask(Question{i}, std::chrono::seconds{10}).get();
-      require(answer && *answer == i + 1, "an ask got no answer, or the wrong one");
+      const Result<std::int64_t, AskError> answer = How{}(answerer_, Question{i});
+      require(answer && *answer == i + 1, "a thread got no answer, or the wrong one");
     }
     messages_ += static_cast<std::uint64_t>(asks);
     return now_ns() - begun;
@@ -96,26 +97,18 @@ class AskingFromOutside {
   ActorRef<Answerer> answerer_;
   std::uint64_t messages_ = 0;
 };
-
-/// The same by call(), which may run the idle actor on the calling thread.
-class Calling {
- public:
-  explicit Calling(unsigned workers) : system_{default_options(workers)}, answerer_{system_.spawn<Answerer>()} {}
-  Nanoseconds run(std::int64_t calls) {
-    const Nanoseconds begun = now_ns();
-    for (std::int64_t i = 0; i < calls; ++i) {
-      const Result<std::int64_t, AskError> answer = answerer_.call(Question{i}, std::chrono::seconds{10});
-      require(answer && *answer == i + 1, "a call got no answer, or the wrong one");
-    }
-    messages_ += static_cast<std::uint64_t>(calls);
-    return now_ns() - begun;
+struct Blocking {
+  auto operator()(const ActorRef<Answerer>& whom, Question question) const {
+    return whom.ask(question, std::chrono::seconds{10}).get();
   }
-  void finish() { expect_all_handled(system_, messages_); }
-
- private:
-  ActorSystem system_;
-  ActorRef<Answerer> answerer_;
-  std::uint64_t messages_ = 0;
 };
+/// call() may run the idle actor on the calling thread.
+struct OnThisThread {
+  auto operator()(const ActorRef<Answerer>& whom, Question question) const {
+    return whom.call(question, std::chrono::seconds{10});
+  }
+};
+using AskingFromOutside = AskingOutsideBy<Blocking>;
+using Calling = AskingOutsideBy<OnThisThread>;
 
 }  // namespace coppice::bench

@@ -4,6 +4,7 @@
 /// headers are no younger.
 
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -11,6 +12,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <mutex>
 #include <string_view>
 #include <utility>
@@ -30,6 +32,15 @@ inline Nanoseconds processor_time() {
   timespec time{};
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
   return Nanoseconds{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+/// What the process has in memory now.
+inline std::int64_t resident_bytes() {
+  std::ifstream statm{"/proc/self/statm"};
+  std::int64_t total = 0;
+  std::int64_t resident = 0;
+  statm >> total >> resident;
+  return resident * sysconf(_SC_PAGESIZE);
 }
 
 /// A benchmark that lost a message has no figure: it ends here, at once.

@@ -16,6 +16,9 @@ import subprocess
 import sys
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "tools"))
+from machine import processor  # noqa: E402
+
 PAGE = TOP / "docs" / "evidence.md"
 MARK = "<!-- runs: the newest first; tests/soak/run.py writes below this line -->\n"
 
@@ -26,12 +29,8 @@ def first_line(*command: str) -> str:
 
 
 def machine() -> str:
-    model = "unknown processor"
-    with open("/proc/cpuinfo", encoding="utf-8") as cpuinfo:
-        found = re.search(r"^model name\s*:\s*(.+)$", cpuinfo.read(), re.MULTILINE)
-        model = found.group(1) if found else model
     system = platform.freedesktop_os_release().get("PRETTY_NAME", "unknown system")
-    return f"{os.cpu_count()} processors, {model}; {system}; load before {os.getloadavg()[0]:.1f}"
+    return f"{os.cpu_count()} processors, {processor()}; {system}; load before {os.getloadavg()[0]:.1f}"
 
 
 def how_compiled(build: pathlib.Path) -> str:

@@ -1,9 +1,7 @@
 // Actors that are made: by the thousand, to rest, to work, to answer once; and actors that were made once and work.
 
-#include <unistd.h>
 
 #include <atomic>
-#include <fstream>
 #include <utility>
 #include <vector>
 
@@ -210,13 +208,6 @@ Measurements spawn_inside(const Request& request) {
 struct Resting : Actor<Resting> {
   void handle(Job) {}
 };
-std::int64_t resident_bytes() {
-  std::ifstream statm{"/proc/self/statm"};
-  std::int64_t total = 0;
-  std::int64_t resident = 0;
-  statm >> total >> resident;
-  return resident * sysconf(_SC_PAGESIZE);
-}
 Measurements idle_bytes(const Request& request) {
   ActorSystem system{default_options(request.workers)};
   std::vector<ActorRef<Resting>> actors(static_cast<std::size_t>(request.size));  // written, hence resident

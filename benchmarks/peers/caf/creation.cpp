@@ -1,9 +1,7 @@
 // CAF: actors that are made, that rest, that work.
 
 #include <malloc.h>
-#include <unistd.h>
 #include <chrono>
-#include <fstream>
 #include <thread>
 
 #include "stage.hpp"
@@ -168,13 +166,6 @@ Measurements spawn_stop(const Request& request) {
   };
   run(warm(request.size));
   return time_of("actor", run(request.size), request.size);
-}
-std::int64_t resident_bytes() {
-  std::ifstream statm{"/proc/self/statm"};
-  std::int64_t total = 0;
-  std::int64_t resident = 0;
-  statm >> total >> resident;
-  return resident * sysconf(_SC_PAGESIZE);
 }
 Measurements idle_bytes(const Request& request) {
   Stage stage{request.workers};
