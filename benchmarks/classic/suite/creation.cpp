@@ -1,6 +1,5 @@
 // Actors that are made: by the thousand, to rest, to work, to answer once; and actors that were made once and work.
 
-
 #include <atomic>
 #include <utility>
 #include <vector>
