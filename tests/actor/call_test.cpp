@@ -81,8 +81,10 @@ TEST_CASE("a call runs on a worker where the system or the actor's place says so
   for (int i = 0; i < 20; ++i) CHECK(server.call(Where{}, kPatience).value() != std::this_thread::get_id());
   testing::check_end(system);
 
+  const std::vector<unsigned> usable = thread_affinity();
+  if (usable.empty()) return;  // the platform pins nothing
   ActorSystem usual;
-  const auto thread = PinnedThread::make(usual, {.cpu = thread_affinity().front()});
+  const auto thread = PinnedThread::make(usual, {.cpu = usable.front()});
   REQUIRE(thread);
   const auto pinned = usual.spawn<Server>({.on = thread.value()});
   for (int i = 0; i < 20; ++i) CHECK(pinned.call(Where{}, kPatience).value() != std::this_thread::get_id());
