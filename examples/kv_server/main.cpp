@@ -20,6 +20,7 @@
 #include <memory>
 #include <string>
 
+#include "../support/arguments.hpp"
 #include "session.hpp"
 #include "shard.hpp"
 
@@ -32,7 +33,7 @@ int main(int argc, char** argv) {
   CLI::App app{"A server that speaks Redis's protocol"};
   app.add_option("--port", port, "where to listen, on the loopback; 0: where it is free")->check(CLI::Range(0, 65'535));
   app.add_option("--shards", shards, "how many actors share the keys")->check(CLI::Range(1, 1'024));
-  CLI11_PARSE(app, argc, argv);
+  if (const auto code = examples::parse(app, argc, argv)) return *code;
 
   StopSignals signals;  // before there are other threads
   ActorSystem system;
