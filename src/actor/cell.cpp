@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <utility>
 
-#include "base/thread.hpp"
 #include "cell_extras.hpp"
 #include "cell_life.hpp"
 #include "coppice/actor/send.hpp"
@@ -288,7 +287,6 @@ Cell::Next Cell::rest() noexcept {
     // A sender stands between its exchange and its link: a few instructions, unless it lost its processor. Never spin
     // for long.
     if (tries >= 64) {
-      yield_thread();  // the sender may wait for this very processor
       yield_back();
       return Next::Over;
     }

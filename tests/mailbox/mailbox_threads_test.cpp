@@ -37,7 +37,8 @@ class Owner {
         delete item;
         break;
     }
-    if (number % 5 == 0) std::this_thread::yield();
+    // Seldom: beside other programs each costs a turn of theirs.
+    if (number % 4'096 == 0) std::this_thread::yield();
   }
   void push_signal() {
     auto* const signal = new Signal;
