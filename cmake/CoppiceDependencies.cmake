@@ -9,7 +9,7 @@
 #   nlohmann_json nlohmann_json::*    concurrentqueue concurrentqueue::concurrentqueue
 #   CLI11 CLI11::CLI11                csv csv::csv (libcsv, for C)      Catch2 Catch2::Catch2WithMain
 #   benchmark benchmark::*            Python3 Python3::Interpreter
-#   caf caf::core (0.17)              erlang erlang::erlc
+#   caf caf::core, caf::io (0.17)     erlang erlang::erlc
 include_guard(GLOBAL)
 
 function(coppice_find_dependencies message_variable)
@@ -140,18 +140,20 @@ endfunction()
 
 # Of Debian's, 0.17.6, which has no config file.
 function(coppice_find_caf)
-  if(NOT TARGET caf::core)
-    find_path(COPPICE_CAF_INCLUDE_DIR caf/all.hpp)
-    find_library(COPPICE_CAF_CORE_LIBRARY caf_core)
-    mark_as_advanced(COPPICE_CAF_INCLUDE_DIR COPPICE_CAF_CORE_LIBRARY)
-    if(COPPICE_CAF_INCLUDE_DIR AND COPPICE_CAF_CORE_LIBRARY)
-      add_library(caf::core UNKNOWN IMPORTED)
-      set_target_properties(caf::core PROPERTIES
-        IMPORTED_LOCATION "${COPPICE_CAF_CORE_LIBRARY}"
+  find_path(COPPICE_CAF_INCLUDE_DIR caf/all.hpp)
+  mark_as_advanced(COPPICE_CAF_INCLUDE_DIR)
+  foreach(part IN ITEMS core io)
+    string(TOUPPER "COPPICE_CAF_${part}_LIBRARY" library)
+    find_library(${library} caf_${part})
+    mark_as_advanced(${library})
+    if(NOT TARGET caf::${part} AND COPPICE_CAF_INCLUDE_DIR AND ${library})
+      add_library(caf::${part} UNKNOWN IMPORTED)
+      set_target_properties(caf::${part} PROPERTIES
+        IMPORTED_LOCATION "${${library}}"
         INTERFACE_INCLUDE_DIRECTORIES "${COPPICE_CAF_INCLUDE_DIR}")
     endif()
-  endif()
-  coppice_answer(caf::core "the C++ actor framework 0.17 (<caf/all.hpp>)" libcaf-dev caf-devel)
+  endforeach()
+  coppice_answer(caf::io "the C++ actor framework 0.17 (<caf/io/all.hpp>)" libcaf-dev caf-devel)
 endfunction()
 
 function(coppice_find_erlang)

@@ -4,7 +4,9 @@
 #include <memory>
 
 #include "../support/driver.hpp"
+#include "../support/echo.hpp"
 #include "../support/peers.hpp"
+#include "echo_asio.hpp"
 
 namespace {
 
@@ -97,6 +99,11 @@ Measurements timers_near(const Request& request) {
   return seen;
 }
 
+Measurements echo(const Request& request) {
+  const EchoOfAsio server{request.workers};
+  return echo_of(server.port(), request.size);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -108,6 +115,7 @@ int main(int argc, char** argv) {
                 {"counting", &counting},
                 {"counting_8", &counting_8},
                 {"timers", &timers},
-                {"timers_near", &timers_near}},
+                {"timers_near", &timers_near},
+                {"echo", &echo}},
                argc, argv);
 }

@@ -81,7 +81,8 @@ round(#{workload := Name, size := Size, workers := Workers, json := Json}, Round
 names() ->
     ["ping_pong", "ring", "counting", "counting_bursts", "counting_8", "fan_out", "fork_join_create",
      "fork_join_throughput", "big", "ask", "spawn_stop", "idle_bytes", "skynet", "chameneos", "bank",
-     "philosophers", "dictionary", "queens", "sieve", "crash", "timers", "timers_near"].
+     "philosophers", "dictionary", "queens", "sieve", "crash", "timers", "timers_near",
+     "echo"].
 
 %% ---- what is measured: a tenth to warm up, then the whole ----
 
@@ -117,7 +118,8 @@ run("queens", N) -> [{"all", queens(N) / 1.0e6, "ms"}];
 run("sieve", N) -> [{"all", sieve(max(3, N)) / 1.0e6, "ms"}];
 run("crash", N) -> crash(N);
 run("timers", N) -> timers(warm(N)), timers(N);
-run("timers_near", N) -> near(warm(N)), near(N).
+run("timers_near", N) -> near(warm(N)), near(N);
+run("echo", N) -> echo(N).
 
 %% ---- there and back, around ----
 
@@ -541,3 +543,30 @@ near(N) ->
     Late = lists:sort([receive {due, Due} -> now_ns() - Due end || _ <- lists:seq(1, N)]),
     [{"late p50", lists:nth((N + 1) div 2, Late) / 1000, "us"},
      {"late p99", lists:nth(max(1, N * 99 div 100), Late) / 1000, "us"}].
+
+%% ---- TCP: a process for each connection ----
+
+%% bench_echo_load stands beside this module.
+echo(N) ->
+    {ok, Listening} = gen_tcp:listen(0, [binary, {active, false}, {nodelay, true}, {backlog, 256}, {ip, {127, 0, 0, 1}}]),
+    {ok, Port} = inet:port(Listening),
+    spawn_link(fun() -> accept(Listening) end),
+    Load = filename:join(filename:dirname(code:which(?MODULE)), "bench_echo_load"),
+    Running = open_port({spawn_executable, Load},
+                        [{args, [integer_to_list(Port), integer_to_list(N)]}, {line, 200}, exit_status]),
+    Line = receive {Running, {data, {eol, Seen}}} -> Seen; {Running, {exit_status, Code}} -> exit({load_failed, Code}) end,
+    receive {Running, {exit_status, 0}} -> ok; {Running, {exit_status, Other}} -> exit({load_failed, Other}) end,
+    [Took, Middle, Late] = [list_to_integer(Word) || Word <- string:tokens(Line, " ")],
+    [{"requests", N * 1.0e6 / Took, "k/s"}, {"p50", Middle / 1000, "us"}, {"p99", Late / 1000, "us"}].
+
+accept(Listening) ->
+    {ok, Socket} = gen_tcp:accept(Listening),
+    Pid = spawn(fun() -> receive ready -> inet:setopts(Socket, [{active, true}]), send_back(Socket) end end),
+    ok = gen_tcp:controlling_process(Socket, Pid),
+    Pid ! ready,
+    accept(Listening).
+send_back(Socket) ->
+    receive
+        {tcp, Socket, Data} -> gen_tcp:send(Socket, Data), send_back(Socket);
+        {tcp_closed, Socket} -> ok
+    end.
