@@ -69,43 +69,79 @@ TcpStream::Body::Body(Cell& c, AcceptedSocket socket, const StreamHooks& h, void
 
 void TcpStream::Body::await_input() {
   if (ended || awaits_input || input_over) return;
+  if (holds_input) {
+    if (finishing && std::exchange(holds_input, false)) on_input();  // to nobody, but it may be the peer's end
+    return;
+  }
   if (!finishing && (paused || unsent() > options.write_bytes_pause)) return;
   awaits_input = true;
-  descriptor.async_wait(asio::posix::descriptor_base::wait_read, [this](const std::error_code& error) {
+  const std::size_t most = std::min(first.size(), options.read_bytes_max);
+  descriptor.async_read_some(asio::buffer(first, most), [this](const std::error_code& error, std::size_t count) {
     awaits_input = false;
+    first_size = static_cast<std::uint16_t>(count);
+    first_error = error == asio::error::eof ? 0 : error.value();
     if (ended) return;
-    if (error) return fail(error.value());
+    holds_input = paused && !finishing;  // since it was asked for
+    if (!holds_input) on_input();
+  });
+}
+
+void TcpStream::Body::resume_reading() {
+  if (!std::exchange(paused, false) || ended) return;
+  if (!holds_input) return await_input();
+  // Not from within whatever the user does just now.
+  descriptor.get_executor().require(asio::execution::blocking.never).execute([this] {
+    if (ended || paused || !std::exchange(holds_input, false)) return;
     on_input();
   });
 }
 
+/// What has come into `first`, and what is behind it.
 void TcpStream::Body::on_input() {
+  if (first_error != 0) return fail(first_error);
   char* const buffer = read_buffer();
   in_hook = true;
-  for (int reads = 0; reads < kReadsATurn && read_once(buffer); ++reads) {
-  }
+  bool may_be_more = read_first(buffer);
+  for (int reads = 1; may_be_more && reads < kReadsATurn; ++reads) may_be_more = read_once(buffer, 0);
   in_hook = false;
   if (ended) return;
   send_queued();
   await_input();
 }
 
-/// Whether there may be more.
-bool TcpStream::Body::read_once(char* buffer) {
-  const ssize_t count = ::recv(descriptor.native_handle(), buffer, options.read_bytes_max, 0);
-  if (count < 0) {
-    if (errno == EINTR) return true;
-    if (errno != EAGAIN && errno != EWOULDBLOCK) fail(errno);
-    return false;
-  }
-  if (count == 0) {
+/// Whether there may be more, as the next two.
+bool TcpStream::Body::read_first(char* buffer) {
+  if (first_size == 0) {
     on_end_of_input();
     return false;
   }
+  if (first_size < first.size() || first_size == options.read_bytes_max) return take({first.data(), first_size});
+  std::copy(first.begin(), first.end(), buffer);
+  return read_once(buffer, first.size());
+}
+
+/// With `filled` bytes in the buffer already, which go along.
+bool TcpStream::Body::read_once(char* buffer, std::size_t filled) {
+  ssize_t count = 0;
+  do {
+    count = ::recv(descriptor.native_handle(), buffer + filled, options.read_bytes_max - filled, 0);
+  } while (count < 0 && errno == EINTR);
+  if (count > 0) return take({buffer, filled + static_cast<std::size_t>(count)});
+  const int error = count == 0 ? 0 : errno;
+  if (filled != 0 && !take({buffer, filled})) return false;
+  if (count == 0) {
+    on_end_of_input();
+  } else if (error != EAGAIN && error != EWOULDBLOCK) {
+    fail(error);
+  }
+  return false;
+}
+
+bool TcpStream::Body::take(std::string_view bytes) {
   active_at = now();
-  if (!finishing) hooks.data(actor, std::string_view{buffer, static_cast<std::size_t>(count)});
+  if (!finishing) hooks.data(actor, bytes);
   if (ended || (!finishing && (paused || unsent() > options.write_bytes_pause))) return false;
-  return static_cast<std::size_t>(count) == options.read_bytes_max;
+  return bytes.size() == options.read_bytes_max;
 }
 
 void TcpStream::Body::on_end_of_input() {
@@ -265,10 +301,7 @@ void TcpStream::flush() { body_->flush(); }
 void TcpStream::finish() { body_->finish(); }
 void TcpStream::close() noexcept { body_->end(TcpEnd::Dropped, {}); }
 void TcpStream::pause_reading() noexcept { body_->paused = true; }
-void TcpStream::resume_reading() {
-  body_->paused = false;
-  body_->await_input();
-}
+void TcpStream::resume_reading() { body_->resume_reading(); }
 bool TcpStream::is_open() const noexcept { return body_->is_open(); }
 std::size_t TcpStream::unsent() const noexcept { return body_->unsent(); }
 std::string TcpStream::peer() const {

@@ -2,6 +2,7 @@
 
 #include "coppice/asio.hpp"
 // After it: asio.hpp sets Asio's switches.
+#include <array>
 #include <asio/posix/basic_stream_descriptor.hpp>
 #include <cstdint>
 #include <string>
@@ -14,13 +15,17 @@ namespace coppice::detail {
 
 /// A connection's socket, what waits to be sent, and its limits.
 ///
-/// A socket is read when it is readable, into a buffer of the thread's: a connection that is idle holds none. What is
-/// queued is sent at the end of on_data(), else by a message behind those that wait, which may write more of it.
+/// The kernel's first bytes come into a small buffer here, what is behind them is read into a large one of the thread's: a
+/// connection that is idle holds none of that size. To be told that a socket is readable and to read it then would be a
+/// call of the kernel more for each piece of input. What is queued is sent at the end of on_data(), else by a message
+/// behind those that wait, which may write more of it.
 ///
 /// Threads    the actor's turn.
-/// [S1] After end() no hook is called, and nothing is under way that would touch this object: waits are cancelled by the
-///      descriptor's close, timers here, and what is in the mailbox looks at ended_ first.
+/// [S1] After end() no hook is called, and nothing is under way that would touch this object: what the reactor reads or
+///      waits for is cancelled by the descriptor's close, timers here, and what is in the mailbox looks at `ended` first.
 struct TcpStream::Body {
+  static constexpr std::size_t kFirstBytes = 256;  // most requests of most protocols are shorter
+
   Body(Cell& cell, AcceptedSocket socket, const StreamHooks& hooks, void* actor);
   Body(const Body&) = delete;
   Body& operator=(const Body&) = delete;
@@ -28,6 +33,7 @@ struct TcpStream::Body {
   bool write(std::string_view bytes);
   void flush();
   void finish();
+  void resume_reading();
   void end(TcpEnd how, std::string_view text);
   void await_input();
   [[nodiscard]] bool is_open() const noexcept { return !ended && !finishing; }
@@ -49,8 +55,8 @@ struct TcpStream::Body {
   TimePoint taken_at{};  // since when the peer has taken none, while some wait
   TimerHandle idle_alarm;
   TimerHandle other_alarm;    // Stalled, then Lingers
-  bool awaits_input = false;  // asked to be told of it, as the next
-  bool awaits_room = false;
+  bool awaits_input = false;  // the reactor may write into `first`, or what it wrote is on its way
+  bool awaits_room = false;   // asked to be told of it
   bool flush_is_due = false;  // a message in the mailbox, or the end of the hook in hand
   bool in_hook = false;
   bool paused = false;
@@ -58,11 +64,16 @@ struct TcpStream::Body {
   bool finishing = false;
   bool output_closed = false;
   bool ended = false;
+  bool holds_input = false;  // what came into `first` while reading was paused; the next two belong to it
+  std::uint16_t first_size = 0;
+  int first_error = 0;
+  std::array<char, kFirstBytes> first;
 
  private:
   void on_input();
-  bool read_once(char* buffer);
-  void take_input(std::string_view bytes);
+  bool read_first(char* buffer);
+  bool read_once(char* buffer, std::size_t filled);
+  bool take(std::string_view bytes);
   void on_end_of_input();
   void send_queued();
   void await_room();

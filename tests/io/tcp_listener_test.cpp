@@ -2,7 +2,9 @@
 
 #include <sys/resource.h>
 
+#include <atomic>
 #include <chrono>
+#include <future>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -30,10 +32,21 @@ using testing::kPatience;
 using testing::Log;
 using testing::TcpClient;
 
+/// How connections ended, and the longest piece of input.
+struct Seen : Log {
+  void note_length(std::size_t length) {
+    std::size_t before = longest.load();
+    while (length > before && !longest.compare_exchange_weak(before, length)) {
+    }
+  }
+  std::atomic<std::size_t> longest{0};
+};
+
 /// Sends back what comes, but for some words.
 struct Echo : TcpConnection<Echo> {
-  Echo(AcceptedSocket socket, Log* l) : TcpConnection{std::move(socket)}, log{l} {}
+  Echo(AcceptedSocket socket, Seen* l) : TcpConnection{std::move(socket)}, log{l} {}
   void on_data(std::string_view bytes) {
+    log->note_length(bytes.size());
     if (bytes.starts_with("crash")) throw std::runtime_error{"boom"};
     if (bytes.starts_with("bye")) {
       write("goodbye");
@@ -46,7 +59,7 @@ struct Echo : TcpConnection<Echo> {
     }
   }
   void on_close(TcpEnd end) { log->add(to_string(end)); }
-  Log* log;
+  Seen* log;
 };
 
 /// A system with a listener whose connections echo.
@@ -67,7 +80,7 @@ struct Server {
     return client.send("hello") && client.receive(5) == "hello";
   }
 
-  Log log;
+  Seen log;
   ActorSystem system;
   ActorRef<Supervisor> tree;
   ActorRef<TcpListener> listener;
@@ -125,6 +138,67 @@ TEST_CASE("a crash of one connection closes it and no other notices") {
   CHECK(other.receive(5) == "hello");
   CHECK(server.serves());
   testing::check_end(server.system);
+}
+
+TEST_CASE("input of any length comes whole and in pieces no longer than asked for") {
+  // Around the few bytes that a connection reads into a buffer of its own, and with the least and the most at once.
+  for (const std::size_t most : {std::size_t{1}, std::size_t{255}, std::size_t{256}, std::size_t{257}, std::size_t{65'536}}) {
+    Server server{{.id = "echo", .connection = {.read_bytes_max = most}}};
+    TcpClient client = server.connect();
+    for (const std::size_t length : {1, 255, 256, 257, 512, 4'097}) {
+      CAPTURE(most, length);
+      std::string sent;
+      for (std::size_t i = 0; i < length; ++i) sent.push_back(static_cast<char>('A' + (i * 7 + length) % 26));
+      REQUIRE(client.send(sent));
+      REQUIRE(client.receive(length) == sent);
+      REQUIRE(server.log.longest <= most);
+    }
+    testing::check_end(server.system);
+  }
+}
+
+/// Pauses when a message says so, which is outside of any input.
+struct Pausing : TcpConnection<Pausing> {
+  Pausing(AcceptedSocket socket, std::promise<ActorRef<Pausing>>* ref) : TcpConnection{std::move(socket)} {
+    ref->set_value(self());
+  }
+  struct Pause {};
+  struct Resume {};
+  struct Heard {};
+  void on_data(std::string_view bytes) { heard.append(bytes); }
+  void on_end_of_input() { heard.append("."), finish(); }
+  bool handle(Pause) { return pause_reading(), true; }
+  bool handle(Resume) { return resume_reading(), true; }
+  std::string handle(Heard) { return heard; }
+  std::string heard;
+};
+
+TEST_CASE("a connection that pauses outside of its input gets none until it resumes and then all of it") {
+  std::promise<ActorRef<Pausing>> made;
+  ActorSystem system{testing::quiet(testing::two_workers())};
+  const auto tree = system.start(tcp_listener<Pausing>({.id = "pausing"}, &made)).value();
+  TcpClient client{listener_of(tree).value().ask(GetTcpListener{}, kPatience).get().value().port};
+  const ActorRef<Pausing> connection = made.get_future().get();
+  const auto heard = [&] { return connection.ask(Pausing::Heard{}, kPatience).get().value(); };
+  std::string sent;
+  for (int round = 0; round < 50; ++round) {
+    REQUIRE(connection.ask(Pausing::Pause{}, kPatience).get().has_value());
+    const std::string before = sent;
+    for (const std::size_t length : {std::size_t{1}, std::size_t{300}}) {
+      sent.append(length, static_cast<char>('a' + round % 26));
+      REQUIRE(client.send(std::string(length, static_cast<char>('a' + round % 26))));
+      CHECK(heard() == before);
+    }
+    REQUIRE(connection.ask(Pausing::Resume{}, kPatience).get().has_value());
+    REQUIRE(connection.ask(Pausing::Resume{}, kPatience).get().has_value());  // once more is nothing
+    REQUIRE(eventually([&] { return heard() == sent; }));
+  }
+  REQUIRE(connection.ask(Pausing::Pause{}, kPatience).get().has_value());
+  client.sends_no_more();
+  CHECK(heard() == sent);
+  REQUIRE(connection.ask(Pausing::Resume{}, kPatience).get().has_value());
+  CHECK(client.ends());  // its end was heard
+  testing::check_end(system);
 }
 
 TEST_CASE("a peer that resets its connection ends it and no other") {
