@@ -49,16 +49,17 @@ struct TcpStream::Body::AlarmTimer final : ActorTimer {
   Alarm alarm;
 };
 
-TcpStream::Body::Body(Cell& c, AcceptedSocket socket, const StreamHooks& h, void* a)
+TcpStream::Body::Body(Cell& c, AcceptedSocket&& from, const StreamHooks& h, void* a)
     : cell{c},
       hooks{h},
       actor{a},
-      accepted{std::move(socket)},
+      accepted{std::move(from)},
       options{accepted.options()},
-      descriptor{ActorExecutor{c}},
+      socket{ActorExecutor{c}},
       active_at{now()} {
   COPPICE_VERIFY(accepted.descriptor() >= 0, "a TcpConnection needs an AcceptedSocket that nobody has taken");
-  descriptor.assign(accepted.descriptor());  // throws if the kernel cannot watch it; then it is still accepted's
+  // Throws if the kernel cannot watch it; then it is still accepted's. Nobody asks for the protocol.
+  socket.assign(asio::ip::tcp::v4(), accepted.descriptor());
   static_cast<void>(accepted.release());
   accepted.slot()->bind(cell, *hooks.drain_ops);
   if (options.idle_within != kForever) set_alarm(idle_alarm, Alarm::Idle, options.idle_within);
@@ -76,7 +77,7 @@ void TcpStream::Body::await_input() {
   if (!finishing && (paused || unsent() > options.write_bytes_pause)) return;
   awaits_input = true;
   const std::size_t most = std::min(first.size(), options.read_bytes_max);
-  descriptor.async_read_some(asio::buffer(first, most), [this](const std::error_code& error, std::size_t count) {
+  socket.async_read_some(asio::buffer(first, most), [this](const std::error_code& error, std::size_t count) {
     awaits_input = false;
     first_size = static_cast<std::uint16_t>(count);
     first_error = error == asio::error::eof ? 0 : error.value();
@@ -90,7 +91,7 @@ void TcpStream::Body::resume_reading() {
   if (!std::exchange(paused, false) || ended) return;
   if (!holds_input) return await_input();
   // Not from within whatever the user does just now.
-  descriptor.get_executor().require(asio::execution::blocking.never).execute([this] {
+  socket.get_executor().require(asio::execution::blocking.never).execute([this] {
     if (ended || paused || !std::exchange(holds_input, false)) return;
     on_input();
   });
@@ -124,7 +125,7 @@ bool TcpStream::Body::read_first(char* buffer) {
 bool TcpStream::Body::read_once(char* buffer, std::size_t filled) {
   ssize_t count = 0;
   do {
-    count = ::recv(descriptor.native_handle(), buffer + filled, options.read_bytes_max - filled, 0);
+    count = ::recv(socket.native_handle(), buffer + filled, options.read_bytes_max - filled, 0);
   } while (count < 0 && errno == EINTR);
   if (count > 0) return take({buffer, filled + static_cast<std::size_t>(count)});
   const int error = count == 0 ? 0 : errno;
@@ -169,7 +170,7 @@ bool TcpStream::Body::write(std::string_view bytes) {
   }
   if (flush_is_due) return true;
   flush_is_due = true;
-  descriptor.get_executor().require(asio::execution::blocking.never).execute([this] {
+  socket.get_executor().require(asio::execution::blocking.never).execute([this] {
     flush_is_due = false;
     flush();
   });
@@ -184,7 +185,7 @@ void TcpStream::Body::flush() {
 
 void TcpStream::Body::send_queued() {
   while (!ended && unsent() != 0) {
-    const ssize_t count = ::send(descriptor.native_handle(), output.data() + sent, unsent(), MSG_NOSIGNAL);
+    const ssize_t count = ::send(socket.native_handle(), output.data() + sent, unsent(), MSG_NOSIGNAL);
     if (count < 0) {
       if (errno == EINTR) continue;
       if (errno == EAGAIN || errno == EWOULDBLOCK) return await_room();
@@ -208,7 +209,7 @@ void TcpStream::Body::await_room() {
     taken_at = now();
     set_alarm(other_alarm, Alarm::Stalled, options.write_within);
   }
-  descriptor.async_wait(asio::posix::descriptor_base::wait_write, [this](const std::error_code& error) {
+  socket.async_wait(asio::socket_base::wait_write, [this](const std::error_code& error) {
     awaits_room = false;
     if (ended) return;
     if (error) return fail(error.value());
@@ -242,7 +243,7 @@ void TcpStream::Body::finish() {
 void TcpStream::Body::say_goodbye() {
   output_closed = true;
   if (input_over || options.linger_within == Duration::zero()) return end(TcpEnd::Finished, {});
-  ::shutdown(descriptor.native_handle(), SHUT_WR);
+  ::shutdown(socket.native_handle(), SHUT_WR);
   set_alarm(other_alarm, Alarm::Lingers, options.linger_within);
   await_input();
 }
@@ -251,9 +252,9 @@ void TcpStream::Body::fail(int error) { end(TcpEnd::Reset, std::error_code{error
 
 void TcpStream::Body::end(TcpEnd how, std::string_view text) {
   if (std::exchange(ended, true)) return;
-  if (how == TcpEnd::Slow) reset_on_close(descriptor.native_handle());
+  if (how == TcpEnd::Slow) reset_on_close(socket.native_handle());
   std::error_code ignored;
-  descriptor.close(ignored);
+  socket.close(ignored);
   idle_alarm.cancel();
   other_alarm.cancel();
   output = {};
@@ -304,8 +305,6 @@ void TcpStream::pause_reading() noexcept { body_->paused = true; }
 void TcpStream::resume_reading() { body_->resume_reading(); }
 bool TcpStream::is_open() const noexcept { return body_->is_open(); }
 std::size_t TcpStream::unsent() const noexcept { return body_->unsent(); }
-std::string TcpStream::peer() const {
-  return body_->ended ? std::string{} : peer_of(body_->descriptor.native_handle());
-}
+std::string TcpStream::peer() const { return body_->ended ? std::string{} : peer_of(body_->socket.native_handle()); }
 
 }  // namespace coppice::detail

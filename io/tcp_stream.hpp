@@ -3,7 +3,7 @@
 #include "coppice/asio.hpp"
 // After it: asio.hpp sets Asio's switches.
 #include <array>
-#include <asio/posix/basic_stream_descriptor.hpp>
+#include <asio/ip/tcp.hpp>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -26,7 +26,7 @@ namespace coppice::detail {
 struct TcpStream::Body {
   static constexpr std::size_t kFirstBytes = 256;  // most requests of most protocols are shorter
 
-  Body(Cell& cell, AcceptedSocket socket, const StreamHooks& hooks, void* actor);
+  Body(Cell& cell, AcceptedSocket&& from, const StreamHooks& hooks, void* actor);
   Body(const Body&) = delete;
   Body& operator=(const Body&) = delete;
 
@@ -48,7 +48,7 @@ struct TcpStream::Body {
   void* const actor;
   AcceptedSocket accepted;  // its place among the listener's connections, and its options
   const TcpConnectionOptions& options;
-  asio::posix::basic_stream_descriptor<ActorExecutor> descriptor;
+  asio::basic_stream_socket<asio::ip::tcp, ActorExecutor> socket;
   std::string output;
   std::size_t sent = 0;  // of it
   TimePoint active_at;   // when a byte came or went

@@ -53,6 +53,8 @@ TARGETS = (
     Target("timers", "cancel", 50),
     Target("timers_near", "late p50", 60),
     Target("timers_near", "late p99", 200),
+    Target("idle", "wake-ups", 0),
+    Target("idle", "processor", 500),
     Target("echo", "requests", None, (("asio", 0.95), ("caf", 1), ("erlang", 1))),
 )
 

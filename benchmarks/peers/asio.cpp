@@ -5,6 +5,7 @@
 
 #include "../support/driver.hpp"
 #include "../support/echo.hpp"
+#include "../support/open_loop.hpp"
 #include "../support/peers.hpp"
 #include "echo_asio.hpp"
 
@@ -99,6 +100,25 @@ Measurements timers_near(const Request& request) {
   return seen;
 }
 
+/// As many threads as workers run what is posted to one strand.
+Measurements latency(const Request& request) {
+  asio::io_context context{static_cast<int>(request.workers) + 1};
+  auto work = asio::make_work_guard(context);
+  auto strand = asio::make_strand(context);
+  Latencies latencies;
+  std::vector<std::thread> threads;
+  for (unsigned i = 0; i < request.workers; ++i) threads.emplace_back([&] { context.run(); });
+  Measurements seen = latencies_of(request.size, latencies, [&](Nanoseconds at) {
+    asio::post(strand, [&latencies, at] {
+      work_a_microsecond();
+      latencies.note(at);
+    });
+  });
+  work.reset();
+  for (auto& thread : threads) thread.join();
+  return seen;
+}
+
 Measurements echo(const Request& request) {
   const EchoOfAsio server{request.workers};
   return echo_of(server.port(), request.size);
@@ -116,6 +136,7 @@ int main(int argc, char** argv) {
                 {"counting_8", &counting_8},
                 {"timers", &timers},
                 {"timers_near", &timers_near},
+                {"latency", &latency},
                 {"echo", &echo}},
                argc, argv);
 }

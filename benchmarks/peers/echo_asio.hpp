@@ -34,16 +34,18 @@ class EchoOfAsio {
       socket_.set_option(asio::ip::tcp::no_delay{true});
     }
     void read() {
-      socket_.async_read_some(asio::buffer(buffer_), [me = shared_from_this()](const asio::error_code& error, std::size_t count) {
-        if (!error) me->write(count);
-      });
+      socket_.async_read_some(asio::buffer(buffer_),
+                              [me = shared_from_this()](const asio::error_code& error, std::size_t count) {
+                                if (!error) me->write(count);
+                              });
     }
 
    private:
     void write(std::size_t count) {
-      asio::async_write(socket_, asio::buffer(buffer_, count), [me = shared_from_this()](const asio::error_code& error, std::size_t) {
-        if (!error) me->read();
-      });
+      asio::async_write(socket_, asio::buffer(buffer_, count),
+                        [me = shared_from_this()](const asio::error_code& error, std::size_t) {
+                          if (!error) me->read();
+                        });
     }
     asio::ip::tcp::socket socket_;
     char buffer_[1'024];

@@ -15,7 +15,11 @@ namespace coppice::bench {
 [[nodiscard]] inline Measurements echo_of(std::uint16_t port, std::int64_t requests) {
   const std::filesystem::path load = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "bench_echo_load";
   std::string command{'\''};
-  command.append(load.string()).append("' ").append(std::to_string(port)).append(1, ' ').append(std::to_string(requests));
+  command.append(load.string())
+      .append("' ")
+      .append(std::to_string(port))
+      .append(1, ' ')
+      .append(std::to_string(requests));
   std::FILE* const output = ::popen(command.c_str(), "r");
   require(output != nullptr, "bench_echo_load does not start");
   long long took = 0;

@@ -67,8 +67,9 @@ bool take(Connection& connection) {
   const std::size_t missing = kBytes - connection.answered;
   const ssize_t count = ::read(connection.descriptor, seen.data(), missing);
   require(count > 0, "a connection ended");
-  require(std::memcmp(seen.data(), connection.request.data() + connection.answered, static_cast<std::size_t>(count)) == 0,
-          "an answer is wrong");
+  require(
+      std::memcmp(seen.data(), connection.request.data() + connection.answered, static_cast<std::size_t>(count)) == 0,
+      "an answer is wrong");
   connection.answered += static_cast<std::size_t>(count);
   return connection.answered == kBytes;
 }

@@ -47,6 +47,8 @@ inline constexpr Size kSizes[] = {
     {"crash", 10'000, 10'000, "crashes of one child of ten"},
     {"timers", 1'000'000, 200'000, "timers armed, then withdrawn"},
     {"timers_near", 10'000, 10'000, "timers that ring within a second"},
+    {"latency", 200'000, 50'000, "messages of a microsecond, at each load", 10'000'000},
+    {"idle", 1'000'000, 100'000, "actors that rest", 5'000'000},
     {"echo", 300'000, 60'000, "requests of 64 bytes over 64 TCP connections"},
     {"depth", 100'000, 100'000, "messages that wait in one mailbox"},
     {"actors", 100'000, 100'000, "actors in a ring, each of which is visited"},

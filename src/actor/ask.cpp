@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "base/spin_budget.hpp"
 #include "coppice/actor/actor_ref.hpp"
 #include "coppice/actor/signals.hpp"
+#include "coppice/base/pause.hpp"
 
 namespace coppice {
 
@@ -251,12 +253,32 @@ IntrusivePtr<AskCore> ask_nobody(const ReplyOps& reply) {
   return ask;
 }
 
+namespace {
+
+/// For an answer that takes less than to sleep and to be woken. Who waits has not said so yet, so that whoever answers
+/// need not wake anybody.
+void look_for(const ThreadAsk& ask) noexcept {
+  const Duration most = ask.runtime->callers_spin;
+  if (most <= Duration::zero()) return;
+  static thread_local SpinBudget budget;
+  const SteadyClock wall;
+  const TimePoint until = saturating_add(wall.now(), budget.next(most));
+  while (!ask.is_done()) {
+    if (wall.now() >= until) return budget.in_vain();
+    for (int i = 0; i < 8; ++i) pause_cpu();
+  }
+  budget.found(most);
+}
+
+}  // namespace
+
 bool await(AskCore& ask) noexcept {
   auto& self = static_cast<ThreadAsk&>(ask);
   if (this_thread.cell != nullptr && !self.is_done()) {
     self.fail(AskError::Cancelled);
     return false;
   }
+  if (!self.is_done()) look_for(self);
   while (!self.is_done()) {
     const std::uint32_t seen = self.progress.fetch_or(AskCore::kAwaited, kAcqRel) | AskCore::kAwaited;
     if ((seen & AskCore::kDone) != 0) break;

@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "base/platform.hpp"
+#include "base/spin_budget.hpp"
 #include "coppice/base/pause.hpp"
 #include "coppice/message/block_pool.hpp"
 
@@ -35,7 +36,7 @@ struct alignas(kCacheLine) WorkPool::Worker : WorkerSlot {
   unsigned looks_in_vain = 0;  // for who comes from outside
   unsigned slot_runs = 0;
   bool is_searching = false;
-  Duration spin{};
+  SpinBudget spin;
   std::uint32_t victim = 0;
   Thread thread;
   moodycamel::ConsumerToken injector_token;  // goes round the threads that submit, so that none of them is forgotten
@@ -54,7 +55,6 @@ WorkPool::WorkPool(Runtime& runtime, const Clock& clock, const WorkPoolOptions& 
   workers_.reserve(options.workers);
   for (unsigned i = 0; i < options.workers; ++i) {
     workers_.push_back(std::make_unique<Worker>(*this, i, clock.now()));
-    workers_.back()->spin = options.spin;
   }
 }
 
@@ -250,10 +250,9 @@ void WorkPool::look_around(Worker& me) noexcept {
   sort_timers(me);
   run_timers(me);
   if (workers_.size() > 1) help_overdue(me);
-  if (Reactor* const reactor = reactor_.load(kAcquire); reactor != nullptr && reactor->try_take_role()) {
+  if (has_reactor()) {
     if (me.next != nullptr) flush_slot(me);  // completions are users' code too
-    reactor->poll();
-    reactor->leave_role();
+    static_cast<void>(poll_reactor());
   }
   if (Runnable* const runnable = from_injector(me)) push_to_ring(me, *runnable);
 }
@@ -288,19 +287,27 @@ void WorkPool::help_overdue(const Worker& me) noexcept {
   }
 }
 
+/// False: there is none, or another worker has the role.
+bool WorkPool::poll_reactor() noexcept {
+  Reactor* const reactor = reactor_.load(kAcquire);
+  if (reactor == nullptr || !reactor->try_take_role()) return false;
+  reactor->poll();
+  reactor->leave_role();
+  return true;
+}
+
 Runnable* WorkPool::find_work(Worker& me) noexcept {
   sort_timers(me);
   run_timers(me);
   if (workers_.size() > 1) help_overdue(me);
   if (Runnable* const runnable = next_local(me)) return runnable;  // a timer woke somebody
   if (Runnable* const runnable = some_from_injector(me)) return runnable;
-  if (Reactor* const reactor = reactor_.load(kAcquire); reactor != nullptr && reactor->try_take_role()) {
-    reactor->poll();
-    reactor->leave_role();
+  if (poll_reactor()) {
     if (Runnable* const runnable = next_local(me)) return runnable;
   }
   if (options_.always_spin) return steal(me);
-  return workers_.size() == 1 ? nullptr : search(me);
+  if (workers_.size() == 1 && options_.spin == Duration::zero()) return nullptr;  // nobody to steal from
+  return search(me);
 }
 
 Runnable* WorkPool::steal(Worker& me) noexcept {
@@ -316,22 +323,25 @@ Runnable* WorkPool::steal(Worker& me) noexcept {
   return some_from_injector(me);
 }
 
-/// Looks at the other workers, for a bounded time; at most half of the workers at once.
+/// Looks at the other workers, for whoever comes from outside and at the reactor, for a bounded time; at most half of the
+/// workers at once.
 Runnable* WorkPool::search(Worker& me) noexcept {
   if (!me.is_searching) {
     if (std::size_t{2} * searching_.load(kRelaxed) >= workers_.size()) return nullptr;
     searching_.fetch_add(1, kAcqRel);
     me.is_searching = true;
   }
-  const TimePoint begun = clock_->now();
+  const TimePoint until = saturating_add(clock_->now(), me.spin.next(options_.spin));
   for (;;) {
-    if (Runnable* const runnable = steal(me)) {
-      me.spin = std::min(options_.spin, me.spin * 2 + Duration{100});
+    Runnable* runnable = steal(me);
+    if (runnable == nullptr && poll_reactor()) runnable = next_local(me);
+    if (runnable != nullptr) {
+      me.spin.found(options_.spin);
       return runnable;
     }
     if (stopping_.load(kRelaxed)) return nullptr;
-    if (clock_->now() - begun >= me.spin) {
-      me.spin /= 2;  // looking did not pay: look for a shorter time
+    if (clock_->now() >= until) {
+      me.spin.in_vain();
       return nullptr;
     }
     for (int i = 0; i < 8; ++i) pause_cpu();

@@ -79,6 +79,7 @@ class WorkPool final : public Scheduler {
   [[nodiscard]] Runnable* some_from_injector(Worker& me) noexcept;
   [[nodiscard]] Runnable* from_outside(Worker& me) noexcept;
   void look_around(Worker& me) noexcept;
+  bool poll_reactor() noexcept;
   bool sort_timers(Worker& worker) noexcept;
   void run_timers(Worker& me) noexcept;
   void help_overdue(const Worker& me) noexcept;

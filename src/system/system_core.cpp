@@ -75,12 +75,13 @@ std::unique_ptr<WorkPool> SystemCore::make_pool(const WorkPoolOptions& options) 
 void SystemCore::start_pool() {
   if (!start_error_.empty()) return;
   const unsigned workers = options_.workers.value_or(usable_cpus());
-  // Spinning only pays where another processor may bring the work.
-  const Duration spin = workers == 1 || workers > usable_cpus() ? Duration::zero() : options_.spin;
+  // Spinning only pays where another processor may bring the work: to another worker, from outside or from a peer.
+  const Duration spin = usable_cpus() == 1 || workers > usable_cpus() ? Duration::zero() : options_.spin;
   auto made = make_pool({.workers = workers, .spin = spin, .pin_to = std::nullopt});
   pool_ = made.get();
   default_scheduler = pool_;
   callers_run = options_.callers_run;
+  callers_spin = spin;
   keep_scheduler(std::move(made));
   std::string error;
   if (!pool_->start(error)) {

@@ -142,7 +142,8 @@ TEST_CASE("a crash of one connection closes it and no other notices") {
 
 TEST_CASE("input of any length comes whole and in pieces no longer than asked for") {
   // Around the few bytes that a connection reads into a buffer of its own, and with the least and the most at once.
-  for (const std::size_t most : {std::size_t{1}, std::size_t{255}, std::size_t{256}, std::size_t{257}, std::size_t{65'536}}) {
+  for (const std::size_t most :
+       {std::size_t{1}, std::size_t{255}, std::size_t{256}, std::size_t{257}, std::size_t{65'536}}) {
     Server server{{.id = "echo", .connection = {.read_bytes_max = most}}};
     TcpClient client = server.connect();
     for (const std::size_t length : {1, 255, 256, 257, 512, 4'097}) {

@@ -16,6 +16,7 @@ int main(int argc, char** argv) {
   add_sharing(all);
   add_searches(all);
   add_lives_and_timers(all);
+  add_rest(all);
   add_echo(all);
   add_growth(all);
   return drive({"coppice", "coppice, default options but the number of workers"}, all, argc, argv);

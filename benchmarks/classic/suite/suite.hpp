@@ -13,6 +13,7 @@ void add_meetings(Workloads& all);
 void add_sharing(Workloads& all);
 void add_searches(Workloads& all);
 void add_lives_and_timers(Workloads& all);
+void add_rest(Workloads& all);
 void add_echo(Workloads& all);
 void add_growth(Workloads& all);
 

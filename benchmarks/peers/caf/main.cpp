@@ -12,6 +12,7 @@ int main(int argc, char** argv) {
   add_meetings(all);
   add_searches(all);
   add_timers(all);
+  add_latency(all);
   add_echo(all);
   return drive({"caf", "CAF " + version + ", work stealing, as many threads as workers, this program with -O3"}, all,
                argc, argv);

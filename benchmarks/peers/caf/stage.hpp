@@ -49,6 +49,7 @@ void add_creation(Workloads& all);
 void add_meetings(Workloads& all);
 void add_searches(Workloads& all);
 void add_timers(Workloads& all);
+void add_latency(Workloads& all);
 void add_echo(Workloads& all);
 
 }  // namespace coppice::bench

@@ -129,6 +129,7 @@ class Runtime : public RunTable {  // NOLINT(cppcoreguidelines-virtual-class-des
   Faults* faults = nullptr;
   bool reports = false;       // somebody listens to report()
   bool is_simulated = false;  // a test system: nothing of it may run in real time
+  Duration callers_spin{};    // a thread that waits for an answer looks for it so long before it sleeps
   bool callers_run = false;   // a thread that calls an idle actor runs it itself
   Scheduler* default_scheduler = nullptr;
   Atomic<unsigned> batch{64};  // messages an activation may handle; a shutdown lowers it

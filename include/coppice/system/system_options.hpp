@@ -43,10 +43,11 @@ class Workers {
 struct SystemOptions {
   Workers workers = {};  ///< threads, 1 to 1,024; as many as the process may use processors by default
   unsigned batch = 64;   ///< messages an actor handles before others get their turn, from 1
-  Duration spin =
-      std::chrono::microseconds{10};      ///< how long an idle worker looks for work before it sleeps; zero: not at all
-  std::uint64_t actors_max = 10'000'000;  ///< live actors at once, from 1
-  MailboxOptions mailbox = Unbounded{};   ///< of actors that are spawned without one of their own
+  /// How long, at most, an idle worker looks for work before it sleeps, and a thread that waits for an answer for that;
+  /// zero: not at all. Without effect on one processor, or with more workers than there are.
+  Duration spin = std::chrono::microseconds{10};
+  std::uint64_t actors_max = 10'000'000;               ///< live actors at once, from 1
+  MailboxOptions mailbox = Unbounded{};                ///< of actors that are spawned without one of their own
   std::uint64_t dead_letters_max = 1'000;              ///< dead letters kept to look at, from 1; all are counted
   unsigned timers_max = 1'000'000;                     ///< live timers of one actor, from 1
   std::size_t stash_max = 10'000;                      ///< messages in one actor's stash, from 1
