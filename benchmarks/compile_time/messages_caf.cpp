@@ -90,26 +90,16 @@ class Busy : public caf::event_based_actor {
   using caf::event_based_actor::event_based_actor;
   caf::behavior make_behavior() override {
     return {
-        [this](Message1 message) { sum += message.value; },
-        [this](Message2 message) { return sum + message.value; },
-        [this](Message3 message) { sum += message.value; },
-        [this](Message4 message) { return sum + message.value; },
-        [this](Message5 message) { sum += message.value; },
-        [this](Message6 message) { return sum + message.value; },
-        [this](Message7 message) { sum += message.value; },
-        [this](Message8 message) { return sum + message.value; },
-        [this](Message9 message) { sum += message.value; },
-        [this](Message10 message) { return sum + message.value; },
-        [this](Message11 message) { sum += message.value; },
-        [this](Message12 message) { return sum + message.value; },
-        [this](Message13 message) { sum += message.value; },
-        [this](Message14 message) { return sum + message.value; },
-        [this](Message15 message) { sum += message.value; },
-        [this](Message16 message) { return sum + message.value; },
-        [this](Message17 message) { sum += message.value; },
-        [this](Message18 message) { return sum + message.value; },
-        [this](Message19 message) { sum += message.value; },
-        [this](Message20 message) { return sum + message.value; }};
+        [this](Message1 message) { sum += message.value; },  [this](Message2 message) { return sum + message.value; },
+        [this](Message3 message) { sum += message.value; },  [this](Message4 message) { return sum + message.value; },
+        [this](Message5 message) { sum += message.value; },  [this](Message6 message) { return sum + message.value; },
+        [this](Message7 message) { sum += message.value; },  [this](Message8 message) { return sum + message.value; },
+        [this](Message9 message) { sum += message.value; },  [this](Message10 message) { return sum + message.value; },
+        [this](Message11 message) { sum += message.value; }, [this](Message12 message) { return sum + message.value; },
+        [this](Message13 message) { sum += message.value; }, [this](Message14 message) { return sum + message.value; },
+        [this](Message15 message) { sum += message.value; }, [this](Message16 message) { return sum + message.value; },
+        [this](Message17 message) { sum += message.value; }, [this](Message18 message) { return sum + message.value; },
+        [this](Message19 message) { sum += message.value; }, [this](Message20 message) { return sum + message.value; }};
   }
   int sum = 0;
 };

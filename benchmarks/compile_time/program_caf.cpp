@@ -43,7 +43,11 @@ class Customer : public caf::event_based_actor {
   caf::behavior make_behavior() override {
     return {[this](Tick) {
       request(account, 1s, Withdraw{10})
-          .then([this](bool paid) { if (!paid) quit(); }, [this](const caf::error&) { quit(); });
+          .then(
+              [this](bool paid) {
+                if (!paid) quit();
+              },
+              [this](const caf::error&) { quit(); });
     }};
   }
   caf::actor account;

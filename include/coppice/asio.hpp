@@ -120,7 +120,19 @@ ActorExecutor Actor<Self>::executor() const noexcept {
   return ActorExecutor{this->cell()};
 }
 
-/// The system's io_context, run by its idle workers: for acceptors and resolvers that no actor owns.
+/// For SystemOptions::run_in: the whole system in the user's context, without a thread of its own:
+///
+///     asio::io_context io;
+///     ActorSystem system{{.run_in = users_context(io)}};
+///     …
+///     io.run();   // here, and on as many other threads as shall be
+///
+/// The context does not run out of work until the system's shutdown, and outlives the system. Each activation is posted
+/// to it. A thread that waits for something of the system, an answer or the shutdown, runs the context meanwhile, in
+/// which what other handlers there throw is lost.
+[[nodiscard]] inline UsersContext users_context(asio::io_context& io) noexcept { return UsersContext{&io}; }
+
+/// The system's io_context, run by its idle workers or by the user: for acceptors and resolvers that no actor owns.
 [[nodiscard]] inline asio::io_context& io_context(System& system) { return detail::io_context_of(system.runtime()); }
 
 namespace detail {

@@ -99,6 +99,7 @@ struct UseTaskThrowing;
 class System;
 struct SystemOptions;
 struct OptionError;
+struct UsersContext;
 class Workers;
 struct SystemStats;
 struct StopOptions;

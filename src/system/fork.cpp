@@ -79,6 +79,7 @@ void SystemCore::abandon() noexcept {
   report_.complete = false;  // its actors have not ended; they are the parent's
   shutdown_state_.store(kDone, kRelaxed);
   for (WorkPool* const each : pools_) each->abandon();
+  if (context_ != nullptr) context_->abandon();
   // The handler that forked comes to its end here as well, and nothing after it.
   if (this_thread.cell != nullptr && this_thread.cell->runtime() == this) this_thread.cell->hold(kHeldByOrder);
 }

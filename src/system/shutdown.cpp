@@ -178,6 +178,11 @@ void SystemCore::finish_threads() noexcept {
     until = saturating_add(wall.now(), nobody_stuck ? Duration{std::chrono::seconds{5}} : kQuantum);
   }
   for (WorkPool* const pool : pools) all_back = pool->stop(until) && all_back;
+  if (context_ != nullptr) {
+    // Actors that are not done need it to come to their end.
+    if (actors_done) context_->leave();
+    all_back = all_back && zombies_.load(kAcquire) == 0;
+  }
   emit(EventKind::SystemStopped, {});
   printer_.flush();
   dead_letter_printer_.flush();

@@ -16,6 +16,10 @@ Result<void, OptionError> SystemOptions::check() const {
   if (const unsigned count = workers.value_or(1); count == 0 || count > 1'024) {
     return wrong("SystemOptions::workers is " + std::to_string(count) + "; it may be 1 to 1024");
   }
+  if (run_in.io_context != nullptr && workers.is_said()) {
+    return wrong(
+        "SystemOptions::workers is given as well as run_in; a system in a context runs on the threads that run that");
+  }
   if (batch == 0) return wrong("SystemOptions::batch is 0; it may be 1 or more");
   if (spin < Duration::zero()) return wrong("SystemOptions::spin is negative; it may be zero or more");
   if (actors_max == 0) return wrong("SystemOptions::actors_max is 0; it may be 1 or more");
@@ -72,8 +76,19 @@ std::unique_ptr<WorkPool> SystemCore::make_pool(const WorkPoolOptions& options) 
   return std::make_unique<WorkPool>(*this, *clock, complete);
 }
 
+void SystemCore::start_in_context() {
+  auto made =
+      std::make_unique<ContextScheduler>(*this, *clock, *static_cast<asio::io_context*>(options_.run_in.io_context));
+  context_ = made.get();
+  default_scheduler = context_;
+  callers_run = options_.callers_run;
+  keep_scheduler(std::move(made));
+  emit(EventKind::SystemStarted, {});
+}
+
 void SystemCore::start_pool() {
   if (!start_error_.empty()) return;
+  if (options_.run_in.io_context != nullptr) return start_in_context();
   const unsigned workers = options_.workers.value_or(usable_cpus());
   // Spinning only pays where another processor may bring the work: to another worker, from outside or from a peer.
   const Duration spin = usable_cpus() == 1 || workers > usable_cpus() ? Duration::zero() : options_.spin;
@@ -89,6 +104,11 @@ void SystemCore::start_pool() {
     return;
   }
   emit(EventKind::SystemStarted, {});
+}
+
+void* SystemCore::io_context() {
+  if (context_ != nullptr) return &context_->context();
+  return pool_ == nullptr ? nullptr : &pool_->reactor().context();
 }
 
 Scheduler& SystemCore::keep_scheduler(std::unique_ptr<Scheduler>&& scheduler) {
@@ -146,6 +166,7 @@ SystemStats SystemCore::stats() const noexcept {
   stats.dead_letters_lost = dead_next_ - dead_ring_.size();
   stats.timers = more_timers();
   for (const WorkPool* pool : pools_) stats.timers += pool->timers();
+  if (context_ != nullptr) stats.timers += context_->timers();
   return stats;
 }
 
@@ -371,6 +392,7 @@ std::uint64_t SystemCore::random() noexcept {
 
 bool SystemCore::wait(const Atomic<std::uint32_t>& word, std::uint32_t expected, TimePoint deadline) noexcept {
   if (is_abandoned()) return false;  // nobody would wake us
+  if (context_ != nullptr) return context_->wait(word, expected, deadline);
   if (deadline == TimePoint::max()) {
     wait_on(word, expected, kForever);
     return true;
@@ -381,7 +403,10 @@ bool SystemCore::wait(const Atomic<std::uint32_t>& word, std::uint32_t expected,
   return true;
 }
 
-void SystemCore::wake(Atomic<std::uint32_t>& word) noexcept { wake_all(word); }
+void SystemCore::wake(Atomic<std::uint32_t>& word) noexcept {
+  wake_all(word);
+  if (context_ != nullptr) context_->wake();
+}
 
 // ---- zombies ----
 

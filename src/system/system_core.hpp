@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/mutex.hpp"
+#include "context_scheduler.hpp"
 #include "coppice/actor/cell.hpp"
 #include "coppice/system/system.hpp"
 #include "names.hpp"
@@ -43,7 +44,7 @@ class SystemCore : public Runtime {
   void dead_letter_to(std::string_view name, const Envelope& envelope) noexcept override;
   bool adopt_top_level(Cell& cell) override;
   bool is_closing() const noexcept override { return closing_.load(kAcquire); }
-  void* io_context() override { return pool_ == nullptr ? nullptr : &pool_->reactor().context(); }
+  void* io_context() override;
 
   // ---- System ----
   ShutdownReport shutdown(Duration within) noexcept;
@@ -69,6 +70,7 @@ class SystemCore : public Runtime {
   SystemCore* previous_core = nullptr;
 
   [[nodiscard]] WorkPool* pool() const noexcept { return pool_; }
+  /// The system's workers, or none where it runs in a context of the user's.
   void start_pool();
   [[nodiscard]] std::unique_ptr<WorkPool> make_pool(const WorkPoolOptions& options);
 
@@ -80,6 +82,8 @@ class SystemCore : public Runtime {
   SystemOptions options_;
 
  private:
+  void start_in_context();
+
   struct DriveTimer;
   // Ended: the actors; Done: the threads as well.
   enum : std::uint32_t { kOpen = 0, kEnding = 1, kEnded = 2, kDone = 3 };
@@ -102,7 +106,8 @@ class SystemCore : public Runtime {
   MonitorBinding binding_;
   SteadyClock steady_;
   std::string start_error_;
-  WorkPool* pool_ = nullptr;  // the first of the schedulers, where the system has workers
+  WorkPool* pool_ = nullptr;             // the first of the schedulers, where the system has workers
+  ContextScheduler* context_ = nullptr;  // that, where it runs in a context of the user's
   Atomic<std::uint64_t> live_{0};
   Atomic<std::uint64_t> zombies_{0};
   Atomic<std::uint64_t> random_;

@@ -8,6 +8,7 @@
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
+#include <asio/post.hpp>
 #include <asio/read.hpp>
 #include <asio/strand.hpp>
 #include <asio/write.hpp>
@@ -107,4 +108,17 @@ TEST_CASE("an actor runs in an io_context of the user's own") {
   CHECK(system.shutdown().complete);  // first the actors, then what they run on
   work.reset();
   thread.join();
+}
+
+TEST_CASE("a whole system runs in an io_context of the user's own") {
+  asio::io_context io;
+  ActorSystem system{{.run_in = users_context(io)}};
+  const auto guest = system.spawn<Guest>({.name = "guest"});
+
+  asio::post(io, [&] {
+    guest.ask(WhichThread{}, 5s).get();  // waiting, this thread runs the context
+    system.shutdown();
+  });
+  io.run();  // until the system has ended; other threads may run it as well
+  CHECK(guest.is_closed());
 }

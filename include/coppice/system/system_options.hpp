@@ -32,17 +32,26 @@ class Workers {
   constexpr Workers() noexcept = default;
   constexpr Workers(unsigned count) noexcept : count_{count}, said_{true} {}
   [[nodiscard]] constexpr unsigned value_or(unsigned otherwise) const noexcept { return said_ ? count_ : otherwise; }
+  [[nodiscard]] constexpr bool is_said() const noexcept { return said_; }
 
  private:
   unsigned count_ = 0;
   bool said_ = false;
 };
 
+/// An asio::io_context of the user's, for a system that has no threads of its own; made by users_context(), in
+/// coppice/asio.hpp. Made from nothing: there is none.
+struct UsersContext {
+  void* io_context = nullptr;
+};
+
 /// Every number of a system: unit, default, bounds. A system made with an option out of its bounds does not start:
 /// status() says why.
 struct SystemOptions {
   Workers workers = {};  ///< threads, 1 to 1,024; as many as the process may use processors by default
-  unsigned batch = 64;   ///< messages an actor handles before others get their turn, from 1
+  /// Where everything of the system runs, on the threads that run it, instead of on workers. It outlives the system.
+  UsersContext run_in = {};
+  unsigned batch = 64;  ///< messages an actor handles before others get their turn, from 1
   /// How long, at most, an idle worker looks for work before it sleeps, and a thread that waits for an answer for that;
   /// zero: not at all. Without effect on one processor, or with more workers than there are.
   Duration spin = std::chrono::microseconds{10};

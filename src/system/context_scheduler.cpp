@@ -1,0 +1,128 @@
+#include "context_scheduler.hpp"
+
+#include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
+#include <chrono>
+#include <mutex>
+#include <thread>
+
+#include "base/mutex.hpp"
+#include "base/platform.hpp"
+#include "scheduler/timer_wheel.hpp"
+
+namespace coppice::detail {
+namespace {
+
+/// So long a waiting thread stays in the context at once: what wakes it may go to another thread that runs it.
+constexpr Duration kLookAgain = std::chrono::milliseconds{1};
+
+/// What is posted must run, or an actor would never run again and nobody would know: where there is no memory for it,
+/// there will be.
+template <class Function>
+void post_surely(asio::io_context& context, const Function& function) noexcept {
+  for (;;) {
+    try {
+      return asio::post(context, function);
+    } catch (...) {
+      std::this_thread::yield();
+    }
+  }
+}
+
+}  // namespace
+
+/// The wheel, and the one timer of the context that stands for its next deadline.
+///
+/// Threads    any; the timer and what is known of it under the lock.
+struct ContextScheduler::Alarm : std::enable_shared_from_this<Alarm> {
+  Alarm(const Clock& c, asio::io_context& context)
+      : clock{c}, wheel{c.now()}, work{context.get_executor()}, timer{std::in_place, context} {}
+
+  /// To the first deadline there is now.
+  void set() noexcept {
+    const std::lock_guard lock{mutex};
+    if (!timer) return;
+    const TimePoint next = wheel.next();
+    if (next == TimePoint::max() || next >= set_to) return;
+    for (;;) {
+      try {
+        timer->expires_at(std::chrono::time_point_cast<std::chrono::steady_clock::duration>(next));
+        timer->async_wait([me = weak_from_this()](const asio::error_code& error) {
+          if (error) return;  // another deadline came first, or all is over
+          if (const auto alive = me.lock()) alive->ring();
+        });
+        set_to = next;
+        return;
+      } catch (...) {
+        std::this_thread::yield();  // no memory for it: there will be
+      }
+    }
+  }
+  void ring() noexcept {
+    {
+      const std::lock_guard lock{mutex};
+      set_to = TimePoint::max();
+    }
+    wheel.advance(clock.now());  // no user code: it puts messages into mailboxes
+    set();
+  }
+  void end() noexcept {
+    wheel.clear();
+    const std::lock_guard lock{mutex};
+    timer.reset();
+    work.reset();
+  }
+
+  const Clock& clock;
+  TimerWheel wheel;
+  BriefLock mutex;
+  asio::executor_work_guard<asio::io_context::executor_type> work;
+  std::optional<asio::steady_timer> timer;
+  TimePoint set_to = TimePoint::max();
+};
+
+ContextScheduler::ContextScheduler(Runtime& runtime, const Clock& clock, asio::io_context& context)
+    : Scheduler{&runtime}, clock_{clock}, context_{context}, alarm_{std::make_shared<Alarm>(clock, context)} {}
+
+ContextScheduler::~ContextScheduler() { alarm_->end(); }
+
+void ContextScheduler::submit(Runnable& runnable) noexcept {
+  if (abandoned_.load(kRelaxed)) return;
+  // After it runs, this may be gone.
+  post_surely(context_, [&runnable] { run(runnable); });
+}
+
+void ContextScheduler::arm(Timer& timer, TimePoint deadline) noexcept {
+  if (abandoned_.load(kRelaxed)) return;
+  if (alarm_->wheel.arm(timer, deadline)) alarm_->set();
+}
+
+bool ContextScheduler::disarm(Timer& timer) noexcept { return !abandoned_.load(kRelaxed) && TimerWheel::disarm(timer); }
+
+bool ContextScheduler::wait(const Atomic<std::uint32_t>& word, std::uint32_t expected, TimePoint deadline) noexcept {
+  if (word.load(kAcquire) != expected) return true;
+  if (clock_.now() >= deadline) return false;
+  waiting_.fetch_add(1, kSeqCst);
+  if (word.load(kSeqCst) == expected) {
+    const Duration slice = std::min(kLookAgain, saturating_between(clock_.now(), deadline));
+    try {
+      // Stopped, nobody runs it, and all that is ours waits.
+      if (context_.stopped()) context_.restart();
+      context_.run_one_for(slice);
+    } catch (...) {
+      // A handler of the user's threw. Whoever runs the context hears of that, and we are nobody to tell.
+    }
+  }
+  waiting_.fetch_sub(1, kSeqCst);
+  return true;
+}
+
+void ContextScheduler::wake() noexcept {
+  if (waiting_.load(kSeqCst) != 0) post_surely(context_, [] {});
+}
+
+void ContextScheduler::leave() noexcept { alarm_->end(); }
+
+std::uint64_t ContextScheduler::timers() const noexcept { return abandoned_.load(kRelaxed) ? 0 : alarm_->wheel.size(); }
+
+}  // namespace coppice::detail
