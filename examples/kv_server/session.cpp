@@ -262,6 +262,4 @@ std::string Session::reply_of(Pending& pending) const {
   return {};
 }
 
-std::size_t Session::shard_of(std::string_view key) const {
-  return std::hash<std::string_view>{}(key) % server_->shards.size();
-}
+std::size_t Session::shard_of(std::string_view key) const { return ::shard_of(key, server_->shards.size()); }

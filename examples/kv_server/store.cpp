@@ -1,5 +1,7 @@
 #include "store.hpp"
 
+#include <zlib.h>
+
 #include <algorithm>
 #include <charconv>
 #include <chrono>
@@ -92,6 +94,13 @@ bool matches(std::string_view pattern, std::string_view word) {
   return p == pattern.size();
 }
 
+std::size_t shard_of(std::string_view key, std::size_t shards) {
+  const std::size_t open = key.find('{');
+  const std::size_t close = open == std::string_view::npos ? open : key.find('}', open);
+  if (close != std::string_view::npos && close > open + 1) key = key.substr(open + 1, close - open - 1);
+  return ::crc32_z(0, reinterpret_cast<const Bytef*>(key.data()), key.size()) % shards;
+}
+
 Store::Entry* Store::find(const std::string& key, TimePoint now) {
   const auto at = entries_.find(key);
   if (at == entries_.end()) return nullptr;
@@ -127,6 +136,7 @@ Answer Store::execute(const Arguments& a, TimePoint now, bool resp3) {
   if (command == "flushall") {
     deadlines_.clear();
     entries_.clear();
+    note(Operation::Kind::Clear, {});
     return text(reply::kOk);
   }
   if (command == "keys") return keys(a[1], now);
@@ -145,12 +155,15 @@ Answer Store::execute(const Arguments& a, TimePoint now, bool resp3) {
   if (command == "type") return text(entry == nullptr ? "+none\r\n" : "+string\r\n");
   if (command == "strlen") return count(entry == nullptr ? 0 : static_cast<std::int64_t>(entry->value.size()));
   if (command == "setnx") {
-    if (entry == nullptr) entries_[a[1]].value = a[2];
-    return count(entry == nullptr);
+    if (entry != nullptr) return count(0);
+    entries_[a[1]].value = a[2];
+    note(Operation::Kind::Set, a[1], a[2]);
+    return count(1);
   }
   if (command == "append") {
     Entry& to = entry == nullptr ? entries_[a[1]] : *entry;
     to.value += a[2];
+    note(entry == nullptr ? Operation::Kind::Set : Operation::Kind::Append, a[1], a[2]);
     return count(static_cast<std::int64_t>(to.value.size()));
   }
   if (command == "del" || command == "getdel") {
@@ -158,11 +171,15 @@ Answer Store::execute(const Arguments& a, TimePoint now, bool resp3) {
     if (entry == nullptr) return is_del ? count(0) : text(reply::nothing(resp3));
     Answer answer = is_del ? count(1) : text(reply::bulk(entry->value));
     erase(entries_.find(a[1]));
+    note(Operation::Kind::Remove, a[1]);
     return answer;
   }
   if (command == "persist") {
     const bool had = entry != nullptr && entry->expires != TimePoint::max();
-    if (had) set_expiry(a[1], *entry, TimePoint::max());
+    if (had) {
+      set_expiry(a[1], *entry, TimePoint::max());
+      note(Operation::Kind::Expire, a[1]);
+    }
     return count(had);
   }
   if (command == "ttl" || command == "pttl") {
@@ -198,6 +215,7 @@ Answer Store::set(const Arguments& a, TimePoint now, bool resp3) {
   if (entry == nullptr) entry = &entries_[a[1]];
   entry->value = a[2];
   set_expiry(a[1], *entry, expires);
+  note(Operation::Kind::Set, a[1], a[2], expires);
   return text(reply::kOk);
 }
 
@@ -208,7 +226,9 @@ Answer Store::increment(const std::string& key, std::int64_t by, TimePoint now) 
   if ((by > 0 && number > kMost - by) || (by < 0 && number < kLeast - by))
     return failure("increment or decrement would overflow");
   number += by;
-  (entry == nullptr ? entries_[key] : *entry).value = std::to_string(number);
+  Entry& to = entry == nullptr ? entries_[key] : *entry;
+  to.value = std::to_string(number);
+  note(Operation::Kind::Set, key, to.value, to.expires);
   return count(number);
 }
 
@@ -220,6 +240,7 @@ Answer Store::expire(const Arguments& a, TimePoint now) {
   Entry* const entry = find(a[1], now);
   if (entry == nullptr) return count(0);
   set_expiry(a[1], *entry, expires);  // one in the past: the next who looks finds it gone
+  note(Operation::Kind::Expire, a[1], {}, expires);
   return count(1);
 }
 
@@ -231,4 +252,66 @@ Answer Store::keys(std::string_view pattern, TimePoint now) {
     ++answer.number;
   }
   return answer;
+}
+
+// ---- what is written down ----
+
+bool Store::writes(std::string_view command) {
+  static constexpr std::string_view kReading[] = {"dbsize", "exists", "get", "keys", "pttl", "strlen", "ttl", "type"};
+  return std::find(std::begin(kReading), std::end(kReading), command) == std::end(kReading);
+}
+
+std::int64_t Store::wall_time_of(TimePoint expires) {
+  if (expires == TimePoint::max()) return Operation::kNever;
+  const auto wall = std::chrono::system_clock::now().time_since_epoch();
+  const coppice::Duration until = coppice::detail::saturating_between(TimePoint::clock::now(), expires);
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until);
+  return std::chrono::duration_cast<std::chrono::milliseconds>(wall).count() + left.count();
+}
+
+Store::TimePoint Store::time_of(std::int64_t wall_time) {
+  if (wall_time == Operation::kNever) return TimePoint::max();
+  if (wall_time < 0) return TimePoint::min();  // before there were clocks
+  const auto wall = std::chrono::system_clock::now().time_since_epoch();
+  const std::int64_t left = wall_time - std::chrono::duration_cast<std::chrono::milliseconds>(wall).count();
+  TimePoint at{};
+  return after(TimePoint::clock::now(), left, false, at) ? at : TimePoint::max();
+}
+
+void Store::note(Operation::Kind kind, std::string_view key, std::string_view value, TimePoint expires) {
+  if (keeps_) put(operations_, {kind, key, value, wall_time_of(expires)});
+}
+
+bool Store::apply(std::string_view operations) {
+  Operation operation;
+  while (!operations.empty()) {
+    if (!take(operations, operation)) return false;
+    apply(operation);
+  }
+  return true;
+}
+
+/// As it was then: no key's time comes meanwhile, since what was done later was done to what was there.
+void Store::apply(const Operation& operation) {
+  const std::string key{operation.key};
+  const auto at = entries_.find(key);
+  switch (operation.kind) {
+    case Operation::Kind::Set: {
+      Entry& entry = entries_[key];
+      entry.value = operation.value;
+      set_expiry(key, entry, time_of(operation.expires));
+      return;
+    }
+    case Operation::Kind::Remove:
+      if (at != entries_.end()) erase(at);
+      return;
+    case Operation::Kind::Expire:
+      if (at != entries_.end()) set_expiry(key, at->second, time_of(operation.expires));
+      return;
+    case Operation::Kind::Append: entries_[key].value += operation.value; return;
+    case Operation::Kind::Clear:
+      deadlines_.clear();
+      entries_.clear();
+      return;
+  }
 }

@@ -12,52 +12,7 @@ import sys
 import threading
 import time
 
-
-class Connection:
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
-        self.file = self.socket.makefile("rb")
-
-    def send(self, data):
-        self.socket.sendall(data)
-
-    def reply(self):
-        line = self.file.readline()
-        assert line.endswith(b"\r\n"), f"no reply, but {line!r}"
-        kind, rest = line[:1], line[1:-2]
-        if kind in b"+-":
-            return line[:-2].decode()
-        if kind == b":":
-            return int(rest)
-        if kind == b"$":
-            return None if rest == b"-1" else self.file.read(int(rest) + 2)[:-2]
-        if kind == b"*":
-            return [self.reply() for _ in range(int(rest))]
-        if kind == b"%":
-            return {self.reply(): self.reply() for _ in range(int(rest))}
-        if kind == b"_":
-            return None
-        raise AssertionError(f"not a reply: {line!r}")
-
-    def call(self, *words):
-        self.send(command(*words))
-        return self.reply()
-
-    def is_closed(self):
-        try:
-            return self.file.read(1) == b""
-        except ConnectionResetError:
-            return True
-
-
-def command(*words):
-    words = [w if isinstance(w, bytes) else str(w).encode() for w in words]
-    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in words)
-
-
-def check(got, wanted, what):
-    if got != wanted:
-        sys.exit(f"{what}: {got!r} instead of {wanted!r}")
+from client import Connection, check, command
 
 
 def check_commands(port):

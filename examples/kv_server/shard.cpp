@@ -1,0 +1,105 @@
+#include "shard.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto kTriedAgainAfter = 1s;
+
+}  // namespace
+
+Shard::Shard(const std::optional<ShardDisk>& disk) : TickingActor{100ms}, disk_{disk} {
+  if (!disk_) return;
+  store_.keep_operations();
+  load();
+}
+
+void Shard::load() {
+  loads_ = true;
+  ask(disk_->log, LoadLog{self()}, coppice::kForever).then([this](auto loaded) { take(std::move(loaded)); });
+}
+
+void Shard::take(coppice::Result<LoadedLog, coppice::AskError> loaded) {
+  loads_ = false;
+  if (!loaded) {
+    damage_ = "the log has failed: " + std::string{to_string(loaded.error())};
+  } else if (!loaded->error.empty()) {
+    damage_ = loaded->error;
+  } else {
+    store_ = std::move(*loaded->keys);
+    store_.keep_operations();
+    sent_ = written_ = loaded->number;
+  }
+  unstash();
+}
+
+coppice::Later<std::string> Shard::handle(GetReady question) {
+  if (loads_) {
+    stash(GetReady{question});
+    return already_answered<std::string>();
+  }
+  auto [promise, later] = reply_later<std::string>();
+  promise.set(damage_);
+  return std::move(later);
+}
+
+coppice::Later<Answers> Shard::handle(Batch batch) {
+  if (loads_) {
+    stash(std::move(batch));
+    return already_answered<Answers>();
+  }
+  Answers answers = execute(batch);
+  auto [promise, later] = reply_later<Answers>();
+  if (disk_) {
+    if (std::string operations = store_.take_operations(); !operations.empty())
+      disk_->log.send(Append{++sent_, std::move(operations)});
+    if (disk_->waits && written_ != sent_) {
+      waiting_.push_back({sent_, std::move(promise), std::move(answers)});
+      return std::move(later);
+    }
+  }
+  promise.set(std::move(answers));
+  return std::move(later);
+}
+
+Answers Shard::execute(const Batch& batch) {
+  Answers answers;
+  answers.reserve(batch.parts.size());
+  const coppice::TimePoint at = now();
+  if (at >= refused_until_) {  // it is tried
+    refusal_.clear();
+    refused_until_ = coppice::TimePoint::max();
+  }
+  for (const Batch::Part& part : batch.parts) {
+    const std::string* wrong = nullptr;
+    if (!damage_.empty()) wrong = &damage_;
+    if (!refusal_.empty() && Store::writes(part.arguments[0])) wrong = &refusal_;
+    answers.push_back(wrong != nullptr ? Answer{"-MISCONF " + *wrong + "\r\n"}
+                                       : store_.execute(part.arguments, at, part.resp3));
+  }
+  return answers;
+}
+
+void Shard::handle(Written written) {
+  if (written.error.empty()) {
+    written_ = std::max(written_, written.number);
+    if (refused_until_ == coppice::TimePoint::max()) refusal_.clear();
+  } else {
+    refusal_ = std::move(written.error);
+    if (written.is_lost) refused_until_ = coppice::detail::saturating_add(now(), kTriedAgainAfter);
+  }
+  while (!waiting_.empty() && waiting_.front().number <= written.number) {
+    Waiting done = std::move(waiting_.front());
+    waiting_.pop_front();
+    if (!refusal_.empty() && written.is_lost)
+      done.answers.assign(done.answers.size(), {"-MISCONF " + refusal_ + "\r\n"});
+    done.promise.set(std::move(done.answers));
+  }
+  if (written.is_lost && !loads_) load();
+}
+
+void Shard::handle(CrashShard) { throw std::runtime_error{"DEBUG CRASH-SHARD"}; }
