@@ -98,6 +98,7 @@ constexpr unsigned kDiskThreadsMost = 64;
                               shard_specs(system, options, disk ? folder.logs() : std::vector<LogFile>{}, disk)));
   if (!keys) return complain(keys.error().text);
   auto server = std::make_shared<ServerInfo>();
+  server->channels = std::make_shared<Channels>(system);
   for (unsigned i = 0; i < options.shards; ++i) {
     server->shards.push_back(keys->child<Shard>("shard-" + std::to_string(i)).value());
     const auto damage = server->shards[i].ask(GetReady{}, kForever).get();

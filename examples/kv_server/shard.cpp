@@ -8,6 +8,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
+constexpr std::size_t kAnswersMost = std::size_t{512} << 20;  // bytes, of one batch
 constexpr auto kTriedAgainAfter = 1s;
 
 }  // namespace
@@ -74,12 +75,18 @@ Answers Shard::execute(const Batch& batch) {
     refusal_.clear();
     refused_until_ = coppice::TimePoint::max();
   }
+  std::size_t bytes = 0;
   for (const Batch::Part& part : batch.parts) {
+    if (bytes > kAnswersMost) {
+      answers.push_back({reply::error("too large an answer to what was asked in one piece; nothing was done")});
+      continue;
+    }
     const std::string* wrong = nullptr;
     if (!damage_.empty()) wrong = &damage_;
-    if (!refusal_.empty() && Store::writes(part.arguments[0])) wrong = &refusal_;
+    if (!refusal_.empty() && part.command->writes) wrong = &refusal_;
     answers.push_back(wrong != nullptr ? Answer{"-MISCONF " + *wrong + "\r\n"}
-                                       : store_.execute(part.arguments, at, part.resp3));
+                                       : store_.execute(part.command->command, part.words, at, part.resp3));
+    bytes += answers.back().text.size();
   }
   return answers;
 }

@@ -16,7 +16,8 @@
 /// them as one.
 struct Batch {
   struct Part {
-    Store::Arguments arguments;
+    const CommandInfo* command;
+    Words words;
     bool resp3 = false;
   };
   std::vector<Part> parts;
