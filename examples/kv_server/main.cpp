@@ -19,6 +19,8 @@
 // After asio.hpp, which sets Asio's switches.
 #include <asio/thread_pool.hpp>
 
+#include <sys/resource.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdint>
@@ -44,6 +46,7 @@ struct Options {
   std::uint16_t port = 6379;
   unsigned shards = 4;
   std::string data;
+  unsigned patience = 30;
   ShardLogOptions log;
 };
 
@@ -61,6 +64,8 @@ constexpr unsigned kDiskThreadsMost = 64;
       {"always", Fsync::Always}, {"everysec", Fsync::EverySecond}, {"no", Fsync::No}};
   app.add_option("--fsync", options.log.fsync, "when the disk has to have what was written: always, everysec, no")
       ->transform(CLI::CheckedTransformer(policies));
+  app.add_option("--patience", options.patience, "seconds for a request to come whole, and for replies to be taken")
+      ->check(CLI::Range(1, 86'400));
   app.add_option("--compact-bytes", options.log.compact_bytes, "a shard's log below that is never made smaller")
       ->check(examples::whole_number(1, std::uint64_t{1} << 40));
   return examples::parse(app, argc, argv);
@@ -69,6 +74,17 @@ constexpr unsigned kDiskThreadsMost = 64;
 [[nodiscard]] int complain(const std::string& text) {
   std::fprintf(stderr, "kv_server: %s\n", text.c_str());
   return 1;
+}
+
+/// As many as there may be descriptors, but for those that the rest needs.
+[[nodiscard]] std::uint64_t connections_most(const Options& options) {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return 1'000;
+  files.rlim_cur = files.rlim_max;
+  static_cast<void>(::setrlimit(RLIMIT_NOFILE, &files));
+  static_cast<void>(::getrlimit(RLIMIT_NOFILE, &files));
+  const std::uint64_t others = 64 + 4 * std::uint64_t{options.shards};
+  return std::clamp<std::uint64_t>(files.rlim_cur, others + 1, 1'000'000) - others;
 }
 
 /// A shard for each log, or as many without one.
@@ -106,10 +122,13 @@ constexpr unsigned kDiskThreadsMost = 64;
     if (!damage->empty()) return 1;  // the log has said it
   }
 
-  const auto front = system.start(supervisor(
-      {.id = "front"},
-      tcp_listener<Session>({.id = "clients", .port = options.port}, std::shared_ptr<const ServerInfo>{server}),
-      child<ServiceNotifier>({.id = "systemd"})));
+  const std::chrono::seconds patience{options.patience};
+  server->request_within = patience;
+  TcpListenerOptions clients{.id = "clients", .port = options.port, .connections_max = connections_most(options)};
+  clients.connection.write_within = patience;
+  const auto front = system.start(
+      supervisor({.id = "front"}, tcp_listener<Session>(std::move(clients), std::shared_ptr<const ServerInfo>{server}),
+                 child<ServiceNotifier>({.id = "systemd"})));
   if (!front) return complain(front.error().reason.to_string());
   const auto listener = listener_of(front->child<Supervisor>("clients").value()).value();
   std::printf("listening on port %u\n", unsigned{listener.ask(GetTcpListener{}, 5s).get().value().port});

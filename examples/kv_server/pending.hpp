@@ -25,6 +25,8 @@ struct Pending {
   Answer only;                 // of a command of one part
   std::vector<Answer> parts;   // of any other
   std::vector<Publishing> publishings;
+  std::size_t answered_bytes = 0;
+  std::size_t heard_bytes = 0;  // it is no answer, but came over a channel
 
   [[nodiscard]] Answer& part(std::size_t index) { return parts.empty() ? only : parts[index]; }
   [[nodiscard]] std::string reply();
@@ -36,6 +38,7 @@ class PendingCommands {
   Pending& push(Sum sum, std::size_t parts);
   /// By its number: they are counted from the connection's beginning.
   [[nodiscard]] Pending& operator[](std::uint64_t number) { return commands_[number - first_ + front_]; }
+  [[nodiscard]] std::uint64_t first() const noexcept { return first_; }
   [[nodiscard]] std::uint64_t last() const noexcept { return first_ + size() - 1; }
   [[nodiscard]] std::size_t size() const noexcept { return commands_.size() - front_; }
   [[nodiscard]] bool empty() const noexcept { return size() == 0; }

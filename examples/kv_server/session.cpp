@@ -1,5 +1,6 @@
 #include "session.hpp"
 
+#include <iterator>
 #include <utility>
 
 using namespace std::chrono_literals;
@@ -8,6 +9,8 @@ namespace {
 
 // Under way, of one client; beyond that nothing more is read from it.
 constexpr std::size_t kPendingMost = 10'000;  // commands
+constexpr std::size_t kAnsweredMost = std::size_t{4} << 20;
+constexpr std::size_t kUnsentMost = std::size_t{1} << 20;
 constexpr std::size_t kBytesMost = std::size_t{64} << 20;
 constexpr auto kShardAnswers = 5s;
 
@@ -17,6 +20,7 @@ Session::Session(coppice::AcceptedSocket socket, std::shared_ptr<const ServerInf
     : TcpConnection{std::move(socket)}, server_{std::move(server)}, parser_{server_->limits} {}
 
 void Session::on_data(std::string_view bytes) {
+  if (parser_.waiting() == 0) request_since_ = now();
   parser_.feed(bytes);
   Words words;
   for (;;) {
@@ -28,12 +32,32 @@ void Session::on_data(std::string_view bytes) {
       is_ending_ = true;
       break;
     }
+    request_since_ = now();  // of the next
     run(words);
   }
-  send_outgoing();
+  if (parser_.waiting() != 0) watch_request();
   write_ready();
   if (has_much_under_way()) pause_reading();
 }
+
+/// One timer at most, which is left alone when a request is whole in time: hardly any is not.
+void Session::watch_request() {
+  if (!request_timer_.is_active()) request_timer_ = send_after(server_->request_within, LookAtRequest{});
+}
+
+void Session::handle(LookAtRequest) {
+  if (parser_.waiting() == 0 || is_ending_) return;
+  const auto left = server_->request_within - (now() - request_since_);
+  if (left > coppice::Duration::zero()) {
+    request_timer_ = send_after(left, LookAtRequest{});
+    return;
+  }
+  answer(reply::error("the request took too long to come"));
+  is_ending_ = true;
+  write_ready();
+}
+
+void Session::on_all_sent() { write_ready(); }
 
 void Session::on_end_of_input() {
   is_ending_ = true;
@@ -55,33 +79,51 @@ void Session::run(Words& words) {
 void Session::answer(std::string reply) { pending_.push(Sum::Reply, 0).only.text = std::move(reply); }
 
 /// Of the command that was pushed last.
-void Session::add_part(const CommandInfo& info, Words words, std::size_t shard, std::size_t part) {
+void Session::add_part(const CommandInfo& info, Words words, std::size_t shard, std::size_t part, bool is_joined) {
   if (outgoing_.empty()) outgoing_.resize(server_->shards.size());
   std::size_t bytes = 0;
   for (const std::string& word : words) bytes += word.size();
   bytes_asked_ += bytes;
-  outgoing_[shard].batch.parts.push_back({&info, std::move(words), resp3_});
+  outgoing_[shard].batch.parts.push_back({&info, std::move(words), resp3_, is_joined});
   outgoing_[shard].places.push_back({pending_.last(), part, bytes});
 }
 
+/// A shard is asked again when it has answered, so that what it gives back keeps its turn; and not while a client leaves
+/// much of what it has asked for unread, but for what the others wait for.
 void Session::send_outgoing() {
+  if (unsent() >= kUnsentMost) return;
   for (std::size_t shard = 0; shard < outgoing_.size(); ++shard) {
-    if (outgoing_[shard].places.empty()) continue;
-    ask(server_->shards[shard], std::exchange(outgoing_[shard].batch, {}), kShardAnswers)
-        .then([this, places = std::exchange(outgoing_[shard].places, {})](auto answers) {
-          take_answers(places, std::move(answers));
+    Outgoing& next = outgoing_[shard];
+    if (next.is_asked || next.places.empty()) continue;
+    if (answered_bytes_ > kAnsweredMost && next.places.front().command != pending_.first()) continue;
+    next.is_asked = true;
+    ask(server_->shards[shard], std::exchange(next.batch, {}), kShardAnswers)
+        .then([this, shard, places = std::exchange(next.places, {})](auto answers) mutable {
+          take_answers(shard, places, std::move(answers));
         });
   }
 }
 
-void Session::take_answers(const std::vector<Place>& places, coppice::Result<Answers, coppice::AskError> answers) {
-  for (std::size_t i = 0; i < places.size(); ++i) {
+void Session::take_answers(std::size_t shard, std::vector<Place>& places,
+                           coppice::Result<Answers, coppice::AskError> answers) {
+  Outgoing& next = outgoing_[shard];
+  next.is_asked = false;
+  const std::size_t count = answers ? answers->all.size() : places.size();
+  for (std::size_t i = 0; i < count; ++i) {
     Pending& pending = pending_[places[i].command];
-    pending.part(places[i].part) =
-        answers ? std::move((*answers)[i])
-                : Answer{"-UNAVAILABLE the shard failed: " + std::string{to_string(answers.error())} + "\r\n"};
+    Answer& part = pending.part(places[i].part);
+    part = answers ? std::move(answers->all[i])
+                   : Answer{"-UNAVAILABLE the shard failed: " + std::string{to_string(answers.error())} + "\r\n"};
+    pending.answered_bytes += part.text.size();
+    answered_bytes_ += part.text.size();
     --pending.left;
     bytes_asked_ -= places[i].bytes;
+  }
+  if (count < places.size()) {
+    next.places.insert(next.places.begin(), places.begin() + static_cast<std::ptrdiff_t>(count), places.end());
+    auto& parts = next.batch.parts;
+    parts.insert(parts.begin(), std::make_move_iterator(answers->rest.begin()),
+                 std::make_move_iterator(answers->rest.end()));
   }
   write_ready();
   if (!has_much_under_way()) resume_reading();
@@ -91,12 +133,18 @@ bool Session::has_much_under_way() const noexcept {
   return pending_.size() > kPendingMost || bytes_asked_ > kBytesMost;
 }
 
+/// What the peer does not take yet stays here: to write it would cost its memory twice.
 void Session::write_ready() {
-  while (!pending_.empty() && pending_.front().left == 0) {
+  if (std::exchange(writes_, true)) return;  // all has been sent in the midst of it
+  while (!pending_.empty() && pending_.front().left == 0 && unsent() < kUnsentMost) {
     Pending& ready = pending_.front();
+    heard_bytes_ -= ready.heard_bytes;
+    answered_bytes_ -= ready.answered_bytes;
     if (!ready.publishings.empty()) publish(ready);
     write(ready.reply());
     pending_.pop();
   }
+  writes_ = false;
+  send_outgoing();
   if (is_ending_ && pending_.empty()) finish();
 }

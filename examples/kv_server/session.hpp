@@ -3,6 +3,7 @@
 #include <coppice/coppice.hpp>
 #include <coppice/io/tcp_connection.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -22,6 +23,7 @@ struct ServerInfo {
   std::vector<coppice::ActorRef<Shard>> shards = {};
   RespLimits limits = {};
   std::shared_ptr<Channels> channels = nullptr;
+  coppice::Duration request_within = std::chrono::seconds{30};  ///< from a request's first byte to its last
 };
 
 /// One client: reads its commands, has the shards do them, and answers in their order. What stands in one piece of input
@@ -32,7 +34,10 @@ class Session : public coppice::TcpConnection<Session> {
   void on_data(std::string_view bytes);
   void on_end_of_input();
   void on_drain();
+  void on_all_sent();
   void handle(const ChannelMessage& message);
+  struct LookAtRequest {};
+  void handle(LookAtRequest);
 
  private:
   /// Where an answer of a shard belongs.
@@ -41,10 +46,11 @@ class Session : public coppice::TcpConnection<Session> {
     std::size_t part;
     std::size_t bytes;  // of its words
   };
-  /// What goes to one shard next.
+  /// What goes to one shard next, when it has answered what it was asked before.
   struct Outgoing {
     Batch batch;
     std::vector<Place> places;
+    bool is_asked = false;
   };
   /// Between MULTI and EXEC.
   struct Transaction {
@@ -67,11 +73,12 @@ class Session : public coppice::TcpConnection<Session> {
   // ---- session.cpp: commands come, answers go ----
   void run(Words& words);
   void answer(std::string reply);
-  void add_part(const CommandInfo& info, Words words, std::size_t shard, std::size_t part);
+  void add_part(const CommandInfo& info, Words words, std::size_t shard, std::size_t part, bool is_joined = false);
   void send_outgoing();
-  void take_answers(const std::vector<Place>& places, coppice::Result<Answers, coppice::AskError> answers);
+  void take_answers(std::size_t shard, std::vector<Place>& places, coppice::Result<Answers, coppice::AskError> answers);
   void write_ready();
   [[nodiscard]] bool has_much_under_way() const noexcept;
+  void watch_request();
 
   // ---- session_keys.cpp: what shards do ----
   void run_on_shards(const CommandInfo& info, Words& words);
@@ -111,8 +118,13 @@ class Session : public coppice::TcpConnection<Session> {
   std::vector<Outgoing> outgoing_;  // none, or one for each shard
   std::unique_ptr<Transaction> transaction_;
   std::unique_ptr<Hearing> hearing_;
-  std::string name_;             // by CLIENT SETNAME
-  std::size_t bytes_asked_ = 0;  // of words that shards have not answered yet
+  coppice::TimePoint request_since_{};  // when the one that is not whole yet began to come
+  coppice::TimerHandle request_timer_;  // looks after it
+  std::size_t answered_bytes_ = 0;      // by shards, that wait to be written
+  std::size_t heard_bytes_ = 0;         // of messages of channels that wait to be written
+  std::string name_;                    // by CLIENT SETNAME
+  std::size_t bytes_asked_ = 0;         // of words that shards have not answered yet
   bool resp3_ = false;
+  bool writes_ = false;     // write_ready() is at work
   bool is_ending_ = false;  // when all is answered
 };

@@ -6,7 +6,9 @@
 
 namespace {
 
-constexpr std::size_t kHearingMost = 100'000;  // channels and patterns of one client
+constexpr std::size_t kHeardBytesMost = std::size_t{32}
+                                        << 20;  // that wait for a client: it is closed then, as by Redis
+constexpr std::size_t kHearingMost = 100'000;   // channels and patterns of one client
 
 }  // namespace
 
@@ -76,7 +78,11 @@ void Session::handle(const ChannelMessage& message) {
   std::string text = reply::push(is_by_pattern ? 4 : 3, resp3_);
   text += reply::bulk(is_by_pattern ? "pmessage" : "message");
   if (is_by_pattern) text += reply::bulk(*message.pattern);
-  answer(text + reply::bulk(message.channel) + reply::bulk(message.text));
+  text += reply::bulk(message.channel) + reply::bulk(message.text);
+  if (text.size() + heard_bytes_ > kHeardBytesMost) return close();
+  Pending& pending = pending_.push(Sum::Reply, 0);
+  heard_bytes_ += pending.heard_bytes = text.size();
+  pending.only.text = std::move(text);
   write_ready();
 }
 

@@ -71,10 +71,11 @@ void Session::execute() {
   auto& queued = transaction->queued;
   if (queued.empty()) return answer(reply::array(0));
   Pending& pending = pending_.push(Sum::Array, queued.size());
+  bool is_joined = false;  // to one before it
   for (std::size_t i = 0; i < queued.size(); ++i) {
     auto& [info, words] = queued[i];
     if (info->keys != Keys::None) {
-      add_part(*info, std::move(words), *transaction->shard, i);
+      add_part(*info, std::move(words), *transaction->shard, i, std::exchange(is_joined, true));
       continue;
     }
     --pending.left;

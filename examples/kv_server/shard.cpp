@@ -1,6 +1,7 @@
 #include "shard.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <stdexcept>
 #include <utility>
 
@@ -8,7 +9,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::size_t kAnswersMost = std::size_t{512} << 20;  // bytes, of one batch
+constexpr std::size_t kPieceBytes = std::size_t{1} << 20;  // of answers; then somebody else has a turn
+constexpr std::size_t kTransactionBytesMost = std::size_t{512} << 20;
 constexpr auto kTriedAgainAfter = 1s;
 
 }  // namespace
@@ -67,28 +69,35 @@ coppice::Later<Answers> Shard::handle(Batch batch) {
   return std::move(later);
 }
 
-Answers Shard::execute(const Batch& batch) {
+Answers Shard::execute(Batch& batch) {
   Answers answers;
-  answers.reserve(batch.parts.size());
+  answers.all.reserve(batch.parts.size());
   const coppice::TimePoint at = now();
   if (at >= refused_until_) {  // it is tried
     refusal_.clear();
     refused_until_ = coppice::TimePoint::max();
   }
   std::size_t bytes = 0;
-  for (const Batch::Part& part : batch.parts) {
-    if (bytes > kAnswersMost) {
-      answers.push_back({reply::error("too large an answer to what was asked in one piece; nothing was done")});
-      continue;
+  for (std::size_t i = 0; i < batch.parts.size(); ++i) {
+    const Batch::Part& part = batch.parts[i];
+    if (bytes > kPieceBytes && !part.is_joined) {
+      const auto rest = batch.parts.begin() + static_cast<std::ptrdiff_t>(i);
+      answers.rest.assign(std::make_move_iterator(rest), std::make_move_iterator(batch.parts.end()));
+      break;
     }
-    const std::string* wrong = nullptr;
-    if (!damage_.empty()) wrong = &damage_;
-    if (!refusal_.empty() && part.command->writes) wrong = &refusal_;
-    answers.push_back(wrong != nullptr ? Answer{"-MISCONF " + *wrong + "\r\n"}
-                                       : store_.execute(part.command->command, part.words, at, part.resp3));
-    bytes += answers.back().text.size();
+    answers.all.push_back(bytes > kTransactionBytesMost ? Answer{reply::error("too large an answer; it was not done")}
+                                                        : execute(part, at));
+    bytes += answers.all.back().text.size();
   }
   return answers;
+}
+
+Answer Shard::execute(const Batch::Part& part, coppice::TimePoint at) {
+  const std::string* wrong = nullptr;
+  if (!damage_.empty()) wrong = &damage_;
+  if (!refusal_.empty() && part.command->writes) wrong = &refusal_;
+  if (wrong != nullptr) return {"-MISCONF " + *wrong + "\r\n"};
+  return store_.execute(part.command->command, part.words, at, part.resp3);
 }
 
 void Shard::handle(Written written) {
@@ -103,7 +112,7 @@ void Shard::handle(Written written) {
     Waiting done = std::move(waiting_.front());
     waiting_.pop_front();
     if (!refusal_.empty() && written.is_lost)
-      done.answers.assign(done.answers.size(), {"-MISCONF " + refusal_ + "\r\n"});
+      done.answers.all.assign(done.answers.all.size(), {"-MISCONF " + refusal_ + "\r\n"});
     done.promise.set(std::move(done.answers));
   }
   if (written.is_lost && !loads_) load();

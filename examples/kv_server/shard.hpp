@@ -19,10 +19,15 @@ struct Batch {
     const CommandInfo* command;
     Words words;
     bool resp3 = false;
+    bool is_joined = false;  ///< of the same transaction as the one before it
   };
   std::vector<Part> parts;
 };
-using Answers = std::vector<Answer>;
+/// In their order. With many bytes of them the rest is not done yet, and comes back.
+struct Answers {
+  std::vector<Answer> all;
+  std::vector<Batch::Part> rest;
+};
 struct CrashShard {};
 /// Answered when it has its keys: with an empty text, or with what is wrong with its log.
 struct GetReady {};
@@ -57,7 +62,8 @@ class Shard : public coppice::TickingActor<Shard> {
 
   void load();
   void take(coppice::Result<LoadedLog, coppice::AskError> loaded);
-  [[nodiscard]] Answers execute(const Batch& batch);
+  [[nodiscard]] Answers execute(Batch& batch);
+  [[nodiscard]] Answer execute(const Batch::Part& part, coppice::TimePoint at);
 
   std::optional<ShardDisk> disk_;
   Store store_;
