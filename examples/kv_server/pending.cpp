@@ -6,7 +6,7 @@
 
 namespace {
 
-constexpr std::size_t kKept = 4;  // commands' room, when there is none
+constexpr std::size_t kKept = 4;  // at the front, that have been answered
 
 }  // namespace
 
@@ -47,8 +47,6 @@ void PendingCommands::pop() {
   if (++front_ < commands_.size()) {
     if (front_ < commands_.size() / 2 || front_ < kKept) return;
     commands_.erase(commands_.begin(), commands_.begin() + static_cast<std::ptrdiff_t>(front_));
-  } else if (commands_.capacity() <= kKept) {
-    commands_.clear();
   } else {
     commands_ = {};
   }

@@ -20,11 +20,11 @@ Session::Session(coppice::AcceptedSocket socket, std::shared_ptr<const ServerInf
     : TcpConnection{std::move(socket)}, server_{std::move(server)}, parser_{server_->limits} {}
 
 void Session::on_data(std::string_view bytes) {
-  if (parser_.waiting() == 0) request_since_ = now();
+  if (is_ending_) return;
+  if (!parser_.has_begun()) request_since_ = now();
   parser_.feed(bytes);
   Words words;
-  for (;;) {
-    if (is_ending_) break;
+  while (!is_ending_) {
     const auto status = parser_.next(words);
     if (status == RespParser::Status::More) break;
     if (status == RespParser::Status::Error) {
@@ -35,7 +35,7 @@ void Session::on_data(std::string_view bytes) {
     request_since_ = now();  // of the next
     run(words);
   }
-  if (parser_.waiting() != 0) watch_request();
+  if (!is_ending_ && parser_.has_begun()) watch_request();
   write_ready();
   if (has_much_under_way()) pause_reading();
 }
@@ -46,7 +46,7 @@ void Session::watch_request() {
 }
 
 void Session::handle(LookAtRequest) {
-  if (parser_.waiting() == 0 || is_ending_) return;
+  if (!parser_.has_begun() || is_ending_) return;
   const auto left = server_->request_within - (now() - request_since_);
   if (left > coppice::Duration::zero()) {
     request_timer_ = send_after(left, LookAtRequest{});
@@ -146,5 +146,7 @@ void Session::write_ready() {
   }
   writes_ = false;
   send_outgoing();
-  if (is_ending_ && pending_.empty()) finish();
+  if (!pending_.empty()) return;
+  outgoing_ = {};  // there is none, and an idle connection shall hold little
+  if (is_ending_) finish();
 }
