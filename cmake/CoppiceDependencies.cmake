@@ -9,6 +9,7 @@
 #   nlohmann_json nlohmann_json::*    concurrentqueue concurrentqueue::concurrentqueue
 #   CLI11 CLI11::CLI11                csv csv::csv (libcsv, for C)      Catch2 Catch2::Catch2WithMain
 #   benchmark benchmark::*            Python3 Python3::Interpreter
+#   zlib ZLIB::ZLIB
 #   caf caf::core, caf::io (0.17)     erlang erlang::erlc
 include_guard(GLOBAL)
 
@@ -121,6 +122,11 @@ function(coppice_find_csv)
     endif()
   endif()
   coppice_answer(csv::csv "libcsv (<csv.h>)" libcsv-dev libcsv-devel)
+endfunction()
+
+function(coppice_find_zlib)
+  find_package(ZLIB QUIET)
+  coppice_answer(ZLIB::ZLIB "zlib (<zlib.h>)" zlib1g-dev zlib-devel)
 endfunction()
 
 function(coppice_find_Catch2)

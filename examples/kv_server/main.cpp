@@ -1,64 +1,154 @@
 // A server that speaks Redis's protocol: redis-cli and redis-benchmark use it unmodified.
 //
 // What it shows: connections as actors behind a TcpListener, keys in shards under OneForOne, an ask a shard for a whole
-// pipeline, and that neither a crash of a connection (DEBUG CRASH-CONNECTION) nor of a shard (DEBUG CRASH-SHARD n) is
-// felt by anybody else. It prints the port that it listens on, and ends at SIGINT or SIGTERM: in order, at the second
-// one at once.
+// pipeline, logs that block on threads of their own, and that neither a crash of a connection (DEBUG CRASH-CONNECTION)
+// nor of a shard (DEBUG CRASH-SHARD n) is felt by anybody else. It prints the port that it listens on, and ends at SIGINT
+// or SIGTERM: in order, at the second one at once.
 //
-//     kv_server [--port P] [--shards N]
+//     kv_server [--port P] [--shards N] [--data DIR] [--fsync always|everysec|no]
+//
+// Without --data nothing outlives it. With --fsync always what has been acknowledged outlives a power cut.
 //
 // Read before it: supervisor_strategies. How: docs/how-to/serve_tcp.md.
 
+#include <coppice/asio.hpp>
 #include <coppice/coppice.hpp>
 #include <coppice/io/service_notifier.hpp>
 #include <coppice/io/stop_signals.hpp>
 #include <coppice/io/tcp_listener.hpp>
+// After asio.hpp, which sets Asio's switches.
+#include <asio/thread_pool.hpp>
+
+#include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "../support/arguments.hpp"
+#include "data_folder.hpp"
 #include "session.hpp"
 #include "shard.hpp"
+#include "shard_log.hpp"
 
 using namespace coppice;
 using namespace std::chrono_literals;
 
-int main(int argc, char** argv) {
+namespace {
+
+struct Options {
   std::uint16_t port = 6379;
   unsigned shards = 4;
+  std::string data;
+  unsigned patience = 30;
+  ShardLogOptions log;
+};
+
+constexpr unsigned kDiskThreadsMost = 64;
+
+[[nodiscard]] std::optional<int> parse(int argc, char** argv, Options& options) {
   CLI::App app{"A server that speaks Redis's protocol"};
-  app.add_option("--port", port, "where to listen, on the loopback; 0: where it is free")->check(CLI::Range(0, 65'535));
-  app.add_option("--shards", shards, "how many actors share the keys")->check(CLI::Range(1, 1'024));
-  if (const auto code = examples::parse(app, argc, argv)) return *code;
+  app.add_option("--port", options.port, "where to listen, on the loopback; 0: where it is free")
+      ->check(CLI::Range(0, 65'535));
+  app.add_option("--shards", options.shards, "how many actors share the keys; the same for as long as a DIR lives")
+      ->check(CLI::Range(1, 1'024));
+  app.add_option("--data", options.data, "a folder for the keys; none: they end with the server")
+      ->check(examples::not_empty());
+  const std::map<std::string, Fsync> policies{
+      {"always", Fsync::Always}, {"everysec", Fsync::EverySecond}, {"no", Fsync::No}};
+  app.add_option("--fsync", options.log.fsync, "when the disk has to have what was written: always, everysec, no")
+      ->transform(CLI::CheckedTransformer(policies));
+  app.add_option("--patience", options.patience, "seconds for a request to come whole, and for replies to be taken")
+      ->check(CLI::Range(1, 86'400));
+  app.add_option("--compact-bytes", options.log.compact_bytes, "a shard's log below that is never made smaller")
+      ->check(examples::whole_number(1, std::uint64_t{1} << 40));
+  return examples::parse(app, argc, argv);
+}
 
-  StopSignals signals;  // before there are other threads
-  ActorSystem system;
-  const auto keys = system.start(
-      supervisor({.id = "shards", .intensity = {.restarts = 100, .within = 1s}}, children<Shard>(shards, "shard-{}")));
-  if (!keys) {
-    std::fprintf(stderr, "kv_server: %s\n", keys.error().text.c_str());
-    return 1;
+[[nodiscard]] int complain(const std::string& text) {
+  std::fprintf(stderr, "kv_server: %s\n", text.c_str());
+  return 1;
+}
+
+/// As many as there may be descriptors, but for those that the rest needs.
+[[nodiscard]] std::uint64_t connections_most(const Options& options) {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return 1'000;
+  files.rlim_cur = files.rlim_max;
+  static_cast<void>(::setrlimit(RLIMIT_NOFILE, &files));
+  static_cast<void>(::getrlimit(RLIMIT_NOFILE, &files));
+  const std::uint64_t others = 64 + 4 * std::uint64_t{options.shards};
+  return std::clamp<std::uint64_t>(files.rlim_cur, others + 1, 1'000'000) - others;
+}
+
+/// A shard for each log, or as many without one.
+[[nodiscard]] std::vector<ChildSpec> shard_specs(System& system, const Options& options, std::vector<LogFile> logs,
+                                                 const std::shared_ptr<asio::thread_pool>& disk) {
+  std::vector<ChildSpec> specs;
+  for (unsigned i = 0; i < options.shards; ++i) {
+    std::optional<ShardDisk> below;
+    if (!logs.empty()) {
+      below = {.log = system.spawn<ShardLog>({.name = "log-" + std::to_string(i), .on = disk->get_executor()},
+                                             std::move(logs[i]), options.log, disk),
+               .waits = options.log.fsync == Fsync::Always};
+    }
+    specs.push_back(child<Shard>({.id = "shard-" + std::to_string(i)}, below));
   }
+  return specs;
+}
+
+[[nodiscard]] int serve(System& system, const Options& options, const std::shared_ptr<asio::thread_pool>& disk,
+                        StopSignals& signals) {
+  DataFolder folder{options.data, options.shards};
+  if (disk) {
+    if (const std::string error = folder.open(); !error.empty()) return complain(error);
+  }
+  const auto keys =
+      system.start(supervisor({.id = "shards", .intensity = {.restarts = 100, .within = 1s}},
+                              shard_specs(system, options, disk ? folder.logs() : std::vector<LogFile>{}, disk)));
+  if (!keys) return complain(keys.error().text);
   auto server = std::make_shared<ServerInfo>();
-  for (unsigned i = 1; i <= shards; ++i)
+  server->channels = std::make_shared<Channels>(system);
+  for (unsigned i = 0; i < options.shards; ++i) {
     server->shards.push_back(keys->child<Shard>("shard-" + std::to_string(i)).value());
-
-  const auto front = system.start(
-      supervisor({.id = "front"},
-                 tcp_listener<Session>({.id = "clients", .port = port}, std::shared_ptr<const ServerInfo>{server}),
-                 child<ServiceNotifier>({.id = "systemd"})));
-  if (!front) {
-    std::fprintf(stderr, "kv_server: %s\n", front.error().reason.to_string().c_str());
-    return 1;
+    const auto damage = server->shards[i].ask(GetReady{}, kForever).get();
+    if (!damage) return complain(std::string{"a shard failed: "} + to_string(damage.error()));
+    if (!damage->empty()) return 1;  // the log has said it
   }
+
+  const std::chrono::seconds patience{options.patience};
+  server->request_within = patience;
+  TcpListenerOptions clients{.id = "clients", .port = options.port, .connections_max = connections_most(options)};
+  clients.connection.write_within = patience;
+  const auto front = system.start(
+      supervisor({.id = "front"}, tcp_listener<Session>(std::move(clients), std::shared_ptr<const ServerInfo>{server}),
+                 child<ServiceNotifier>({.id = "systemd"})));
+  if (!front) return complain(front.error().reason.to_string());
   const auto listener = listener_of(front->child<Supervisor>("clients").value()).value();
   std::printf("listening on port %u\n", unsigned{listener.ask(GetTcpListener{}, 5s).get().value().port});
   std::fflush(stdout);
 
   signals.wait();
   return system.shutdown().complete ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  if (const auto code = parse(argc, argv, options)) return *code;
+  StopSignals signals;  // before there are other threads
+  // A thread for each log, which blocks, and one for a snapshot; they outlive the system, whose actors run there.
+  std::shared_ptr<asio::thread_pool> disk;
+  if (!options.data.empty()) disk = std::make_shared<asio::thread_pool>(std::min(options.shards, kDiskThreadsMost) + 1);
+  ActorSystem system;
+  const int code = serve(system, options, disk, signals);
+  static_cast<void>(system.shutdown());
+  return code;
 }

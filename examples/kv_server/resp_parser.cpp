@@ -18,7 +18,14 @@ constexpr std::size_t kHeaderBytes = 64;
 }  // namespace
 
 void RespParser::feed(std::string_view bytes) {
-  if (error_.empty()) buffer_.append(bytes);
+  if (!error_.empty()) return;
+  if (at_ == input_.size()) {
+    input_ = bytes;
+    at_ = 0;
+  } else {
+    buffer_.append(bytes);
+    input_ = buffer_;
+  }
 }
 
 RespParser::Status RespParser::next(Arguments& arguments) {
@@ -33,30 +40,30 @@ RespParser::Status RespParser::next(Arguments& arguments) {
         taken_bytes_ = 0;
         return Status::Command;
       }
-    } else if (at_ == buffer_.size()) {
+    } else if (at_ == input_.size()) {
       step = Step::More;
-    } else if (buffer_[at_] == '*') {
+    } else if (input_[at_] == '*') {
       step = take_header();
     } else {
       step = take_inline(arguments);
       if (step == Step::Taken && !arguments.empty()) return Status::Command;
     }
     if (step != Step::More) continue;
-    compact();
+    keep_rest();
     return Status::More;
   }
 }
 
 /// A line without its end; "\r\n", or a bare "\n" as the server takes it.
 RespParser::Step RespParser::take_line(std::string_view& line, std::size_t bytes_max, const char* too_long) {
-  const std::size_t end = buffer_.find('\n', at_ + scanned_);
-  const std::size_t length = (end == std::string::npos ? buffer_.size() : end) - at_;
+  const std::size_t end = input_.find('\n', at_ + scanned_);
+  const std::size_t length = (end == std::string_view::npos ? input_.size() : end) - at_;
   if (length > bytes_max) return fail(too_long);
-  if (end == std::string::npos) {
+  if (end == std::string_view::npos) {
     scanned_ = length;
     return Step::More;
   }
-  line = std::string_view{buffer_}.substr(at_, length);
+  line = input_.substr(at_, length);
   if (line.ends_with('\r')) line.remove_suffix(1);
   at_ = end + 1;
   scanned_ = 0;
@@ -91,9 +98,9 @@ RespParser::Step RespParser::take_argument() {
     has_length_ = true;
     length_ = static_cast<std::size_t>(length);
   }
-  if (buffer_.size() - at_ < length_ + 2) return Step::More;
-  if (buffer_.compare(at_ + length_, 2, "\r\n") != 0) return fail("Protocol error: expected CRLF after a bulk string");
-  taken_.emplace_back(buffer_, at_, length_);
+  if (input_.size() - at_ < length_ + 2) return Step::More;
+  if (input_.substr(at_ + length_, 2) != "\r\n") return fail("Protocol error: expected CRLF after a bulk string");
+  taken_.emplace_back(input_.substr(at_, length_));
   taken_bytes_ += length_;
   at_ += length_ + 2;
   has_length_ = false;
@@ -131,20 +138,26 @@ RespParser::Step RespParser::take_inline(Arguments& arguments) {
 RespParser::Step RespParser::fail(std::string text) {
   error_ = std::move(text);
   buffer_ = {};
+  input_ = {};
   at_ = scanned_ = taken_bytes_ = 0;
   taken_ = {};
   return Step::Error;
 }
 
-/// What has been taken goes, at a cost of one copy of what waits for each time it has doubled.
-void RespParser::compact() {
-  if (at_ == buffer_.size()) {
+/// What waits is kept, since the bytes that were fed are gone soon; at a cost of one copy of it for each time it has
+/// doubled. Nothing waits: nothing is held.
+void RespParser::keep_rest() {
+  const std::string_view rest = input_.substr(at_);
+  if (rest.empty()) {
+    if (buffer_.capacity() > kHeaderBytes) buffer_ = {};
     buffer_.clear();
-    if (buffer_.capacity() > kHeaderBytes * 1'024) buffer_ = {};
+  } else if (input_.data() != buffer_.data()) {
+    buffer_.assign(rest);
   } else if (at_ > buffer_.size() / 2) {
     buffer_.erase(0, at_);
   } else {
     return;
   }
+  input_ = buffer_;
   at_ = 0;
 }

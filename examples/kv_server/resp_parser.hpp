@@ -25,12 +25,15 @@ class RespParser {
   using Arguments = std::vector<std::string>;
 
   explicit RespParser(const RespLimits& limits = {}) noexcept : limits_{limits} {}
+  /// The bytes have to stay until next() has answered More, or an error: only then is kept what waits for more.
   void feed(std::string_view bytes);
   /// The next command, at least one argument of it; or more bytes are needed; or error() says what is wrong.
   [[nodiscard]] Status next(Arguments& arguments);
   [[nodiscard]] const std::string& error() const noexcept { return error_; }
+  /// A command has begun to come, and is not whole.
+  [[nodiscard]] bool has_begun() const noexcept { return left_ != 0 || waiting() != 0; }
   /// Bytes that wait for more.
-  [[nodiscard]] std::size_t waiting() const noexcept { return buffer_.size() - at_ + taken_bytes_; }
+  [[nodiscard]] std::size_t waiting() const noexcept { return input_.size() - at_ + taken_bytes_; }
 
  private:
   enum class Step : unsigned char { Taken, More, Error };
@@ -39,10 +42,11 @@ class RespParser {
   Step take_inline(Arguments& arguments);
   Step take_argument();
   Step fail(std::string text);
-  void compact();
+  void keep_rest();
 
   RespLimits limits_;
-  std::string buffer_;
+  std::string buffer_;       // what waits for more
+  std::string_view input_;   // what was fed, or all of the buffer
   std::size_t at_ = 0;       // up to here it has been taken
   std::size_t scanned_ = 0;  // behind at_: there is no end of a line before it
   Arguments taken_;          // of the array under way

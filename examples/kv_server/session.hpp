@@ -3,20 +3,27 @@
 #include <coppice/coppice.hpp>
 #include <coppice/io/tcp_connection.hpp>
 
+#include <chrono>
 #include <cstdint>
-#include <deque>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "channels.hpp"
+#include "commands.hpp"
+#include "pending.hpp"
 #include "resp_parser.hpp"
 #include "shard.hpp"
 
 /// What all sessions know of the server.
 struct ServerInfo {
-  std::vector<coppice::ActorRef<Shard>> shards;
+  std::vector<coppice::ActorRef<Shard>> shards = {};
   RespLimits limits = {};
+  std::shared_ptr<Channels> channels = nullptr;
+  coppice::Duration request_within = std::chrono::seconds{30};  ///< from a request's first byte to its last
 };
 
 /// One client: reads its commands, has the shards do them, and answers in their order. What stands in one piece of input
@@ -27,45 +34,97 @@ class Session : public coppice::TcpConnection<Session> {
   void on_data(std::string_view bytes);
   void on_end_of_input();
   void on_drain();
+  void on_all_sent();
+  void handle(const ChannelMessage& message);
+  struct LookAtRequest {};
+  void handle(LookAtRequest);
 
  private:
-  /// What the parts of a command come to together.
-  enum class Sum : unsigned char { Reply, Number, Ok, Array, Elements, Scan };
-  /// One command whose answer is not there yet, or waits for those before it.
-  struct Pending {
-    Sum sum = Sum::Reply;
-    std::size_t left = 0;
-    std::size_t next_shard = 0;  // of a scan
-    std::vector<Answer> parts;
-  };
   /// Where an answer of a shard belongs.
   struct Place {
     std::uint64_t command;
     std::size_t part;
+    std::size_t bytes;  // of its words
+  };
+  /// What goes to one shard next, when it has answered what it was asked before.
+  struct Outgoing {
+    Batch batch;
+    std::vector<Place> places;
+    bool is_asked = false;
+  };
+  /// Between MULTI and EXEC.
+  struct Transaction {
+    struct Queued {
+      const CommandInfo* info;
+      Words words;
+    };
+    std::vector<Queued> queued;
+    std::optional<std::size_t> shard;  // that all its keys are in
+    std::size_t bytes = 0;
+    bool is_spoilt = false;  // a command of it was refused
+  };
+  /// What it listens to. In RESP2 a client that listens may say little else.
+  struct Hearing {
+    std::map<std::string, Channels::Listening> channels;
+    std::map<std::string, Channels::Listening> patterns;
+    [[nodiscard]] std::size_t size() const noexcept { return channels.size() + patterns.size(); }
   };
 
-  void run(RespParser::Arguments& arguments);
-  bool run_here(const RespParser::Arguments& arguments);
-  void run_debug(const RespParser::Arguments& arguments);
-  void say_hello(const RespParser::Arguments& arguments);
-  void scan(const RespParser::Arguments& arguments);
+  // ---- session.cpp: commands come, answers go ----
+  void run(Words& words);
   void answer(std::string reply);
-  Pending& begin(Sum sum, std::size_t parts);
-  void add_part(Store::Arguments arguments, std::size_t shard, std::size_t part);
-  void add_keys(const RespParser::Arguments& arguments, const char* each, Sum sum, std::size_t step = 1);
-  void add_all(const RespParser::Arguments& arguments, Sum sum);
-  void send_batches();
-  void take_answers(const std::vector<Place>& places, coppice::Result<std::vector<Answer>, coppice::AskError> answers);
+  void add_part(const CommandInfo& info, Words words, std::size_t shard, std::size_t part, bool is_joined = false);
+  void send_outgoing();
+  void take_answers(std::size_t shard, std::vector<Place>& places, coppice::Result<Answers, coppice::AskError> answers);
   void write_ready();
-  [[nodiscard]] std::string reply_of(Pending& pending) const;
+  [[nodiscard]] bool has_much_under_way() const noexcept;
+  void watch_request();
+
+  // ---- session_keys.cpp: what shards do ----
+  void run_on_shards(const CommandInfo& info, Words& words);
+  void split(const CommandInfo& info, const Words& words);
+  void scan(const Words& words);
   [[nodiscard]] std::size_t shard_of(std::string_view key) const;
+  /// Of all its keys; nothing: they are in several.
+  [[nodiscard]] std::optional<std::size_t> common_shard(const CommandInfo& info, const Words& words) const;
+
+  // ---- session_here.cpp: what no shard is needed for ----
+  [[nodiscard]] bool run_here(const CommandInfo& info, const Words& words);
+  [[nodiscard]] std::optional<std::string> reply_here(Command command, const Words& words);
+  [[nodiscard]] std::string say_hello(const Words& words);
+  [[nodiscard]] std::string tell_client(const Words& words);
+  [[nodiscard]] std::string tell_config(const Words& words) const;
+  [[nodiscard]] std::string tell_commands(const Words& words) const;
+  [[nodiscard]] std::string tell_info() const;
+  void run_debug(const Words& words);
+  void reset();
+
+  // ---- session_transaction.cpp ----
+  [[nodiscard]] bool run_transaction(const CommandInfo& info, Words& words);
+  void queue(const CommandInfo& info, Words& words);
+  void execute();
+
+  // ---- session_channels.cpp ----
+  [[nodiscard]] bool run_channels(const CommandInfo& info, const Words& words);
+  void subscribe(bool is_pattern, const Words& names);
+  void unsubscribe(bool is_pattern, const Words& words);
+  void confirm(std::string_view what, const std::string* name);
+  void publish(Pending& pending);
+  [[nodiscard]] bool is_hearing() const noexcept { return hearing_ && hearing_->size() != 0; }
 
   std::shared_ptr<const ServerInfo> server_;
   RespParser parser_;
-  std::deque<Pending> pending_;
-  std::uint64_t first_ = 0;  // the number of the command at the front
-  std::vector<Batch> batches_;
-  std::vector<std::vector<Place>> places_;
+  PendingCommands pending_;
+  std::vector<Outgoing> outgoing_;  // none, or one for each shard
+  std::unique_ptr<Transaction> transaction_;
+  std::unique_ptr<Hearing> hearing_;
+  coppice::TimePoint request_since_{};  // when the one that is not whole yet began to come
+  coppice::TimerHandle request_timer_;  // looks after it
+  std::size_t answered_bytes_ = 0;      // by shards, that wait to be written
+  std::size_t heard_bytes_ = 0;         // of messages of channels that wait to be written
+  std::string name_;                    // by CLIENT SETNAME
+  std::size_t bytes_asked_ = 0;         // of words that shards have not answered yet
   bool resp3_ = false;
+  bool writes_ = false;     // write_ready() is at work
   bool is_ending_ = false;  // when all is answered
 };

@@ -1,5 +1,7 @@
 #include "store.hpp"
 
+#include <zlib.h>
+
 #include <algorithm>
 #include <charconv>
 #include <chrono>
@@ -12,17 +14,12 @@ namespace {
 constexpr const char* kNotInteger = "value is not an integer or out of range";
 constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kLeast = std::numeric_limits<std::int64_t>::min();
+constexpr std::size_t kAnswerMost = std::size_t{512} << 20;
 constexpr int kExpiredAtOnce = 1'000;
 
 [[nodiscard]] Answer text(std::string reply) { return {std::move(reply)}; }
 [[nodiscard]] Answer count(std::int64_t n) { return {reply::number(n), n}; }
 [[nodiscard]] Answer failure(std::string_view why) { return {reply::error(why)}; }
-
-[[nodiscard]] std::string lower(std::string_view word) {
-  std::string low{word};
-  for (char& c : low) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return low;
-}
 
 /// So many seconds or milliseconds from now; false where no clock shows that.
 [[nodiscard]] bool after(coppice::TimePoint now, std::int64_t amount, bool in_seconds, coppice::TimePoint& at) {
@@ -92,6 +89,13 @@ bool matches(std::string_view pattern, std::string_view word) {
   return p == pattern.size();
 }
 
+std::size_t shard_of(std::string_view key, std::size_t shards) {
+  const std::size_t open = key.find('{');
+  const std::size_t close = open == std::string_view::npos ? open : key.find('}', open);
+  if (close != std::string_view::npos && close > open + 1) key = key.substr(open + 1, close - open - 1);
+  return ::crc32_z(0, reinterpret_cast<const Bytef*>(key.data()), key.size()) % shards;
+}
+
 Store::Entry* Store::find(const std::string& key, TimePoint now) {
   const auto at = entries_.find(key);
   if (at == entries_.end()) return nullptr;
@@ -117,64 +121,127 @@ void Store::expire_some(TimePoint now) {
     erase(entries_.find(*deadlines_.begin()->second));
 }
 
-Answer Store::execute(const Arguments& a, TimePoint now, bool resp3) {
-  const std::string& command = a[0];
-  if (command == "set") return set(a, now, resp3);
-  if (command == "dbsize") {
-    while (!deadlines_.empty() && deadlines_.begin()->first <= now) expire_some(now);
-    return count(static_cast<std::int64_t>(entries_.size()));
+Answer Store::execute(Command command, const Words& words, TimePoint now, bool resp3) {
+  switch (command) {
+    case Command::Get: {
+      const Entry* const entry = find(words[1], now);
+      return text(entry == nullptr ? reply::nothing(resp3) : reply::bulk(entry->value));
+    }
+    case Command::Set: return set(words, now, resp3);
+    case Command::Mget: return get_all(words, now, resp3);
+    case Command::Mset: return set_all(words, now);
+    case Command::Del:
+    case Command::Exists: return add_numbers(command, words, now);
+    case Command::Dbsize:
+      while (!deadlines_.empty() && deadlines_.begin()->first <= now) expire_some(now);
+      return count(static_cast<std::int64_t>(entries_.size()));
+    case Command::Flushall:
+      deadlines_.clear();
+      entries_.clear();
+      note(Operation::Kind::Clear, {});
+      return text(reply::kOk);
+    case Command::Scan:
+    case Command::Keys: return keys(words[1], now);
+    case Command::Incr: return increment(words[1], 1, now);
+    case Command::Decr: return increment(words[1], -1, now);
+    case Command::Incrby:
+    case Command::Decrby: {
+      const bool is_decrby = command == Command::Decrby;
+      std::int64_t by = 0;
+      if (!parse_number(words[2], by) || (is_decrby && by == kLeast)) return failure(kNotInteger);
+      return increment(words[1], is_decrby ? -by : by, now);
+    }
+    case Command::Expire:
+    case Command::Pexpire: return expire(command == Command::Expire, words, now);
+    default: return execute_on(command, words, now, resp3);
   }
-  if (command == "flushall") {
-    deadlines_.clear();
-    entries_.clear();
-    return text(reply::kOk);
-  }
-  if (command == "keys") return keys(a[1], now);
-  if (command == "incr") return increment(a[1], 1, now);
-  if (command == "decr") return increment(a[1], -1, now);
-  if (command == "incrby" || command == "decrby") {
-    std::int64_t by = 0;
-    if (!parse_number(a[2], by) || (command == "decrby" && by == kLeast)) return failure(kNotInteger);
-    return increment(a[1], command == "decrby" ? -by : by, now);
-  }
-  if (command == "expire" || command == "pexpire") return expire(a, now);
-
-  Entry* const entry = find(a[1], now);
-  if (command == "get") return text(entry == nullptr ? reply::nothing(resp3) : reply::bulk(entry->value));
-  if (command == "exists") return count(entry != nullptr);
-  if (command == "type") return text(entry == nullptr ? "+none\r\n" : "+string\r\n");
-  if (command == "strlen") return count(entry == nullptr ? 0 : static_cast<std::int64_t>(entry->value.size()));
-  if (command == "setnx") {
-    if (entry == nullptr) entries_[a[1]].value = a[2];
-    return count(entry == nullptr);
-  }
-  if (command == "append") {
-    Entry& to = entry == nullptr ? entries_[a[1]] : *entry;
-    to.value += a[2];
-    return count(static_cast<std::int64_t>(to.value.size()));
-  }
-  if (command == "del" || command == "getdel") {
-    const bool is_del = command == "del";
-    if (entry == nullptr) return is_del ? count(0) : text(reply::nothing(resp3));
-    Answer answer = is_del ? count(1) : text(reply::bulk(entry->value));
-    erase(entries_.find(a[1]));
-    return answer;
-  }
-  if (command == "persist") {
-    const bool had = entry != nullptr && entry->expires != TimePoint::max();
-    if (had) set_expiry(a[1], *entry, TimePoint::max());
-    return count(had);
-  }
-  if (command == "ttl" || command == "pttl") {
-    if (entry == nullptr) return count(-2);
-    if (entry->expires == TimePoint::max()) return count(-1);
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(entry->expires - now).count();
-    return count(command == "pttl" ? left : (left + 500) / 1'000);
-  }
-  return failure("unknown command '" + command + "'");
 }
 
-Answer Store::set(const Arguments& a, TimePoint now, bool resp3) {
+/// Those that look at what is there under their one key first.
+Answer Store::execute_on(Command command, const Words& words, TimePoint now, bool resp3) {
+  const std::string& key = words[1];
+  Entry* const entry = find(key, now);
+  switch (command) {
+    case Command::Type: return text(entry == nullptr ? "+none\r\n" : "+string\r\n");
+    case Command::Strlen: return count(entry == nullptr ? 0 : static_cast<std::int64_t>(entry->value.size()));
+    case Command::Setnx:
+      if (entry != nullptr) return count(0);
+      entries_[key].value = words[2];
+      note(Operation::Kind::Set, key, words[2]);
+      return count(1);
+    case Command::Append: {
+      Entry& to = entry == nullptr ? entries_[key] : *entry;
+      to.value += words[2];
+      note(entry == nullptr ? Operation::Kind::Set : Operation::Kind::Append, key, words[2]);
+      return count(static_cast<std::int64_t>(to.value.size()));
+    }
+    case Command::Getdel: {
+      if (entry == nullptr) return text(reply::nothing(resp3));
+      Answer answer = text(reply::bulk(entry->value));
+      static_cast<void>(remove(key, now));
+      return answer;
+    }
+    case Command::Persist: {
+      const bool had = entry != nullptr && entry->expires != TimePoint::max();
+      if (!had) return count(0);
+      set_expiry(key, *entry, TimePoint::max());
+      note(Operation::Kind::Expire, key);
+      return count(1);
+    }
+    case Command::Ttl:
+    case Command::Pttl: {
+      if (entry == nullptr) return count(-2);
+      if (entry->expires == TimePoint::max()) return count(-1);
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(entry->expires - now).count();
+      return count(command == Command::Pttl ? left : (left + 500) / 1'000);
+    }
+    default: return failure("no command of a shard");
+  }
+}
+
+Answer Store::add_numbers(Command command, const Words& words, TimePoint now) {
+  std::int64_t sum = 0;
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    if (command == Command::Exists) {
+      sum += find(words[i], now) != nullptr;
+    } else {
+      sum += remove(words[i], now).number;
+    }
+  }
+  return count(sum);
+}
+
+Answer Store::remove(const std::string& key, TimePoint now) {
+  if (find(key, now) == nullptr) return count(0);
+  erase(entries_.find(key));
+  note(Operation::Kind::Remove, key);
+  return count(1);
+}
+
+Answer Store::get_all(const Words& words, TimePoint now, bool resp3) {
+  Answer answer = text(reply::array(words.size() - 1));
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    const Entry* const entry = find(words[i], now);
+    answer.text += entry == nullptr ? reply::nothing(resp3) : reply::bulk(entry->value);
+    if (answer.text.size() > kAnswerMost) return failure("the answer is too large");
+  }
+  return answer;
+}
+
+Answer Store::set_all(const Words& words, TimePoint now) {
+  for (std::size_t i = 1; i < words.size(); i += 2) put(words[i], words[i + 1], TimePoint::max(), now);
+  return text(reply::kOk);
+}
+
+void Store::put(const std::string& key, const std::string& value, TimePoint expires, TimePoint now) {
+  Entry* entry = find(key, now);
+  if (entry == nullptr) entry = &entries_[key];
+  entry->value = value;
+  if (entry->expires != expires) set_expiry(key, *entry, expires);
+  note(Operation::Kind::Set, key, value, expires);
+}
+
+Answer Store::set(const Words& a, TimePoint now, bool resp3) {
   TimePoint expires = TimePoint::max();
   bool only_new = false;
   bool only_old = false;
@@ -193,11 +260,9 @@ Answer Store::set(const Arguments& a, TimePoint now, bool resp3) {
       return failure("syntax error");
     }
   }
-  Entry* entry = find(a[1], now);
-  if ((only_new && entry != nullptr) || (only_old && entry == nullptr)) return text(reply::nothing(resp3));
-  if (entry == nullptr) entry = &entries_[a[1]];
-  entry->value = a[2];
-  set_expiry(a[1], *entry, expires);
+  const bool is_there = (only_new || only_old) && find(a[1], now) != nullptr;
+  if ((only_new && is_there) || (only_old && !is_there)) return text(reply::nothing(resp3));
+  put(a[1], a[2], expires, now);
   return text(reply::kOk);
 }
 
@@ -208,18 +273,22 @@ Answer Store::increment(const std::string& key, std::int64_t by, TimePoint now) 
   if ((by > 0 && number > kMost - by) || (by < 0 && number < kLeast - by))
     return failure("increment or decrement would overflow");
   number += by;
-  (entry == nullptr ? entries_[key] : *entry).value = std::to_string(number);
+  Entry& to = entry == nullptr ? entries_[key] : *entry;
+  to.value = std::to_string(number);
+  note(Operation::Kind::Set, key, to.value, to.expires);
   return count(number);
 }
 
-Answer Store::expire(const Arguments& a, TimePoint now) {
+Answer Store::expire(bool in_seconds, const Words& a, TimePoint now) {
   std::int64_t amount = 0;
   if (!parse_number(a[2], amount)) return failure(kNotInteger);
   TimePoint expires{};
-  if (!after(now, amount, a[0] == "expire", expires)) return failure("invalid expire time in '" + a[0] + "' command");
+  if (!after(now, amount, in_seconds, expires))
+    return failure(std::string{"invalid expire time in '"} + (in_seconds ? "expire" : "pexpire") + "' command");
   Entry* const entry = find(a[1], now);
   if (entry == nullptr) return count(0);
   set_expiry(a[1], *entry, expires);  // one in the past: the next who looks finds it gone
+  note(Operation::Kind::Expire, a[1], {}, expires);
   return count(1);
 }
 
@@ -231,4 +300,61 @@ Answer Store::keys(std::string_view pattern, TimePoint now) {
     ++answer.number;
   }
   return answer;
+}
+
+// ---- what is written down ----
+
+std::int64_t Store::wall_time_of(TimePoint expires) {
+  if (expires == TimePoint::max()) return Operation::kNever;
+  const auto wall = std::chrono::system_clock::now().time_since_epoch();
+  const coppice::Duration until = coppice::detail::saturating_between(TimePoint::clock::now(), expires);
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until);
+  return std::chrono::duration_cast<std::chrono::milliseconds>(wall).count() + left.count();
+}
+
+Store::TimePoint Store::time_of(std::int64_t wall_time) {
+  if (wall_time == Operation::kNever) return TimePoint::max();
+  if (wall_time < 0) return TimePoint::min();  // before there were clocks
+  const auto wall = std::chrono::system_clock::now().time_since_epoch();
+  const std::int64_t left = wall_time - std::chrono::duration_cast<std::chrono::milliseconds>(wall).count();
+  TimePoint at{};
+  return after(TimePoint::clock::now(), left, false, at) ? at : TimePoint::max();
+}
+
+void Store::note(Operation::Kind kind, std::string_view key, std::string_view value, TimePoint expires) {
+  if (keeps_) ::put(operations_, {kind, key, value, wall_time_of(expires)});
+}
+
+bool Store::apply(std::string_view operations) {
+  Operation operation;
+  while (!operations.empty()) {
+    if (!take(operations, operation)) return false;
+    apply(operation);
+  }
+  return true;
+}
+
+/// As it was then: no key's time comes meanwhile, since what was done later was done to what was there.
+void Store::apply(const Operation& operation) {
+  const std::string key{operation.key};
+  const auto at = entries_.find(key);
+  switch (operation.kind) {
+    case Operation::Kind::Set: {
+      Entry& entry = entries_[key];
+      entry.value = operation.value;
+      set_expiry(key, entry, time_of(operation.expires));
+      return;
+    }
+    case Operation::Kind::Remove:
+      if (at != entries_.end()) erase(at);
+      return;
+    case Operation::Kind::Expire:
+      if (at != entries_.end()) set_expiry(key, at->second, time_of(operation.expires));
+      return;
+    case Operation::Kind::Append: entries_[key].value += operation.value; return;
+    case Operation::Kind::Clear:
+      deadlines_.clear();
+      entries_.clear();
+      return;
+  }
 }

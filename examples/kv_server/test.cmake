@@ -1,2 +1,20 @@
-add_test(NAME example/${example} COMMAND Python3::Interpreter "${folder}/check.py" $<TARGET_FILE:${example}>)
+set(checks "${folder}/checks")
+add_test(NAME example/${example} COMMAND Python3::Interpreter "${checks}/check.py" $<TARGET_FILE:${example}>)
 set_tests_properties(example/${example} PROPERTIES LABELS example TIMEOUT 120 SKIP_RETURN_CODE 77)
+
+set(memory "")
+if(COPPICE_SANITIZE)
+  set(memory --no-memory)
+endif()
+add_test(NAME example/${example}_hostile COMMAND Python3::Interpreter
+  "${checks}/check_hostile.py" $<TARGET_FILE:${example}> ${memory})
+set_tests_properties(example/${example}_hostile PROPERTIES LABELS example TIMEOUT 240)
+
+# What is loaded in front of the C library does not go with a sanitizer, which wants to be first.
+if(NOT COPPICE_SANITIZE AND CMAKE_SYSTEM_NAME STREQUAL "Linux")
+  add_library(${example}_power_cut MODULE "${checks}/power_cut.cpp")
+  target_link_libraries(${example}_power_cut PRIVATE ${CMAKE_DL_LIBS})
+  add_test(NAME example/${example}_durability COMMAND Python3::Interpreter
+    "${checks}/check_durability.py" $<TARGET_FILE:${example}> $<TARGET_FILE:${example}_power_cut>)
+  set_tests_properties(example/${example}_durability PROPERTIES LABELS example TIMEOUT 240)
+endif()

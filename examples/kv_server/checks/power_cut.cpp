@@ -1,0 +1,112 @@
+// Loaded in front of the C library (LD_PRELOAD) by check_durability.py: knows what a power cut would leave of a folder.
+//
+// In the mirror there is what has been synchronized: inodes/N, a file's bytes, and entries, the folder's names. What was
+// written, made or renamed and not synchronized is not in it. With a file fail-write in the mirror the disk is full, half a
+// write before the error; with fail-fsync it cannot be synchronized.
+//
+// POWER_CUT_FOLDER, POWER_CUT_MIRROR: where.
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+namespace {
+
+const char* environment(const char* name) {
+  const char* const value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+const std::string& folder() {
+  static const std::string path = environment("POWER_CUT_FOLDER");
+  return path;
+}
+std::string mirror(const std::string& name) { return std::string{environment("POWER_CUT_MIRROR")} + '/' + name; }
+std::string inode_path(const struct stat& of) { return mirror("inodes/" + std::to_string(of.st_ino)); }
+bool is_set(const char* name) { return ::access(mirror(name).c_str(), F_OK) == 0; }
+
+template <class F>
+F next(const char* name) {
+  return reinterpret_cast<F>(::dlsym(RTLD_NEXT, name));
+}
+
+/// Whether it is the folder, or in it.
+bool is_ours(int descriptor) {
+  char path[4'096];
+  const ssize_t length = ::readlink(("/proc/self/fd/" + std::to_string(descriptor)).c_str(), path, sizeof path);
+  return length > 0 && std::string{path, static_cast<std::size_t>(length)}.rfind(folder(), 0) == 0;
+}
+
+bool put(const std::string& path, const std::string& bytes) {
+  static thread_local unsigned count = 0;
+  const std::string under_way = path + "." + std::to_string(::gettid()) + "." + std::to_string(++count);
+  std::FILE* const file = std::fopen(under_way.c_str(), "w");
+  if (file == nullptr) return false;
+  const bool is_whole = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
+  return std::fclose(file) == 0 && is_whole && std::rename(under_way.c_str(), path.c_str()) == 0;
+}
+
+bool keep_folder() {
+  DIR* const opened = ::opendir(folder().c_str());
+  if (opened == nullptr) return false;
+  std::string all;
+  while (const dirent* const entry = ::readdir(opened)) {
+    if (entry->d_type == DT_REG) all += std::to_string(entry->d_ino) + ' ' + entry->d_name + '\n';
+  }
+  ::closedir(opened);
+  return put(mirror("entries"), all);
+}
+
+bool keep_file(int descriptor, const struct stat& of) {
+  std::string bytes(static_cast<std::size_t>(of.st_size), '\0');
+  const int again = ::open(("/proc/self/fd/" + std::to_string(descriptor)).c_str(), O_RDONLY | O_CLOEXEC);
+  if (again < 0) return false;
+  const ssize_t count = ::pread(again, bytes.data(), bytes.size(), 0);
+  ::close(again);
+  return count == static_cast<ssize_t>(bytes.size()) && put(inode_path(of), bytes);
+}
+
+int forget_if_new(int descriptor, int flags) {
+  struct stat of{};
+  if (descriptor >= 0 && (flags & O_EXCL) != 0 && is_ours(descriptor) && ::fstat(descriptor, &of) == 0)
+    ::unlink(inode_path(of).c_str());
+  return descriptor;
+}
+
+}  // namespace
+
+extern "C" int fsync(int descriptor) {
+  static const auto real = next<int (*)(int)>("fsync");
+  if (!is_ours(descriptor)) return real(descriptor);
+  struct stat of{};
+  errno = EIO;
+  if (is_set("fail-fsync") || ::fstat(descriptor, &of) != 0) return -1;
+  if (S_ISDIR(of.st_mode) ? keep_folder() : keep_file(descriptor, of)) return 0;
+  std::fputs("power_cut: the mirror cannot be written\n", stderr);
+  std::abort();
+}
+
+extern "C" ssize_t write(int descriptor, const void* bytes, size_t count) {
+  static const auto real = next<ssize_t (*)(int, const void*, size_t)>("write");
+  static thread_local bool is_half = false;
+  if (!is_set("fail-write") || !is_ours(descriptor)) return real(descriptor, bytes, count);
+  if ((is_half = !is_half) && count > 1) return real(descriptor, bytes, count / 2);
+  errno = ENOSPC;
+  return -1;
+}
+
+extern "C" int open(const char* path, int flags, ...) {
+  static const auto real = next<int (*)(const char*, int, ...)>("open");
+  va_list more;
+  va_start(more, flags);
+  const mode_t mode = (flags & O_CREAT) != 0 ? va_arg(more, mode_t) : 0;
+  va_end(more);
+  return forget_if_new(real(path, flags, mode), flags);
+}

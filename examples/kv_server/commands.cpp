@@ -1,0 +1,115 @@
+#include "commands.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "reply.hpp"
+
+namespace {
+
+constexpr std::size_t kAny = ~std::size_t{0};
+constexpr std::size_t kNameMost = 16;
+
+constexpr auto kCommands = std::to_array<CommandInfo>({
+    {"append", Command::Append, 3, 3, Keys::First, true},
+    {"client", Command::Client, 2, kAny, Keys::None, false},
+    {"command", Command::Command, 1, kAny, Keys::None, false},
+    {"config", Command::Config, 2, kAny, Keys::None, false},
+    {"dbsize", Command::Dbsize, 1, 1, Keys::Shards, false},
+    {"debug", Command::Debug, 2, 3, Keys::None, false},
+    {"decr", Command::Decr, 2, 2, Keys::First, true},
+    {"decrby", Command::Decrby, 3, 3, Keys::First, true},
+    {"del", Command::Del, 2, kAny, Keys::All, true},
+    {"discard", Command::Discard, 1, 1, Keys::None, false},
+    {"echo", Command::Echo, 2, 2, Keys::None, false},
+    {"exec", Command::Exec, 1, 1, Keys::None, false},
+    {"exists", Command::Exists, 2, kAny, Keys::All, false},
+    {"expire", Command::Expire, 3, 3, Keys::First, true},
+    {"flushall", Command::Flushall, 1, 2, Keys::Shards, true},
+    {"get", Command::Get, 2, 2, Keys::First, false},
+    {"getdel", Command::Getdel, 2, 2, Keys::First, true},
+    {"hello", Command::Hello, 1, kAny, Keys::None, false},
+    {"incr", Command::Incr, 2, 2, Keys::First, true},
+    {"incrby", Command::Incrby, 3, 3, Keys::First, true},
+    {"info", Command::Info, 1, kAny, Keys::None, false},
+    {"keys", Command::Keys, 2, 2, Keys::Shards, false},
+    {"mget", Command::Mget, 2, kAny, Keys::All, false},
+    {"mset", Command::Mset, 3, kAny, Keys::Pairs, true},
+    {"multi", Command::Multi, 1, 1, Keys::None, false},
+    {"persist", Command::Persist, 2, 2, Keys::First, true},
+    {"pexpire", Command::Pexpire, 3, 3, Keys::First, true},
+    {"ping", Command::Ping, 1, 2, Keys::None, false},
+    {"psubscribe", Command::Psubscribe, 2, kAny, Keys::None, false},
+    {"pttl", Command::Pttl, 2, 2, Keys::First, false},
+    {"publish", Command::Publish, 3, 3, Keys::None, false},
+    {"punsubscribe", Command::Punsubscribe, 1, kAny, Keys::None, false},
+    {"quit", Command::Quit, 1, 1, Keys::None, false},
+    {"reset", Command::Reset, 1, 1, Keys::None, false},
+    {"scan", Command::Scan, 2, kAny, Keys::Shards, false},
+    {"select", Command::Select, 2, 2, Keys::None, false},
+    {"set", Command::Set, 3, kAny, Keys::First, true},
+    {"setnx", Command::Setnx, 3, 3, Keys::First, true},
+    {"strlen", Command::Strlen, 2, 2, Keys::First, false},
+    {"subscribe", Command::Subscribe, 2, kAny, Keys::None, false},
+    {"ttl", Command::Ttl, 2, 2, Keys::First, false},
+    {"type", Command::Type, 2, 2, Keys::First, false},
+    {"unsubscribe", Command::Unsubscribe, 1, kAny, Keys::None, false},
+});
+static_assert(std::is_sorted(kCommands.begin(), kCommands.end(),
+                             [](const auto& a, const auto& b) { return a.name < b.name; }));
+
+constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+/// For an error's text: what would end its line, and more of it than helps, is left out.
+[[nodiscard]] std::string shown(std::string_view word) {
+  std::string text{word.substr(0, 128)};
+  for (char& c : text) c = c < ' ' ? ' ' : c;
+  return text;
+}
+
+}  // namespace
+
+std::string lower(std::string_view word) {
+  std::string low{word};
+  for (char& c : low) c = lower(c);
+  return low;
+}
+
+const CommandInfo* find_command(std::string_view name) {
+  char low[kNameMost];
+  if (name.size() > kNameMost) return nullptr;
+  std::transform(name.begin(), name.end(), low, [](char c) { return lower(c); });
+  const std::string_view wanted{low, name.size()};
+  const auto* const found = std::lower_bound(kCommands.begin(), kCommands.end(), wanted,
+                                             [](const CommandInfo& info, std::string_view n) { return info.name < n; });
+  return found != kCommands.end() && found->name == wanted ? found : nullptr;
+}
+
+std::string fault_of(const CommandInfo* info, const Words& words) {
+  if (info == nullptr) return reply::error("unknown command '" + shown(words[0]) + "'");
+  const bool is_odd = info->keys == Keys::Pairs && words.size() % 2 == 0;
+  if (words.size() < info->words_least || words.size() > info->words_most || is_odd)
+    return reply::error("wrong number of arguments for '" + std::string{info->name} + "' command");
+  return {};
+}
+
+std::size_t count_commands() { return kCommands.size(); }
+
+/// Of each: its name, its number of words (negative: or more), flags, and where its first and last keys are, and how far
+/// apart. Source: the documentation of COMMAND.
+std::string describe_commands() {
+  std::string text = reply::array(kCommands.size());
+  for (const CommandInfo& info : kCommands) {
+    const auto least = static_cast<std::int64_t>(info.words_least);
+    const bool has_keys = info.keys != Keys::None && info.keys != Keys::Shards;
+    const std::int64_t last = info.keys == Keys::First ? 1 : -1;
+    text += reply::array(6) + reply::bulk(info.name) +
+            reply::number(info.words_most == info.words_least ? least : -least) + reply::array(1) +
+            (info.writes ? "+write\r\n" : "+readonly\r\n") + reply::number(has_keys ? 1 : 0) +
+            reply::number(has_keys ? last : 0) +
+            reply::number(!has_keys                  ? 0
+                          : info.keys == Keys::Pairs ? 2
+                                                     : 1);
+  }
+  return text;
+}

@@ -1,0 +1,54 @@
+#include "pending.hpp"
+
+#include <utility>
+
+#include "reply.hpp"
+
+namespace {
+
+constexpr std::size_t kKept = 4;  // at the front, that have been answered
+
+}  // namespace
+
+std::string Pending::reply() {
+  if (sum == Sum::Reply) return std::move(part(0).text);
+  std::string text;
+  std::int64_t number = 0;
+  const std::size_t count = parts.empty() ? 1 : parts.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    Answer& each = part(i);
+    if (sum != Sum::Array && each.text.starts_with('-')) return std::move(each.text);  // one failed: so has all
+    number += each.number;
+    if (sum != Sum::Number && sum != Sum::Ok) text += each.text;
+  }
+  switch (sum) {
+    case Sum::Number: return reply::number(number);
+    case Sum::Ok: return reply::kOk;
+    case Sum::Array: return reply::array(count) + text;
+    case Sum::Elements: return reply::array(static_cast<std::size_t>(number)) + text;
+    case Sum::Scan:
+      return reply::array(2) + reply::bulk(std::to_string(next_shard)) +
+             reply::array(static_cast<std::size_t>(number)) + text;
+    case Sum::Reply: break;
+  }
+  return {};
+}
+
+Pending& PendingCommands::push(Sum sum, std::size_t parts) {
+  Pending& pushed = commands_.emplace_back();
+  pushed.sum = sum;
+  pushed.left = parts;
+  if (parts > 1) pushed.parts.resize(parts);
+  return pushed;
+}
+
+void PendingCommands::pop() {
+  ++first_;
+  if (++front_ < commands_.size()) {
+    if (front_ < commands_.size() / 2 || front_ < kKept) return;
+    commands_.erase(commands_.begin(), commands_.begin() + static_cast<std::ptrdiff_t>(front_));
+  } else {
+    commands_ = {};
+  }
+  front_ = 0;
+}
