@@ -241,6 +241,10 @@ class CancelToken;
 class CancelSource;
 class CancelRegistration;
 
+// journals
+class SqliteJournal;
+struct SqliteJournalOptions;
+
 // io
 class AcceptedSocket;
 template <class Self>

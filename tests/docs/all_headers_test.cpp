@@ -57,6 +57,7 @@
 #include <coppice/io/tcp_connection.hpp>
 #include <coppice/io/tcp_listener.hpp>
 #include <coppice/io/tcp_options.hpp>
+#include <coppice/journals/sqlite_journal.hpp>
 #include <coppice/mailbox/bound.hpp>
 #include <coppice/mailbox/mailbox.hpp>
 #include <coppice/mailbox/mailbox_stats.hpp>
