@@ -31,9 +31,10 @@ void mix(std::uint64_t& sum, std::uint64_t number) noexcept {
   for (int shift = 0; shift < 64; shift += 8) sum = (sum ^ (number >> shift & 0xff)) * 0x100'0000'01b3;
 }
 
-std::uint64_t sum_of(std::uint64_t before, const SagaRecord& record) noexcept {
+std::uint64_t sum_of(std::uint64_t before, std::int64_t batch, const SagaRecord& record) noexcept {
   std::uint64_t sum = 0xcbf2'9ce4'8422'2325;
   mix(sum, before);
+  mix(sum, static_cast<std::uint64_t>(batch));
   for (const std::string_view text : {std::string_view{record.saga}, std::string_view{to_string(record.event)},
                                       std::string_view{record.step}, std::string_view{record.text}}) {
     mix(sum, text.size());
@@ -51,7 +52,8 @@ Outcome create(SqliteConnection& database, const std::string& subject) {
       "BEGIN EXCLUSIVE;"
       "PRAGMA application_id = 1129271379;"
       "PRAGMA user_version = 1;"
-      "CREATE TABLE saga_record(number INTEGER PRIMARY KEY, saga TEXT NOT NULL, event TEXT NOT NULL,"
+      "CREATE TABLE saga_record(number INTEGER PRIMARY KEY, batch INTEGER NOT NULL, saga TEXT NOT NULL, event TEXT NOT "
+      "NULL,"
       " step TEXT NOT NULL, text TEXT NOT NULL, sum INTEGER NOT NULL);"
       "CREATE TABLE saga_subject(subject TEXT NOT NULL);";
   if (auto done = database.run(kBegin); !done) return done;
@@ -89,11 +91,12 @@ Outcome insert(SqliteConnection& database, std::span<const SagaRecord> records) 
     if (stepped != SQLITE_ROW && stepped != SQLITE_DONE) return Error{database.problem()};
     if (stepped == SQLITE_ROW) last = {select.number(0), static_cast<std::uint64_t>(select.number(1))};
   }
-  SqliteStatement put{database.get(), "INSERT INTO saga_record VALUES(?, ?, ?, ?, ?, ?)"};
+  SqliteStatement put{database.get(), "INSERT INTO saga_record VALUES(?, ?, ?, ?, ?, ?, ?)"};
+  const std::int64_t batch = last.number + 1;
   for (const SagaRecord& record : records) {
-    last = {last.number + 1, sum_of(last.sum, record)};
-    put.bind(1, last.number).bind(2, record.saga).bind(3, std::string_view{to_string(record.event)});
-    put.bind(4, record.step).bind(5, record.text).bind(6, static_cast<std::int64_t>(last.sum));
+    last = {last.number + 1, sum_of(last.sum, batch, record)};
+    put.bind(1, last.number).bind(2, batch).bind(3, record.saga).bind(4, std::string_view{to_string(record.event)});
+    put.bind(5, record.step).bind(6, record.text).bind(7, static_cast<std::int64_t>(last.sum));
     if (put.step() != SQLITE_DONE) return Error{database.problem()};
     put.reset();
   }
@@ -116,7 +119,7 @@ Result<std::shared_ptr<SqliteJournal>, std::string> SqliteJournal::open(const Sq
 
 Result<std::vector<SagaRecord>, std::string> SqliteJournal::load() {
   SqliteStatement select{file_->database.get(),
-                         "SELECT number, saga, event, step, text, sum FROM saga_record ORDER BY number"};
+                         "SELECT number, saga, event, step, text, sum, batch FROM saga_record ORDER BY number"};
   std::vector<SagaRecord> records;
   std::uint64_t sum = 0;
   int stepped = select.step();
@@ -127,7 +130,7 @@ Result<std::vector<SagaRecord>, std::string> SqliteJournal::load() {
     const auto event = saga_event(select.text(2));
     if (!event) return damaged();
     records.push_back({select.text(1), *event, select.text(3), select.text(4)});
-    sum = sum_of(sum, records.back());
+    sum = sum_of(sum, select.number(6), records.back());
     if (select.number(0) != static_cast<std::int64_t>(records.size())) return damaged();
     if (static_cast<std::uint64_t>(select.number(5)) != sum) return damaged();
   }

@@ -155,7 +155,7 @@ TEST_CASE("a record that was changed or taken away or put in is noticed") {
         "UPDATE saga_record SET event = 'step done' WHERE number = 3",
         "UPDATE saga_record SET event = 'nonsense' WHERE number = 3", "UPDATE saga_record SET sum = 0 WHERE number = 4",
         "DELETE FROM saga_record WHERE number = 2", "UPDATE saga_record SET number = 9 WHERE number = 4",
-        "INSERT INTO saga_record VALUES(5, '8', 'begun', '', '', 17)"}) {
+        "INSERT INTO saga_record VALUES(5, 5, '8', 'begun', '', '', 17)"}) {
     CAPTURE(sql);
     put_bytes(path, whole);
     run_sql(path, sql);

@@ -18,8 +18,9 @@ struct SqliteJournalOptions {
 /// Sagas in one file of SQLite: write-ahead log, synchronous FULL, each append one transaction. Needs the target
 /// coppice::journals, which is built where SQLite is (libsqlite3-dev).
 ///
-/// In the file: `saga_record(number, saga, event, step, text, sum)`, one row a transition, in order. Each sum covers the
-/// row and the sum before, so a row that was changed, lost or put in is noticed. Other tables are not looked at: a
+/// In the file: `saga_record(number, batch, saga, event, step, text, sum)`, one row a transition, in order; `batch` is
+/// the number of the first row of the same append. Each sum covers the row and the sum before, so a row that was
+/// changed, lost or put in is noticed. Other tables are not looked at: a
 /// participant may keep its own there, through a connection of its own.
 ///
 /// Threads    one at a time, as SagaJournal. Each function may block for as long as the disk takes.
