@@ -9,7 +9,7 @@
 #   nlohmann_json nlohmann_json::*    concurrentqueue concurrentqueue::concurrentqueue
 #   CLI11 CLI11::CLI11                csv csv::csv (libcsv, for C)      Catch2 Catch2::Catch2WithMain
 #   benchmark benchmark::*            Python3 Python3::Interpreter
-#   zlib ZLIB::ZLIB
+#   zlib ZLIB::ZLIB                   SQLite3 SQLite::SQLite3
 #   caf caf::core, caf::io (0.17)     erlang erlang::erlc
 include_guard(GLOBAL)
 
@@ -132,6 +132,11 @@ endfunction()
 function(coppice_find_Catch2)
   find_package(Catch2 CONFIG QUIET)
   coppice_answer(Catch2::Catch2WithMain "Catch2" catch2 catch-devel)
+endfunction()
+
+function(coppice_find_SQLite3)
+  find_package(SQLite3 QUIET)
+  coppice_answer(SQLite::SQLite3 "SQLite 3 (<sqlite3.h>)" libsqlite3-dev sqlite-devel)
 endfunction()
 
 function(coppice_find_benchmark)

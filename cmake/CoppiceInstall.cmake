@@ -5,12 +5,21 @@ include(CMakePackageConfigHelpers)
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/coppice")
 get_property(targets GLOBAL PROPERTY coppice_targets)
 list(REMOVE_DUPLICATES targets)
+list(REMOVE_ITEM targets coppice_journals)
 set_target_properties(coppice_asio PROPERTIES EXPORT_NAME asio)
 
 install(TARGETS ${targets} EXPORT coppiceTargets
   ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}"
   FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(EXPORT coppiceTargets NAMESPACE coppice:: DESTINATION "${package_dir}")
+
+# Apart, so that a machine without SQLite can use the rest.
+if(TARGET coppice_journals)
+  install(TARGETS coppice_journals EXPORT coppiceJournalsTargets
+    ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}"
+    FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+  install(EXPORT coppiceJournalsTargets NAMESPACE coppice:: DESTINATION "${package_dir}")
+endif()
 
 configure_package_config_file(cmake/coppiceConfig.cmake.in "${PROJECT_BINARY_DIR}/coppiceConfig.cmake"
   INSTALL_DESTINATION "${package_dir}" NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)

@@ -20,7 +20,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-PAGES = ("*.md", "docs/**/*.md", "supervisors/*.md", "brokers/*.md", "monitors/*.md", "patterns/*.md", "io/*.md", "tests/**/*.md",
+PAGES = ("*.md", "docs/**/*.md", "supervisors/*.md", "brokers/*.md", "monitors/*.md", "patterns/*.md", "io/*.md", "journals/*.md", "tests/**/*.md",
          "benchmarks/**/*.md")
 QUOTE = re.compile(r"<!-- quote (\S+)(?: :: (.+?) :: (.+?))? -->")
 FENCE = re.compile(r"^```(\w*)$")

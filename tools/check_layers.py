@@ -16,7 +16,7 @@ ORDER = """
 3 actor
 4 system
 5 supervisors brokers monitors patterns testing
-6 io
+6 io journals
 """
 
 # Headers that belong to no part: the number of each (what it may include is lower), and whether parts may include it.
@@ -42,7 +42,7 @@ SYNC_HOMES = ("include/coppice/base/", "src/base/")
 # Includes every public header: two that use one name for two things do not compile together.
 ALL_HEADERS = "tests/docs/all_headers_test.cpp"
 
-ROOTS = ("include", "src", "supervisors", "brokers", "monitors", "patterns", "io")
+ROOTS = ("include", "src", "supervisors", "brokers", "monitors", "patterns", "io", "journals")
 NUMBER = {part: int(line.split()[0]) for line in ORDER.split("\n") if line for part in line.split()[1:]}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 # A string or character is matched first so that what looks like a comment inside one is none.

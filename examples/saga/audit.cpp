@@ -28,21 +28,21 @@ std::vector<std::string> audit(const Books& books) {
   std::int64_t shipped = 0;
   std::int64_t taken = 0;
   for (const OrderPtr& order : books.orders) {
-    const Step step = books.journal.entries[order->number].step;
-    if (!is_over(step)) wrong.push_back(fmt::format("order {} is neither done nor undone", order->id));
-    if (step != Step::Done) continue;
+    const Outcome::End end = books.outcomes[order->number].end;
+    if (end == Outcome::End::Open) wrong.push_back(fmt::format("order {} is neither done nor undone", order->id));
+    if (end != Outcome::End::Done) continue;
     units[order->item] -= order->quantity;
     cents[order->customer] -= order->amount();
     shipped += order->quantity;
     taken += order->amount();
   }
-  compare(wrong, "units", books.stock.units, units);
-  compare(wrong, "cents", books.accounts.cents, cents);
-  if (books.parcels.units != shipped) {
-    wrong.push_back(fmt::format("{} units were shipped instead of {}", books.parcels.units, shipped));
+  compare(wrong, "units", books.holdings.stock, units);
+  compare(wrong, "cents", books.holdings.money, cents);
+  if (books.holdings.shipped != shipped) {
+    wrong.push_back(fmt::format("{} units were shipped instead of {}", books.holdings.shipped, shipped));
   }
-  if (books.accounts.taken != taken) {
-    wrong.push_back(fmt::format("{} cents were taken instead of {}", books.accounts.taken, taken));
+  if (books.holdings.paid != taken) {
+    wrong.push_back(fmt::format("{} cents were taken instead of {}", books.holdings.paid, taken));
   }
   return wrong;
 }

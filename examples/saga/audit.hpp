@@ -4,21 +4,14 @@
 #include <string>
 #include <vector>
 
-#include "store.hpp"
-
-/// What all items and all customers begin with.
-struct Beginning {
-  std::int64_t units = 0;  ///< of each item
-  std::int64_t cents = 0;  ///< of each customer
-};
+#include "outcomes.hpp"
+#include "storage.hpp"
 
 /// All that a run leaves behind.
 struct Books {
   std::vector<OrderPtr> orders;
-  Journal journal;
-  Stock stock;
-  Accounts accounts;
-  Parcels parcels;
+  Outcomes outcomes;
+  Holdings holdings;
   Beginning beginning;
 };
 

@@ -7,32 +7,31 @@
 
 #include <fmt/format.h>
 
+#include "steps.hpp"
+
 using examples::printable;
 using examples::Tally;
 
 namespace {
 
 constexpr std::array kPlaces{"services/warehouse", "services/bank", "services/carrier", "sagas/coordinator"};
-constexpr std::array kReasons{Verdict::NoStock, Verdict::Declined, Verdict::TooHeavy, Verdict::Crashed};
+constexpr std::array kReasons{kNoStock, kDeclined, kTooHeavy, kGivenUp};
 
 bool crashes_add_up(const Finished& finished) {
   const Tally all = finished.crashes.all();
   return all.crashes == finished.injected && all.restarts == all.crashes;
 }
 
-std::vector<OrderPtr> orders_that(const Books& books, Step step, Verdict why) {
+std::vector<OrderPtr> orders_that(const Books& books, Outcome::End end) {
   std::vector<OrderPtr> chosen;
-  for (const OrderPtr& order : books.orders) {
-    const Journal::Entry& entry = books.journal.entries[order->number];
-    if (entry.step == step && entry.why == why) chosen.push_back(order);
-  }
+  std::ranges::copy_if(books.orders, std::back_inserter(chosen),
+                       [&](const OrderPtr& order) { return books.outcomes[order->number].end == end; });
   return chosen;
 }
 
-std::vector<OrderPtr> orders_that(const Books& books, Step step) {
-  std::vector<OrderPtr> chosen;
-  std::ranges::copy_if(books.orders, std::back_inserter(chosen),
-                       [&](const OrderPtr& order) { return books.journal.entries[order->number].step == step; });
+std::vector<OrderPtr> undone_because(const Books& books, const std::string& why) {
+  std::vector<OrderPtr> chosen = orders_that(books, Outcome::End::Undone);
+  std::erase_if(chosen, [&](const OrderPtr& order) { return books.outcomes[order->number].why != why; });
   return chosen;
 }
 
@@ -73,14 +72,14 @@ void print_ids(const std::vector<OrderPtr>& orders) {
 }
 
 void print_lists(const Books& books) {
-  const auto done = orders_that(books, Step::Done);
+  const auto done = orders_that(books, Outcome::End::Done);
   fmt::print("done: {} orders\n", done.size());
   print_ids(done);
-  fmt::print("undone: {} orders\n", orders_that(books, Step::Undone).size());
-  for (const Verdict why : kReasons) {
-    const auto undone = orders_that(books, Step::Undone, why);
+  fmt::print("undone: {} orders\n", orders_that(books, Outcome::End::Undone).size());
+  for (const char* const why : kReasons) {
+    const auto undone = undone_because(books, why);
     if (undone.empty()) continue;
-    fmt::print("  {}: {}\n", to_string(why), undone.size());
+    fmt::print("  {}: {}\n", why, undone.size());
     print_ids(undone);
   }
 }
@@ -97,17 +96,17 @@ void print_crashes(const Finished& finished) {
 }
 
 void print_sums(const Books& books) {
-  const auto items = static_cast<std::int64_t>(books.stock.units.size());
-  const auto customers = static_cast<std::int64_t>(books.accounts.cents.size());
+  const auto items = static_cast<std::int64_t>(books.holdings.stock.size());
+  const auto customers = static_cast<std::int64_t>(books.holdings.money.size());
   fmt::print("stock: {} items began with {} units; {} are left and {} shipped\n", items, items * books.beginning.units,
-             sum(books.stock.units), books.parcels.units);
+             sum(books.holdings.stock), books.holdings.shipped);
   fmt::print("money: {} customers began with {} cents; {} are left and {} paid\n", customers,
-             customers * books.beginning.cents, sum(books.accounts.cents), books.accounts.taken);
+             customers * books.beginning.cents, sum(books.holdings.money), books.holdings.paid);
 }
 
 void print_what_is_wrong(const Finished& finished) {
   for (const std::string& sentence : finished.wrong) fmt::print(stderr, "saga: {}\n", printable(sentence));
-  if (!finished.gave_up.empty()) fmt::print(stderr, "saga: the coordinator gave up: {}\n", finished.gave_up);
+  if (!finished.gave_up.empty()) fmt::print(stderr, "saga: the coordinator gave up: {}\n", printable(finished.gave_up));
   if (!crashes_add_up(finished)) {
     const Tally all = finished.crashes.all();
     fmt::print(stderr, "saga: {} crashes were injected; the supervisors saw {} crashes and {} restarts\n",
@@ -140,8 +139,8 @@ void print(const Options& options, const Finished& finished) {
 nlohmann::ordered_json as_json(const Options& options, const Finished& finished) {
   using Json = nlohmann::ordered_json;
   const Books& books = finished.books;
-  const auto done = orders_that(books, Step::Done);
-  const auto undone = orders_that(books, Step::Undone);
+  const auto done = orders_that(books, Outcome::End::Done);
+  const auto undone = orders_that(books, Outcome::End::Undone);
   const Tally all = finished.crashes.all();
   Json report;
   report["example"] = "saga";
@@ -164,13 +163,11 @@ nlohmann::ordered_json as_json(const Options& options, const Finished& finished)
   for (const OrderPtr& order : done) report["done"].push_back(order->id);
   report["undone"] = Json::array();
   for (const OrderPtr& order : undone) {
-    const Journal::Entry& entry = books.journal.entries[order->number];
-    Json steps = Json::array();
-    for (const Step step : entry.taken) steps.push_back(to_string(step));
-    report["undone"].push_back({{"order", order->id}, {"reason", to_string(entry.why)}, {"steps", std::move(steps)}});
+    const Outcome& outcome = books.outcomes[order->number];
+    report["undone"].push_back({{"order", order->id}, {"reason", outcome.why}, {"steps", outcome.taken}});
   }
-  report["stock"] = {{"left", books.stock.units}, {"shipped", books.parcels.units}};
-  report["money"] = {{"left", books.accounts.cents}, {"paid", books.accounts.taken}};
+  report["stock"] = {{"left", books.holdings.stock}, {"shipped", books.holdings.shipped}};
+  report["money"] = {{"left", books.holdings.money}, {"paid", books.holdings.paid}};
   report["malformed"] = Json::array();
   for (const Malformed& row : finished.malformed)
     report["malformed"].push_back({{"line", row.line}, {"what", row.what}});

@@ -12,10 +12,11 @@
 struct Options {
   std::string orders;
   std::optional<std::uint64_t> crash_every;
-  std::string poison;
+  std::vector<std::string> poison;
   std::uint64_t in_flight = 8;
   std::int64_t units = 100;
   std::int64_t cents = 350'000;
+  std::string journal;
   std::string json;
 };
 

@@ -1,63 +1,38 @@
 #pragma once
 
-/// What a saga does next for its order. Forward are the first three; when one fails, those that were done are undone in
-/// reverse.
-///
-///     Reserve -> Charge -> Ship -> Done            each arrow: the step was done
-///        |          |        |
-///        |          |     Recall                   a refused step changed nothing: its own undoing is skipped;
-///        |       Refund <----+                     one that crashed too often may have been done: it is not skipped
-///     Release <-----+
-///        +-> Undone
-enum class Step : unsigned char { Reserve, Charge, Ship, Recall, Refund, Release, Done, Undone };
+#include <array>
+#include <optional>
+#include <string_view>
 
-/// How a step came out.
-enum class Verdict : unsigned char {
-  Done,
-  NoStock,   ///< the warehouse has not so many
-  Declined,  ///< the customer has not so much
-  TooHeavy,  ///< the carrier takes no such parcel
-  Crashed,   ///< its service crashed again and again: nobody knows whether it was done
+// The steps of an order's saga, each with its undoing.
+//
+//     reserve -> charge -> ship -> done       each arrow: the step was done
+//        |          |        |
+//        |          |     recall              a refused step changed nothing: its own undoing is skipped;
+//        |       refund <----+                one that crashed too often may have been done: it is not skipped
+//     release <-----+
+//        +-> undone
+
+struct Step {
+  const char* name;
+  const char* undoing;
 };
+inline constexpr std::array kSteps{Step{"reserve", "release"}, Step{"charge", "refund"}, Step{"ship", "recall"}};
+inline constexpr std::size_t kReserve = 0, kCharge = 1, kShip = 2;
 
-[[nodiscard]] constexpr bool is_over(Step step) { return step == Step::Done || step == Step::Undone; }
-[[nodiscard]] constexpr bool is_forward(Step step) { return step <= Step::Ship; }
-
-/// The one place that knows the order of the steps.
-[[nodiscard]] constexpr Step next_step(Step step, Verdict verdict) {
-  const bool done = verdict == Verdict::Done;
-  const bool unknown = verdict == Verdict::Crashed;
-  switch (step) {
-    case Step::Reserve: return done ? Step::Charge : unknown ? Step::Release : Step::Undone;
-    case Step::Charge: return done ? Step::Ship : unknown ? Step::Refund : Step::Release;
-    case Step::Ship: return done ? Step::Done : unknown ? Step::Recall : Step::Refund;
-    case Step::Recall: return Step::Refund;
-    case Step::Refund: return Step::Release;
-    default: return step == Step::Release ? Step::Undone : step;
+[[nodiscard]] constexpr std::optional<std::size_t> step_named(std::string_view name) {
+  for (std::size_t i = 0; i < kSteps.size(); ++i) {
+    if (name == kSteps[i].name) return i;
   }
+  return std::nullopt;
 }
 
-[[nodiscard]] constexpr const char* to_string(Step step) {
-  switch (step) {
-    case Step::Reserve: return "reserve";
-    case Step::Charge: return "charge";
-    case Step::Ship: return "ship";
-    case Step::Recall: return "recall";
-    case Step::Refund: return "refund";
-    case Step::Release: return "release";
-    case Step::Done: return "done";
-    case Step::Undone: return "undone";
-  }
-  return "unknown";
-}
+/// The carrier takes parcels of so many units.
+inline constexpr int kParcelUnitsMax = 20;
 
-[[nodiscard]] constexpr const char* to_string(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::Done: return "done";
-    case Verdict::NoStock: return "no stock";
-    case Verdict::Declined: return "card declined";
-    case Verdict::TooHeavy: return "too heavy";
-    case Verdict::Crashed: return "a service crashed too often";
-  }
-  return "unknown";
-}
+/// Why an order was undone.
+inline constexpr const char* kNoStock = "no stock";
+inline constexpr const char* kDeclined = "card declined";
+inline constexpr const char* kTooHeavy = "too heavy";
+inline constexpr const char* kRecalled = "it was undone before";        // for a step that comes after its undoing
+inline constexpr const char* kGivenUp = "a service crashed too often";  // nobody knows whether the step was done

@@ -209,6 +209,28 @@ struct CircuitStats;
 struct RetryOptions;
 struct RetryUnlessClosed;
 struct Attempt;
+class SagaCoordinator;
+class SagaJournal;
+class SagaJournalWriter;
+class InMemorySagaJournal;
+class SagaObserver;
+class SagaRules;
+enum class SagaEvent : unsigned char;
+enum class SagaAction : unsigned char;
+enum class SagaStepState : unsigned char;
+struct SagaRecord;
+struct SagaCall;
+struct SagaAnswer;
+struct SagaStep;
+struct SagaPlan;
+struct SagaProgress;
+struct SagaOptions;
+struct SagaCounts;
+struct SagaEnd;
+struct BeginSaga;
+struct CountSagas;
+struct ReadSagaJournal;
+struct WriteSagaJournal;
 class RateLimiter;
 class TokenBucket;
 struct RateLimit;
@@ -219,6 +241,10 @@ class StateSnapshot;
 class CancelToken;
 class CancelSource;
 class CancelRegistration;
+
+// journals
+class SqliteJournal;
+struct SqliteJournalOptions;
 
 // io
 class AcceptedSocket;

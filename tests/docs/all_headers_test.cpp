@@ -57,6 +57,7 @@
 #include <coppice/io/tcp_connection.hpp>
 #include <coppice/io/tcp_listener.hpp>
 #include <coppice/io/tcp_options.hpp>
+#include <coppice/journals/sqlite_journal.hpp>
 #include <coppice/mailbox/bound.hpp>
 #include <coppice/mailbox/mailbox.hpp>
 #include <coppice/mailbox/mailbox_stats.hpp>
@@ -74,6 +75,11 @@
 #include <coppice/patterns/retry.hpp>
 #include <coppice/patterns/router.hpp>
 #include <coppice/patterns/routing_strategy.hpp>
+#include <coppice/patterns/saga.hpp>
+#include <coppice/patterns/saga_journal.hpp>
+#include <coppice/patterns/saga_plan.hpp>
+#include <coppice/patterns/saga_record.hpp>
+#include <coppice/patterns/saga_rules.hpp>
 #include <coppice/patterns/state_cell.hpp>
 #include <coppice/patterns/token_bucket.hpp>
 #include <coppice/patterns/unsent_call.hpp>

@@ -1,0 +1,296 @@
+#!/usr/bin/env python3
+"""Kills saga at random moments, runs it again, and recomputes from the orders' file and its journal what must be left.
+
+usage: check_durable.py PROGRAM [--seed N] [--kills N]
+
+Nothing here is the program's: the journal is read with Python's sqlite3, the orders with its csv.
+"""
+import argparse
+import collections
+import csv
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import tempfile
+import time
+import unittest
+
+HEADER = ["order_id", "customer", "item", "quantity", "price_cents"]
+STEPS = ["reserve", "charge", "ship"]
+UNDOING = {"reserve": "release", "charge": "refund", "ship": "recall"}
+PARCEL_UNITS_MAX = 20
+UNITS, CENTS = 12_000, 3_000_000
+# What a journal can say; a refused step is not undone, and only the carrier crashes too often here.
+KINDS = {("begun", ""), ("completed", ""), ("compensated", ""), ("step given up", "ship"),
+         *((event, step) for event in ("step begun", "step done", "step refused", "undo begun", "undo done") for step in STEPS)}
+KILLS = max(10, int(100 * float(os.environ.get("COPPICE_TEST_SCALE", "1"))))
+ARGUMENTS = None
+
+
+class Order:
+    def __init__(self, row, number):
+        self.id, self.customer, self.item, self.number = row["order_id"], row["customer"], row["item"], number
+        self.quantity, self.amount = int(row["quantity"]), int(row["quantity"]) * int(row["price_cents"])
+
+
+def read_orders(path):
+    with open(path, newline="") as file:
+        return {order.id: order for order in (Order(row, number) for number, row in enumerate(csv.DictReader(file)))}
+
+
+class Journal:
+    """What stands in a journal, read from a copy: to look at it must not mend what a kill has left."""
+
+    def __init__(self, path):
+        self.records, self.holdings, self.applied = [], None, []
+        with tempfile.TemporaryDirectory() as folder:
+            copy = pathlib.Path(folder) / "copy"
+            if not path.exists():
+                return
+            for suffix in ("", "-wal", "-journal"):
+                if os.path.exists(f"{path}{suffix}"):
+                    shutil.copy(f"{path}{suffix}", f"{copy}{suffix}")
+            database = sqlite3.connect(copy)
+            tables = {name for name, in database.execute("SELECT name FROM sqlite_master")}
+            if "saga_record" in tables:
+                self.records = database.execute("SELECT saga, event, step, text, batch FROM saga_record ORDER BY number").fetchall()
+            if "holding" in tables:
+                self.holdings = {(account, name): amount for account, name, amount in database.execute("SELECT * FROM holding")}
+                self.applied = database.execute("SELECT key, is_done FROM applied").fetchall()
+            database.close()
+
+    def last_batch(self):
+        """What the last write before the kill said."""
+        return {(event, step) for _, event, step, _, batch in self.records if batch == self.records[-1][4]}
+
+    def ends(self):
+        return {saga: event for saga, event, *_ in self.records if event in ("completed", "compensated")}
+
+
+def holdings_of(orders, effects):
+    """What is left when of each order these steps are done."""
+    held = collections.Counter({("paid", ""): 0, ("shipped", ""): 0})
+    for order in orders.values():
+        held["stock", order.item] = UNITS
+        held["money", order.customer] = CENTS
+    for id, step in effects:
+        order = orders[id]
+        if step == "reserve":
+            held["stock", order.item] -= order.quantity
+        elif step == "charge":
+            held["money", order.customer] -= order.amount
+            held["paid", ""] += order.amount
+        else:
+            held["shipped", ""] += order.quantity
+    return dict(held)
+
+
+class Durable(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.random = random.Random(f"{ARGUMENTS.seed} {self.id()}")
+
+    def some_orders(self, name, count):
+        pick, path = self.random, self.folder / name
+        rows = []
+        for number in range(count):  # each way to end is as likely at the end of a run as in its beginning
+            fault = pick.choices(["none", "no stock", "declined", "too heavy"], [6, 1, 2, 1])[0]
+            quantity = {"no stock": UNITS + 1, "too heavy": PARCEL_UNITS_MAX + 3}.get(fault, pick.randint(1, PARCEL_UNITS_MAX))
+            price = CENTS + 1 if fault == "declined" else pick.randint(0, 900)
+            rows.append([f"N{number}", pick.choice("ABCDEFG"), pick.choice(["axe", "rake, long", 'saw 12"']), quantity, price])
+        with path.open("w", newline="") as file:
+            csv.writer(file).writerows([HEADER, *rows])
+        return path
+
+    def command(self, orders, journal, *more, units=UNITS):
+        return [ARGUMENTS.program, os.fspath(orders), "--journal", os.fspath(journal), "--units", str(units), "--cents", str(CENTS), *more]
+
+    def run_it(self, *arguments, **options):
+        return subprocess.run(self.command(*arguments, **options), capture_output=True, text=True, timeout=300)
+
+    def assert_consistent(self, journal, orders):
+        """At any moment: effects and keys are one, and nothing was done that the journal had not announced."""
+        if journal.holdings is None:
+            return
+        done = {key for key, is_done in journal.applied if is_done}
+        split = [key.rsplit("/", 2) for key in done]
+        effects = [(id, step) for id, step, action in split if action == "do" and f"{id}/{step}/undo" not in done]
+        self.assertEqual(journal.holdings, holdings_of(orders, effects))
+        said = {(saga, event, step) for saga, event, step, *_ in journal.records}
+        for key, _ in journal.applied:
+            id, step, action = key.rsplit("/", 2)
+            self.assertIn((id, "step begun" if action == "do" else "undo begun", step), said)
+
+    def assert_over(self, journal, orders, report):
+        """In the end: each order done or undone, and every unit and cent where the journal says."""
+        self.assert_consistent(journal, orders)
+        ends = journal.ends()
+        self.assertEqual(sorted(ends), sorted(orders))
+        done = [id for id, event in ends.items() if event == "completed"]
+        self.assertEqual(journal.holdings, holdings_of(orders, [(id, step) for id in done for step in STEPS]))
+        self.assertEqual(sorted(report["done"]), sorted(done))
+        self.assertEqual({("stock", item): units for item, units in report["stock"]["left"].items()} |
+                         {("money", name): cents for name, cents in report["money"]["left"].items()} |
+                         {("paid", ""): report["money"]["paid"], ("shipped", ""): report["stock"]["shipped"]}, journal.holdings)
+        for amount in journal.holdings.values():
+            self.assertGreaterEqual(amount, 0)
+        states = collections.defaultdict(dict)
+        for saga, event, step, *_ in journal.records:
+            if step:
+                states[saga][step] = event
+        for id, event in ends.items():
+            whole = {"step done"} if event == "completed" else {"step refused", "undo done"}
+            self.assertLessEqual(set(states[id].values()), whole, id)
+
+    def how_long_to_begin(self):
+        """Until there are records: much longer under a sanitizer."""
+        orders, journal = self.some_orders("first.csv", 400), self.folder / "first.db"
+        begun = time.monotonic()
+        with subprocess.Popen(self.command(orders, journal), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            while process.poll() is None and not Journal(journal).records:
+                time.sleep(0.005)
+            process.kill()
+        return time.monotonic() - begun
+
+    def test_killed_at_random_moments_it_goes_on(self):
+        start = self.how_long_to_begin()
+        kills, in_middle, lives, hit = 0, 0, 0, collections.Counter()
+        while kills < KILLS or (KINDS - set(hit) and kills < 4 * KILLS):
+            lives += 1
+            path = self.some_orders(f"orders {lives}.csv", 1000)
+            orders, journal_path, report = read_orders(path), self.folder / f"{lives}.db", self.folder / f"{lives}.json"
+            poisoned = self.random.sample(list(orders), 300)
+            command = self.command(path, journal_path, "--json", os.fspath(report), "--in-flight", str(self.random.choice([1, 4, 8, 16])),
+                                   *(word for id in poisoned for word in ("--crash-on", id)))
+            while True:
+                enough = kills >= KILLS and not KINDS - set(hit)
+                process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+                try:
+                    _, error = process.communicate(timeout=300 if enough else start / 2 + self.random.uniform(0, 4 * start))
+                except subprocess.TimeoutExpired:
+                    process.send_signal(signal.SIGKILL)
+                    process.communicate()
+                    kills += 1
+                    journal = Journal(journal_path)
+                    self.assert_consistent(journal, orders)
+                    if journal.records and len(journal.ends()) < len(orders):
+                        in_middle += 1
+                        hit.update(journal.last_batch())
+                    continue
+                self.assertEqual(process.returncode, 0, error)
+                break
+            self.assert_over(Journal(journal_path), orders, json.loads(report.read_text()))
+        print(f"\n{kills} kills, {in_middle} in mid-run, of {lives} runs; start {start:.3f} s; last writes before them:", flush=True)
+        for event, step in sorted(KINDS):
+            print(f"  {event} {step}: {hit[event, step]}", flush=True)
+        self.assertGreaterEqual(in_middle, 0.8 * kills)
+        self.assertEqual(KINDS - set(hit), set(), "each kind of transition was the last one before some kill")
+
+    def test_crashes_and_kills_together(self):
+        path, journal_path, report = self.some_orders("orders.csv", 200), self.folder / "j.db", self.folder / "report.json"
+        orders = read_orders(path)
+        for _ in range(5):
+            process = subprocess.Popen(self.command(path, journal_path, "--crash-every", "5"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                process.wait(self.random.uniform(0, 0.3))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            self.assert_consistent(Journal(journal_path), orders)
+        ran = self.run_it(path, journal_path, "--crash-every", "5", "--json", report)
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        self.assert_over(Journal(journal_path), orders, json.loads(report.read_text()))
+
+    def test_a_run_that_is_over_changes_nothing(self):
+        path, journal_path = self.some_orders("orders.csv", 30), self.folder / "j.db"
+        first = self.run_it(path, journal_path)
+        self.assertEqual(first.returncode, 0, first.stderr)
+        before = journal_path.read_bytes()
+        again = self.run_it(path, journal_path)
+        self.assertEqual((again.returncode, again.stdout), (0, first.stdout))
+        self.assertEqual(journal_path.read_bytes(), before)
+
+    def assert_refused(self, orders, journal, said):
+        before = journal.read_bytes()
+        ran = self.run_it(orders, journal)
+        self.assertEqual((ran.returncode, ran.stdout), (1, ""), ran.stderr)
+        self.assertRegex(ran.stderr, f"^saga: --journal .*: .*{said}.*\n$")
+        self.assertEqual(journal.read_bytes(), before, "it was changed")
+
+    def test_what_is_no_journal_is_explained_and_left_alone(self):
+        orders, file = self.some_orders("orders.csv", 5), self.folder / "file"
+        file.write_text("my diary")
+        self.assert_refused(orders, file, "not an SQLite database")
+        file.write_bytes(self.random.randbytes(20_000))
+        self.assert_refused(orders, file, "not an SQLite database")
+        file.unlink()
+        database = sqlite3.connect(file)
+        database.execute("CREATE TABLE diary(day)")
+        database.commit()
+        self.assert_refused(orders, file, "of another program")
+        database.execute("PRAGMA application_id = 1129271379")
+        database.execute("PRAGMA user_version = 7")
+        database.commit()
+        self.assert_refused(orders, file, "version 7; this program knows version 1")
+        database.close()
+        ran = self.run_it(orders, self.folder)
+        self.assertEqual((ran.returncode, ran.stdout), (1, ""))
+        self.assertIn("Is a directory", ran.stderr)
+
+    def test_a_journal_of_other_orders_is_refused(self):
+        orders, others, journal = self.some_orders("a.csv", 20), self.some_orders("b.csv", 20), self.folder / "j.db"
+        self.assertEqual(self.run_it(orders, journal).returncode, 0)
+        self.assert_refused(others, journal, "it was begun with")
+        ran = self.run_it(orders, journal, units=UNITS + 1)
+        self.assertEqual(ran.returncode, 1)
+        self.assertIn("it was begun with", ran.stderr)
+
+    def test_a_damaged_journal_is_refused(self):
+        orders, journal = self.some_orders("orders.csv", 20), self.folder / "j.db"
+        self.assertEqual(self.run_it(orders, journal).returncode, 0)
+        whole = journal.read_bytes()
+        journal.write_bytes(whole[:len(whole) // 2])
+        self.assert_refused(orders, journal, "it is damaged")
+        journal.write_bytes(whole[:8_192] + self.random.randbytes(len(whole) - 8_192))
+        self.assert_refused(orders, journal, "it is damaged")
+        for sql in ("UPDATE saga_record SET event = 'completed' WHERE event = 'compensated'", "DELETE FROM saga_record WHERE number = 9",
+                    "UPDATE saga_record SET step = 'charge' WHERE number = 3"):
+            journal.write_bytes(whole)
+            database = sqlite3.connect(journal)
+            database.execute(sql)
+            database.commit()
+            database.close()
+            self.assert_refused(orders, journal, "is not as it was written")
+
+    def test_two_at_a_time_are_one_too_many(self):
+        orders, journal = self.some_orders("orders.csv", 1500), self.folder / "j.db"
+        with subprocess.Popen(self.command(orders, journal), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
+            while first.poll() is None and not Journal(journal).records:
+                time.sleep(0.01)
+            second = self.run_it(orders, journal)
+            self.assertIsNone(first.poll(), "the first one was over too early")
+            first.kill()
+        self.assertEqual(second.returncode, 1)
+        self.assertIn("another process has it open", second.stderr)
+
+
+def main():
+    global ARGUMENTS, KILLS
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
+    parser.add_argument("--kills", type=int, default=KILLS)
+    ARGUMENTS, rest = parser.parse_known_args()
+    KILLS = ARGUMENTS.kills
+    print(f"seed {ARGUMENTS.seed}", flush=True)
+    unittest.main(argv=[__file__, *rest], verbosity=2)
+
+
+main()

@@ -1,0 +1,273 @@
+#include "coppice/journals/sqlite_journal.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <random>
+
+#include "catch.hpp"
+#include "coppice/system/actor_system.hpp"
+#include "coppice/system/pinned_thread.hpp"
+#include "support/ending.hpp"
+#include "support/scale.hpp"
+
+namespace coppice {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A folder that is gone when the test is. In memory where that is to be had: processes are killed here and not
+/// machines, so nothing rests on a disk.
+struct Folder {
+  Folder() {
+    const fs::path memory{"/dev/shm"};
+    const fs::path home = fs::is_directory(memory) ? memory : fs::temp_directory_path();
+    std::string name = (home / "coppice_journal_XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    path = name;
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  ~Folder() { fs::remove_all(path); }
+  [[nodiscard]] std::string file(const char* name = "sagas.db") const { return (path / name).string(); }
+  fs::path path;
+};
+
+std::string bytes_of(const std::string& path) {
+  std::ifstream file{path, std::ios::binary};
+  return {std::istreambuf_iterator<char>{file}, std::istreambuf_iterator<char>{}};
+}
+void put_bytes(const std::string& path, const std::string& bytes) {
+  std::ofstream{path, std::ios::binary | std::ios::trunc} << bytes;
+}
+void run_sql(const std::string& path, const char* sql) {
+  sqlite3* database = nullptr;
+  REQUIRE(sqlite3_open(path.c_str(), &database) == SQLITE_OK);
+  REQUIRE(sqlite3_exec(database, sql, nullptr, nullptr, nullptr) == SQLITE_OK);
+  sqlite3_close(database);
+}
+
+std::shared_ptr<SqliteJournal> opened(const std::string& path, const std::string& subject = "orders") {
+  auto journal = SqliteJournal::open({.path = path, .subject = subject});
+  CAPTURE(journal ? "" : journal.error());
+  REQUIRE(journal);
+  return *journal;
+}
+std::string refusal(const std::string& path, const std::string& subject = "orders") {
+  auto journal = SqliteJournal::open({.path = path, .subject = subject});
+  if (!journal) return journal.error();
+  const auto records = (*journal)->load();
+  return records ? "" : records.error();
+}
+
+const std::vector<SagaRecord> kSome{{"7", SagaEvent::Begun, "", "a payload"},
+                                    {"7", SagaEvent::StepBegun, "charge", ""},
+                                    {"7", SagaEvent::StepRefused, "charge", "card declined"},
+                                    {"7", SagaEvent::Compensated, "", ""}};
+
+TEST_CASE("a journal on disk answers what was appended in that order") {  // [J1]
+  const Folder folder;
+  {
+    const auto journal = opened(folder.file());
+    CHECK(journal->load()->empty());
+    CHECK(journal->append({kSome.data(), 2}));
+    CHECK(journal->append({}));
+    CHECK(journal->append({kSome.data() + 2, 2}));
+    CHECK(*journal->load() == kSome);
+  }
+  CHECK(*opened(folder.file())->load() == kSome);
+}
+
+TEST_CASE("a journal on disk keeps any bytes of a text") {
+  const Folder folder;
+  std::string all;
+  for (int byte = 0; byte < 256; ++byte) all += static_cast<char>(byte);
+  const std::vector<SagaRecord> strange{{all, SagaEvent::Begun, "", std::string(1'000'000, '\0')},
+                                        {"", SagaEvent::Begun, "", all}};
+  REQUIRE(opened(folder.file())->append(strange));
+  CHECK(*opened(folder.file())->load() == strange);
+}
+
+TEST_CASE("an empty file becomes a journal and what is no file does not") {
+  const Folder folder;
+  put_bytes(folder.file("empty"), "");
+  CHECK(refusal(folder.file("empty")).empty());
+  CHECK_THAT(refusal(folder.path.string()), Catch::Contains("directory"));
+  CHECK_THAT(refusal(folder.file("no/such")), Catch::Contains("No such file"));
+  REQUIRE(::mkfifo(folder.file("pipe").c_str(), 0600) == 0);
+  CHECK_THAT(refusal(folder.file("pipe")), Catch::Contains("not a regular file"));
+  CHECK_THAT(refusal("/dev/null"), Catch::Contains("not a regular file"));
+}
+
+TEST_CASE("a file of somebody else is refused and not a byte of it changes") {
+  const Folder folder;
+  const std::string path = folder.file();
+  const auto refused = [&](const char* why) {
+    const std::string before = bytes_of(path);
+    CHECK_THAT(refusal(path), Catch::Contains(why));
+    CHECK(bytes_of(path) == before);
+  };
+  put_bytes(path, "x");
+  refused("not an SQLite database");
+  put_bytes(path, std::string(9'000, 'x'));
+  refused("not an SQLite database");
+  put_bytes(path, std::string("SQLite format 3\0", 16));
+  refused("not an SQLite database");
+  put_bytes(path, "");
+  run_sql(path, "CREATE TABLE t(a)");
+  refused("of another program");
+  run_sql(path, "PRAGMA application_id = 1129271379; PRAGMA user_version = 2");
+  refused("version 2; this program knows version 1");
+  run_sql(path, "PRAGMA user_version = 1");
+  refused("it is damaged: no such table");
+}
+
+TEST_CASE("a journal of another subject is refused and keeps its records") {
+  const Folder folder;
+  REQUIRE(opened(folder.file())->append(kSome));
+  const std::string before = bytes_of(folder.file());
+  CHECK(refusal(folder.file(), "others") == "it was begun with \"orders\" and not with \"others\"");
+  CHECK(bytes_of(folder.file()) == before);
+  CHECK(*opened(folder.file())->load() == kSome);
+}
+
+TEST_CASE("a journal that another process has open is refused") {
+  const Folder folder;
+  const auto journal = opened(folder.file());
+  CHECK(refusal(folder.file()) == "another process has it open");
+  CHECK(journal->append(kSome));
+}
+
+TEST_CASE("a record that was changed or taken away or put in is noticed") {
+  const Folder folder;
+  const std::string path = folder.file();
+  REQUIRE(opened(path)->append(kSome));
+  const std::string whole = bytes_of(path);
+  for (const char* const sql :
+       {"UPDATE saga_record SET text = 'a ' WHERE number = 1",
+        "UPDATE saga_record SET event = 'step done' WHERE number = 3",
+        "UPDATE saga_record SET event = 'nonsense' WHERE number = 3", "UPDATE saga_record SET sum = 0 WHERE number = 4",
+        "DELETE FROM saga_record WHERE number = 2", "UPDATE saga_record SET number = 9 WHERE number = 4",
+        "INSERT INTO saga_record VALUES(5, 5, '8', 'begun', '', '', 17)"}) {
+    CAPTURE(sql);
+    put_bytes(path, whole);
+    run_sql(path, sql);
+    CHECK_THAT(refusal(path), Catch::Contains("it is damaged: row"));
+  }
+}
+
+TEST_CASE("a journal with spoiled or missing bytes is read as it was or refused") {  // [J1]
+  const Folder folder;
+  const std::string path = folder.file();
+  std::vector<SagaRecord> many;
+  for (int i = 0; i < 300; ++i) many.push_back({std::to_string(i), SagaEvent::Begun, "", std::string(50, 'x')});
+  REQUIRE(opened(path)->append(many));
+  const std::string whole = bytes_of(path);
+  std::mt19937_64 random{5};
+  int refused = 0;
+  for (std::uint64_t i = 0; i < testing::scaled(200); ++i) {
+    std::string spoiled = whole;
+    if (i % 4 == 0) {
+      spoiled.resize(1 + random() % (spoiled.size() - 1));
+    } else {
+      spoiled[random() % spoiled.size()] ^= static_cast<char>(1U << random() % 8);
+    }
+    put_bytes(path, spoiled);
+    fs::remove(path + "-wal");
+    fs::remove(path + "-shm");
+    const auto journal = SqliteJournal::open({.path = path, .subject = "orders"});
+    if (!journal) {
+      CHECK(bytes_of(path) == spoiled);
+      ++refused;
+      continue;
+    }
+    const auto records = (*journal)->load();
+    if (records) {
+      CHECK(*records == many);  // the bit was in what nobody reads
+    } else {
+      ++refused;
+    }
+  }
+  CHECK(refused > 50);
+}
+
+TEST_CASE("what a killed process had appended is there and of its last append all or nothing") {  // [J1], [J2]
+  const Folder folder;
+  std::mt19937_64 random{11};
+  std::size_t known = 0;
+  for (std::uint64_t round = 0; round < testing::scaled(20); ++round) {
+    int pipe[2];
+    REQUIRE(::pipe(pipe) == 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      const auto journal = SqliteJournal::open({.path = folder.file(), .subject = "orders"});
+      for (std::size_t i = 0; journal; ++i) {
+        if (!(*journal)->append(kSome) || ::write(pipe[1], "+", 1) != 1) break;
+      }
+      ::_exit(1);
+    }
+    ::close(pipe[1]);
+    const std::size_t least = 1 + random() % 20;
+    std::size_t answered = 0;
+    for (char byte = 0; answered < least && ::read(pipe[0], &byte, 1) == 1;) ++answered;
+    ::usleep(static_cast<useconds_t>(random() % 2'000));
+    ::kill(child, SIGKILL);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    CHECK(WIFSIGNALED(status));
+    for (char byte = 0; ::read(pipe[0], &byte, 1) == 1;) ++answered;
+    ::close(pipe[0]);
+
+    const auto records = opened(folder.file())->load();
+    REQUIRE(records);
+    CHECK(records->size() % kSome.size() == 0);
+    CHECK(records->size() / kSome.size() >= known + answered);
+    CHECK(records->size() / kSome.size() <= known + answered + 1);
+    known = records->size() / kSome.size();
+  }
+}
+
+TEST_CASE("a process that is killed while it makes a journal leaves what can be opened") {  // [J2]
+  std::mt19937_64 random{13};
+  for (std::uint64_t round = 0; round < testing::scaled(40); ++round) {
+    const Folder folder;
+    const pid_t child = ::fork();
+    if (child == 0) {
+      const auto journal = SqliteJournal::open({.path = folder.file(), .subject = "orders"});
+      ::_exit(journal ? 0 : 1);
+    }
+    ::usleep(static_cast<useconds_t>(random() % 15'000));
+    ::kill(child, SIGKILL);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    CHECK((WIFSIGNALED(status) || WEXITSTATUS(status) == 0));
+    const auto journal = opened(folder.file());
+    CHECK(journal->append(kSome));
+    CHECK(*journal->load() == kSome);
+  }
+}
+
+TEST_CASE("a writer on a thread of its own writes to disk") {
+  const Folder folder;
+  {
+    ActorSystem system;
+    const std::shared_ptr<SagaJournal> journal = opened(folder.file());
+    const auto lease = PinnedThread::make(system, {.cpu = thread_affinity().empty() ? 0 : thread_affinity().front()});
+    SpawnOptions options = lease ? SpawnOptions{.on = *lease} : SpawnOptions{};
+    const auto writer = system.spawn<SagaJournalWriter>(std::move(options), journal);
+    CHECK(writer.ask(WriteSagaJournal{kSome}, kForever).get()->has_value());
+    CHECK(**writer.ask(ReadSagaJournal{}, kForever).get() == kSome);
+    testing::check_end(system);
+  }
+  CHECK(*opened(folder.file())->load() == kSome);
+}
+
+}  // namespace
+}  // namespace coppice
