@@ -116,7 +116,8 @@ TEST_CASE("a whole system runs in an io_context of the user's own") {
   const auto guest = system.spawn<Guest>({.name = "guest"});
 
   asio::post(io, [&] {
-    guest.ask(WhichThread{}, 5s).get();  // waiting, this thread runs the context
+    // Waiting, this thread runs the context.
+    CHECK(guest.ask(WhichThread{}, 5s).get().value() == std::this_thread::get_id());
     system.shutdown();
   });
   io.run();  // until the system has ended; other threads may run it as well
