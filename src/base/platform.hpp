@@ -23,6 +23,10 @@ void wake_all(Atomic<std::uint32_t>& word) noexcept;
 bool on_fork(void (*before)() noexcept, void (*in_parent)() noexcept, void (*in_child)() noexcept) noexcept;
 /// Processors that this process may use; at least one.
 [[nodiscard]] unsigned usable_cpus() noexcept;
+/// Whether processors of this machine have memories of their own (NUMA), as far as the platform can tell.
+[[nodiscard]] bool has_memory_nodes() noexcept;
+/// The memory node of the processor that the calling thread runs on just now; 0 where the platform cannot tell.
+[[nodiscard]] unsigned memory_node_of_this_thread() noexcept;
 /// Binds the calling thread to one processor; the error says why not.
 [[nodiscard]] Result<void, std::string> pin_this_thread(unsigned cpu);
 /// The processors that the calling thread may run on; empty where the platform cannot tell.

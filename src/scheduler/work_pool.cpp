@@ -8,6 +8,7 @@
 #include "base/spin_budget.hpp"
 #include "coppice/base/pause.hpp"
 #include "coppice/message/block_pool.hpp"
+#include "victims.hpp"
 
 namespace coppice::detail {
 namespace {
@@ -38,6 +39,7 @@ struct alignas(kCacheLine) WorkPool::Worker : WorkerSlot {
   bool is_searching = false;
   SpinBudget spin;
   std::uint32_t victim = 0;
+  Atomic<unsigned> node{0};  // of the memory that was near when it last began to run; only where there are several
   Thread thread;
   moodycamel::ConsumerToken injector_token;  // goes round the threads that submit, so that none of them is forgotten
   TimerWheel wheel;
@@ -51,7 +53,7 @@ struct alignas(kCacheLine) WorkPool::Worker : WorkerSlot {
 };
 
 WorkPool::WorkPool(Runtime& runtime, const Clock& clock, const WorkPoolOptions& options)
-    : Scheduler{&runtime}, clock_{&clock}, options_{options}, idle_((options.workers + 63) / 64) {
+    : Scheduler{&runtime}, clock_{&clock}, options_{options}, idle_((options.workers + 63) / 64), has_memory_nodes_{has_memory_nodes()} {
   workers_.reserve(options.workers);
   for (unsigned i = 0; i < options.workers; ++i) {
     workers_.push_back(std::make_unique<Worker>(*this, i, clock.now()));
@@ -158,6 +160,7 @@ void WorkPool::thread_main(Worker& me) noexcept {
   this_thread.ledger_id = options_.ledger_id;
   this_thread.ledger = &me.ledger;
   wake_on_time();
+  note_node(me);
   try {
     free_block(allocate_block(1), 1);  // meets the pool now, so that no message pays for the thread's first time
   } catch (...) {                      // then one will
@@ -311,16 +314,19 @@ Runnable* WorkPool::find_work(Worker& me) noexcept {
 }
 
 Runnable* WorkPool::steal(Worker& me) noexcept {
-  const auto count = static_cast<std::uint32_t>(workers_.size());
-  for (std::uint32_t i = 0; i < count; ++i) {
-    Worker& other = *workers_[(me.victim + i) % count];
-    if (&other == &me) continue;
-    if (Runnable* const runnable = me.ring.steal_from(other.ring)) {
-      me.victim = other.index;
-      return runnable;
-    }
-  }
-  return some_from_injector(me);
+  Runnable* const stolen = ask_victims(
+      static_cast<std::uint32_t>(workers_.size()), me.index, me.victim, has_memory_nodes_,
+      [this](std::uint32_t i) { return workers_[i]->node.load(kRelaxed); },
+      [&](std::uint32_t i) {
+        Runnable* const runnable = me.ring.steal_from(workers_[i]->ring);
+        if (runnable != nullptr) me.victim = i;
+        return runnable;
+      });
+  return stolen != nullptr ? stolen : some_from_injector(me);
+}
+
+void WorkPool::note_node(Worker& me) const noexcept {
+  if (has_memory_nodes_) me.node.store(memory_node_of_this_thread(), kRelaxed);
 }
 
 /// Looks at the other workers, for whoever comes from outside and at the reactor, for a bounded time; at most half of the
@@ -403,6 +409,7 @@ void WorkPool::park(Worker& me) noexcept {
       if (time > Duration::zero()) wait_on(me.token, 0, time);
     }
   }
+  note_node(me);  // the kernel may have put us elsewhere
   const bool was_woken = !withdraw_idle(me);
   // Woken, the waker has counted us. Up by ourselves, for a timer or the reactor, we count as well: if there is
   // something to run, found_work() then wakes another worker, which looks after our timers should we not come back.

@@ -80,6 +80,7 @@ class WorkPool final : public Scheduler {
   [[nodiscard]] Runnable* from_outside(Worker& me) noexcept;
   void look_around(Worker& me) noexcept;
   bool poll_reactor() noexcept;
+  void note_node(Worker& me) const noexcept;
   bool sort_timers(Worker& worker) noexcept;
   void run_timers(Worker& me) noexcept;
   void help_overdue(const Worker& me) noexcept;
@@ -106,6 +107,7 @@ class WorkPool final : public Scheduler {
   Atomic<std::uint32_t> alive_{0};
   Atomic<std::uint32_t> next_wheel_{0};
   Atomic<Reactor*> reactor_{nullptr};
+  const bool has_memory_nodes_;
 };
 
 }  // namespace coppice::detail

@@ -54,6 +54,11 @@ TEST_CASE("a changed word wakes whoever waits on it") {
   CHECK(word.load() == 2 * rounds);
 }
 
+TEST_CASE("a thread is on some memory node and on the first where there is one") {
+  if (!has_memory_nodes()) CHECK(memory_node_of_this_thread() == 0);
+  CHECK(memory_node_of_this_thread() < 1'024);
+}
+
 TEST_CASE("there is at least one processor to use") { CHECK(usable_cpus() >= 1); }
 
 TEST_CASE("a thread that cannot be bound says why") {

@@ -71,6 +71,14 @@ unsigned usable_cpus() noexcept {
   return cpus <= 0 ? 1U : static_cast<unsigned>(cpus);
 }
 
+bool has_memory_nodes() noexcept { return ::access("/sys/devices/system/node/node1", F_OK) == 0; }
+
+unsigned memory_node_of_this_thread() noexcept {
+  unsigned cpu = 0;
+  unsigned node = 0;
+  return ::getcpu(&cpu, &node) == 0 ? node : 0;
+}
+
 Result<void, std::string> pin_this_thread(unsigned cpu) {
   if (cpu >= CPU_SETSIZE) return Error{std::string{"there is no processor "} + std::to_string(cpu)};
   cpu_set_t set;

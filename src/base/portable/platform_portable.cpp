@@ -72,6 +72,9 @@ unsigned usable_cpus() noexcept {
   return cpus == 0 ? 1 : cpus;
 }
 
+bool has_memory_nodes() noexcept { return false; }
+unsigned memory_node_of_this_thread() noexcept { return 0; }
+
 void wake_on_time() noexcept {}  // it wakes when it wakes
 
 Result<void, std::string> pin_this_thread(unsigned cpu) {
