@@ -70,18 +70,28 @@ Result<void, BrokerError> BrokerCore::try_add(const IntrusivePtr<SubscriptionEnt
   }
   Bucket& bucket = tree_.bucket(entry->pattern);
   struct Tidy {
-    ~Tidy() { tree.forget_if_empty(bucket); }
+    ~Tidy() {
+      // The name goes with it, so the group must stay until then.
+      if (const auto group = entry.group; group && entry.bucket == nullptr) {
+        entry.group = {};
+        tree.forget_if_empty(*group);
+      }
+      tree.forget_if_empty(bucket);
+    }
     TopicTree& tree;
     Bucket& bucket;
-  } const tidy{tree_, bucket};
+    SubscriptionEntry& entry;
+  } const tidy{tree_, bucket, *entry};
   if (!bucket.entries.empty() && !same_type(bucket.type, entry->ops.message)) {
     missed.values.clear();
     return Error{BrokerError::WrongType};
   }
   missed.seen = sequence_;
   if (!missed.values.empty()) return {};
-  if (!hold(*entry, held_until(*entry->holder))) return Error{BrokerError::Closed};
+  // All that needs memory first: what is held is in the tree.
   if (!subscribe.group.empty()) entry->group = tree_.group(subscribe.group);
+  tree_.reserve(bucket);
+  if (!hold(*entry, held_until(*entry->holder))) return Error{BrokerError::Closed};
   tree_.insert(bucket, entry, doomed);
   return {};
 }
@@ -235,16 +245,19 @@ std::uint64_t BrokerCore::retained_values() {
   return tree_.retained_values();
 }
 
-void BrokerCore::report(EventKind kind, std::string_view topic, const Cell* cell) const {
+void BrokerCore::report(EventKind kind, std::string_view topic, const Cell* cell) const noexcept {
   if (runtime->events == nullptr) return;
-  const std::string path = cell == nullptr ? std::string{} : cell->path();
-  runtime->events->record(Event{.kind = kind,
-                                .actor = cell == nullptr ? 0 : cell->id(),
-                                .incarnation = cell == nullptr ? 0 : cell->incarnation(),
-                                .path = path,
-                                .subject = topic,
-                                .text = {},
-                                .time = runtime->clock->now()});
+  try {
+    const std::string path = cell == nullptr ? std::string{} : cell->path();
+    runtime->events->record(Event{.kind = kind,
+                                  .actor = cell == nullptr ? 0 : cell->id(),
+                                  .incarnation = cell == nullptr ? 0 : cell->incarnation(),
+                                  .path = path,
+                                  .subject = topic,
+                                  .text = {},
+                                  .time = runtime->clock->now()});
+  } catch (...) {  // what it tells has happened all the same
+  }
 }
 
 }  // namespace coppice::detail

@@ -39,7 +39,7 @@ class BrokerCore final : public Counted {
   bool forget(std::string_view topic);
   [[nodiscard]] std::uint64_t subscriptions();
   [[nodiscard]] std::uint64_t retained_values();
-  void report(EventKind kind, std::string_view topic, const Cell* cell) const;
+  void report(EventKind kind, std::string_view topic, const Cell* cell) const noexcept;
 
   const IntrusivePtr<Runtime> runtime;
   const BrokerOptions options;

@@ -157,10 +157,23 @@ bool offer(const Receiver& to, const How& how, Shares& shares, Published& result
   }
   auto* const envelope = make_envelope<PublicationEnvelope>(to.ops->direct);
   envelope->publication = &shares.publication();
-  const Delivery delivery = coppice::detail::deliver(*to.cell, envelope, how);
-  if (how.refusal == Refusal::HandBack && delivery != Delivery::Accepted) {
+  const auto take_back = [&] {
     envelope->publication = nullptr;  // the share stays here
     destroy_envelope(envelope);
+  };
+  Delivery delivery{};
+  try {
+    delivery = coppice::detail::deliver(*to.cell, envelope, how);
+  } catch (...) {
+    if (how.refusal == Refusal::HandBack) {
+      take_back();
+    } else {
+      shares.spend();
+    }
+    throw;
+  }
+  if (how.refusal == Refusal::HandBack && delivery != Delivery::Accepted) {
+    take_back();
     return false;
   }
   shares.spend();

@@ -71,16 +71,26 @@ void SubscriptionQueue::discard(PublicationEnvelope* token) noexcept {
 SubscriptionQueue::Put SubscriptionQueue::send_token(Cell& cell, PublicationEnvelope* token,
                                                      const Publication& publication, Refusal refusal) {
   const EnvelopeOps* const ops = token->ops;
-  const Delivery delivery = deliver(cell, token, refusal);
+  const auto take_away = [&] {
+    Publication* const left = take_back(publication);
+    discard(token);
+    if (left == nullptr || left == &publication) return true;
+    // A token that came before ours has claimed it: it has been handled, and what that one came for is without a token.
+    Runtime& runtime = *cell.runtime();
+    runtime.count(Count::Sent);
+    runtime.count(Count::Refused);
+    bury(cell, ops, *left, DeadReason::Closed);
+    return false;
+  };
+  Delivery delivery{};
+  try {
+    delivery = deliver(cell, token, How{.refusal = refusal, .stays_when_it_throws = true});
+  } catch (...) {  // no memory
+    if (take_away()) throw;
+    return {Delivery::Accepted, false};
+  }
   if (delivery == Delivery::Accepted || refusal == Refusal::DeadLetter) return {delivery, false};
-  Publication* const left = take_back(publication);
-  discard(token);
-  if (left == nullptr || left == &publication) return {delivery, false};
-  // A token that came before ours has claimed it: it has been handled, and what that one came for is without a token.
-  Runtime& runtime = *cell.runtime();
-  runtime.count(Count::Sent);
-  runtime.count(Count::Refused);
-  bury(cell, ops, *left, DeadReason::Closed);
+  if (take_away()) return {delivery, false};
   return {Delivery::Accepted, false};
 }
 

@@ -20,7 +20,7 @@ namespace coppice::detail {
 /// [U1] As many publications wait as tokens are on their way; never more than the capacity.
 class SubscriptionQueue final : public Counted {
  public:
-  explicit SubscriptionQueue(const Bounded& bound) noexcept : bound_{bound} {}
+  explicit SubscriptionQueue(const Bounded& bound) : bound_{bound} {}
   ~SubscriptionQueue() override;
 
   /// What became of one publication, and of an older one.

@@ -24,24 +24,30 @@ bool is_topic(std::string_view topic) noexcept {
   return all_words(topic, [](std::string_view word, bool) { return word != ">" && word != "*"; });
 }
 
+/// One word further; made if need be.
+TopicNode& TopicTree::next_node(TopicNode& node, std::string_view word) {
+  const bool is_star = word == "*";
+  const auto found = is_star ? node.words.end() : node.words.find(word);
+  if (found != node.words.end()) return *found->second;
+  if (is_star && node.star != nullptr) return *node.star;
+  auto made = std::make_unique<TopicNode>();
+  TopicNode& next = *made;
+  next.parent = &node;
+  if (is_star) {
+    node.star = std::move(made);
+  } else {
+    next.word = node.words.try_emplace(std::string{word}, std::move(made)).first->first;
+  }
+  return next;
+}
+
 TopicNode& TopicTree::node_of(std::string_view topic) {
   TopicNode* node = &root_;
-  while (topic.data() != nullptr) {
-    const std::string_view word = next_word(topic);
-    std::unique_ptr<TopicNode>* next = &node->star;
-    std::string_view key;
-    if (word != "*") {
-      const auto found = node->words.find(word);
-      const auto entry = found != node->words.end() ? found : node->words.try_emplace(std::string{word}).first;
-      next = &entry->second;
-      key = entry->first;
-    }
-    if (*next == nullptr) {
-      *next = std::make_unique<TopicNode>();
-      (*next)->parent = node;
-      (*next)->word = key;
-    }
-    node = next->get();
+  try {
+    while (topic.data() != nullptr) node = &next_node(*node, next_word(topic));
+  } catch (...) {  // no memory for the rest of the branch
+    prune(node);
+    throw;
   }
   return *node;
 }
@@ -62,10 +68,20 @@ Bucket& TopicTree::bucket(std::string_view pattern) {
   TopicNode& node = node_of(pattern);
   std::unique_ptr<Bucket>& bucket = has_rest ? node.rest : node.here;
   if (bucket == nullptr) {
-    bucket = std::make_unique<Bucket>();
+    try {
+      bucket = std::make_unique<Bucket>();
+    } catch (...) {
+      prune(&node);
+      throw;
+    }
     bucket->node = &node;
   }
   return *bucket;
+}
+
+void TopicTree::reserve(Bucket& bucket) {
+  auto& entries = bucket.entries;
+  if (entries.size() == entries.capacity()) entries.reserve(2 * entries.size() + 1);
 }
 
 void TopicTree::forget_if_empty(Bucket& bucket) noexcept {
@@ -122,9 +138,14 @@ bool TopicTree::remove(SubscriptionEntry& entry, Doomed& doomed) noexcept {
 }
 
 IntrusivePtr<SubscriberGroup> TopicTree::group(const std::string& name) {
-  auto& group = groups_[name];
-  if (!group) group = IntrusivePtr<SubscriberGroup>::adopt(new SubscriberGroup{name});
+  if (const auto found = groups_.find(name); found != groups_.end()) return found->second;
+  auto group = IntrusivePtr<SubscriberGroup>::adopt(new SubscriberGroup{name});
+  groups_.emplace(name, group);
   return group;
+}
+
+void TopicTree::forget_if_empty(const SubscriberGroup& group) noexcept {
+  if (group.members == 0) groups_.erase(groups_.find(group.name));
 }
 
 const RetainedValue* TopicTree::retained(std::string_view topic) const noexcept {
@@ -135,7 +156,12 @@ const RetainedValue* TopicTree::retained(std::string_view topic) const noexcept 
 RetainedValue& TopicTree::retained_slot(std::string_view topic) {
   TopicNode& node = node_of(topic);
   if (node.retained == nullptr) {
-    node.retained = std::make_unique<RetainedValue>();
+    try {
+      node.retained = std::make_unique<RetainedValue>();
+    } catch (...) {
+      prune(&node);
+      throw;
+    }
     ++retained_;
   }
   return *node.retained;

@@ -128,6 +128,8 @@ class TopicTree {
   /// The bucket of a pattern, made if need be; forget_if_empty() undoes that.
   [[nodiscard]] Bucket& bucket(std::string_view pattern);
   void forget_if_empty(Bucket& bucket) noexcept;
+  /// Room for one entry more: without it insert() needs memory.
+  void reserve(Bucket& bucket);
   void insert(Bucket& bucket, const IntrusivePtr<SubscriptionEntry>& entry, Doomed& doomed);
   /// False: it is not in the tree.
   bool remove(SubscriptionEntry& entry, Doomed& doomed) noexcept;
@@ -150,6 +152,7 @@ class TopicTree {
 
   /// The group of that name, made if need be. It goes with its last member.
   [[nodiscard]] IntrusivePtr<SubscriberGroup> group(const std::string& name);
+  void forget_if_empty(const SubscriberGroup& group) noexcept;
 
   /// Takes everything out.
   [[nodiscard]] std::vector<IntrusivePtr<SubscriptionEntry>> take_all(std::vector<IntrusivePtr<Receivers>>& receivers,
@@ -157,6 +160,7 @@ class TopicTree {
 
  private:
   [[nodiscard]] TopicNode& node_of(std::string_view topic);
+  [[nodiscard]] static TopicNode& next_node(TopicNode& node, std::string_view word);
   [[nodiscard]] TopicNode* find(std::string_view topic) const noexcept;
   void prune(TopicNode* node) noexcept;
   void clear() noexcept;

@@ -188,7 +188,7 @@ Delivery RouterCore::undeliverable(Envelope* envelope, Refusal refusal) noexcept
 }
 
 Delivery RouterCore::send(Envelope* envelope, const Chooser& chooser, std::uint64_t key, CountFor count_for,
-                          Refusal refusal) noexcept {
+                          Refusal refusal) {
   const auto now = table();
   const auto& members = now->members;
   if (members.empty()) return undeliverable(envelope, refusal);
@@ -201,7 +201,15 @@ Delivery RouterCore::send(Envelope* envelope, const Chooser& chooser, std::uint6
     // left, or after as many tries as there are members, the mailbox itself has the last word.
     const bool is_last = among.tier_ > kComingBack || refusals.count() == members.size();
     if (count_for != nullptr) count_for(*envelope, &member);
-    const Delivery delivery = deliver(RefAccess::cell(member.ref), envelope, is_last ? refusal : Refusal::HandBack);
+    const Refusal handling = is_last ? refusal : Refusal::HandBack;
+    Delivery delivery{};
+    try {
+      delivery = deliver(RefAccess::cell(member.ref), envelope, handling);
+    } catch (...) {  // no memory: it has not been sent
+      if (handling == Refusal::HandBack && count_for != nullptr) count_for(*envelope, nullptr);
+      if (handling == Refusal::HandBack && refusal == Refusal::DeadLetter) destroy_envelope(envelope);
+      throw;
+    }
     if (delivery == Delivery::Accepted) return delivery;
     if (is_last && refusal == Refusal::DeadLetter) return delivery;
     if (count_for != nullptr) count_for(*envelope, nullptr);

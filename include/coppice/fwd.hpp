@@ -265,6 +265,7 @@ class ServiceNotifier;
 namespace testing {
 template <class... Ms>
 class Probe;
+enum class Due : unsigned char;
 struct InjectedFault;
 struct TestOptions;
 class TestSystem;

@@ -152,7 +152,7 @@ void Companions::let_go() noexcept {
   if (reply_to != nullptr) reply_to->release();
 }
 
-Delivery deliver_with(Cell& cell, Companions* envelope, const SendOptions& options) noexcept {
+Delivery deliver_with(Cell& cell, Companions* envelope, const SendOptions& options) {
   envelope->sender = IntrusivePtr<Cell>::share(this_thread.cell).detach();
   envelope->reply_to = RefAccess::share(options.reply_to).detach();
   envelope->correlation_id = options.correlation_id;
@@ -240,6 +240,8 @@ bool delist(Cell& cell, LifeItem& item) noexcept {
 
 namespace {
 
+void send_tick(ActorTimer& tick) { deliver(*tick.target, make_envelope<TickEnvelope>(tick.tick_ops, tick)); }
+
 void fire_tick(Timer& timer) noexcept {
   auto& tick = static_cast<ActorTimer&>(timer);
   Cell& target = *tick.target;
@@ -257,7 +259,7 @@ void fire_tick(Timer& timer) noexcept {
     }
   }
   if (tick.waiting.exchange(true, kAcqRel)) return;  // the tick before still waits
-  deliver(target, make_envelope<TickEnvelope>(tick.tick_ops, tick));
+  send_tick(tick);
 }
 
 void withdraw_timer(LifeItem& item) noexcept {
@@ -295,20 +297,21 @@ bool TickEnvelope::spend(Cell& cell) noexcept {
 
 bool start_timer(ActorTimer& timer, Duration first) {
   Cell& cell = *timer.target;
-  CellExtras& x = cell.extras();  // all that may throw
+  CellExtras& x = cell.extras();
   if (x.timers >= cell.runtime()->timers_max) {
     cell.runtime()->count(Count::TimerRefused);
     timer.withdrawn.store(true, kRelease);
     return false;
   }
+  // Due already: behind what waits, and before what comes. First, since it may find no memory.
+  if (first <= Duration::zero()) {
+    timer.waiting.store(true, kRelaxed);
+    send_tick(timer);
+  }
   ++x.timers;
   timer.add_ref();
   enlist(cell, timer);
-  if (first <= Duration::zero()) {  // due already: behind what waits, and before what comes
-    timer.fire(timer);
-  } else {
-    cell.scheduler().arm(timer, saturating_add(turn_now(*cell.runtime()), first));
-  }
+  if (first > Duration::zero()) cell.scheduler().arm(timer, saturating_add(turn_now(*cell.runtime()), first));
   return true;
 }
 
@@ -337,22 +340,36 @@ namespace detail {
 
 namespace {
 
-void withdraw_watch(LifeItem& item) noexcept {
-  auto& node = static_cast<WatchNode&>(item);
+void end_watch(WatchNode& node, CellSignal* unwatch) noexcept {
   node.withdrawn = true;
-  CellSignal* const unwatch = make_signal(CellSignal::Kind::Unwatch);
   unwatch->watch = IntrusivePtr<WatchNode>::adopt(&node);  // the list's count
   node.target->signal(unwatch);
 }
 
+void withdraw_watch(LifeItem& item) noexcept {
+  end_watch(static_cast<WatchNode&>(item), make_signal(CellSignal::Kind::Unwatch));
+}
+
 }  // namespace
 
-WatchNode::WatchNode(Cell& from, Cell& to, const EnvelopeOps* down) noexcept
+WatchNode::WatchNode(Cell& from, Cell& to, const EnvelopeOps* down)
     : LifeItem{&withdraw_watch},
       watcher{IntrusivePtr<Cell>::share(&from)},
       target{IntrusivePtr<Cell>::share(&to)},
       watcher_incarnation{from.incarnation()},
-      down_ops{down} {}
+      down_ops{down},
+      reserved{allocate_block(sizeof(DownEnvelope))} {}
+
+WatchNode::~WatchNode() {
+  if (reserved != nullptr) free_block(reserved, sizeof(DownEnvelope));
+}
+
+DownEnvelope* DownEnvelope::make(IntrusivePtr<WatchNode> watch, Down down) {
+  void* const block = std::exchange(watch->reserved, nullptr);
+  COPPICE_ASSERT(block != nullptr, "a watch has one Down");
+  const EnvelopeOps* const ops = watch->down_ops;
+  return ::new (block) DownEnvelope(ops, std::move(down), std::move(watch));
+}
 
 bool DownEnvelope::spend(Cell& cell) noexcept {
   if (watch->withdrawn || watch->watcher_incarnation != cell.incarnation()) return false;
@@ -379,8 +396,11 @@ IntrusivePtr<WatchNode> watch_cell(Cell& watcher, Cell& target, const EnvelopeOp
   return node;
 }
 
-void unwatch_node(Cell& watcher, WatchNode& node) noexcept {
-  if (delist(watcher, node)) node.withdraw(node);
+void unwatch_node(Cell& watcher, WatchNode& node) {
+  if (!node.enlisted) return;
+  std::unique_ptr<CellSignal> unwatch{make_signal(CellSignal::Kind::Unwatch)};  // first: without memory it is watched
+  static_cast<void>(delist(watcher, node));
+  end_watch(node, unwatch.release());
 }
 
 // ---- tickets ----

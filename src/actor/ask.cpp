@@ -307,7 +307,10 @@ struct ActorAsk final : AskCore, LifeItem {
         then_ops{&t},
         then_at{then_offset},
         incarnation{a.incarnation()} {}
-  ~ActorAsk() { drop_continuation(); }
+  ~ActorAsk() {
+    drop_continuation();
+    if (reserved != nullptr) free_block(reserved, kAnswerBytes);
+  }
 
   /// What it captured belongs to the asker's life, so it goes on the asker's turn.
   void drop_continuation() noexcept {
@@ -325,6 +328,7 @@ struct ActorAsk final : AskCore, LifeItem {
   }
   static void send_answer(AskCore& core, bool hand_over) noexcept;
 
+  void* reserved = nullptr;  // for the answer's envelope: whoever settles the ask needs no memory
   const ContinuationOps* then_ops;
   std::uint32_t then_at;
   std::uint32_t incarnation;
@@ -354,7 +358,8 @@ void ActorAsk::send_answer(AskCore& core, bool hand_over) noexcept {
   if (!hand_over) core.add_ref();
   // With the answer its count of the asker goes as well; a mailbox with a shelf is touched once more after that.
   const auto keep = IntrusivePtr<Cell>::share(self.asker->bound() == nullptr ? nullptr : &*self.asker);
-  deliver(*self.asker, make_envelope<AnswerEnvelope>(&core.reply_ops->answer, self));
+  void* const block = std::exchange(self.reserved, nullptr);
+  deliver(*self.asker, ::new (block) AnswerEnvelope(&core.reply_ops->answer, self));
 }
 
 Outcome handle_answer(Cell& asker, Envelope& envelope) {
@@ -396,7 +401,9 @@ UnsentAsk::UnsentAsk(Cell& asker, Question* question, const ReplyOps& reply, con
   const std::uint32_t bytes = then_at + then.bytes;
   try {
     ask_ = ::new (allocate_block(bytes)) ActorAsk{asker, reply, then, slot, then_at, bytes};
+    ask_->reserved = allocate_block(kAnswerBytes);
   } catch (...) {
+    if (ask_ != nullptr) ask_->release();
     if (question != nullptr) destroy_envelope(question);
     throw;
   }
@@ -428,7 +435,12 @@ AskCore& UnsentAsk::send(Cell* target, AskError why_not, Duration within) && {
   enlist(*ask_->asker, *ask_);
   ActorAsk& ask = *std::exchange(ask_, nullptr);  // the count is the list's from here on
   ask.then_alive = true;
-  send_ask(ask, target, target == nullptr ? nullptr : std::exchange(question_, nullptr), why_not, within);
+  try {
+    send_ask(ask, target, target == nullptr ? nullptr : std::exchange(question_, nullptr), why_not, within);
+  } catch (...) {
+    withdraw_ask(ask);
+    throw;
+  }
   return ask;
 }
 
@@ -437,7 +449,7 @@ void withdraw_ask(AskCore& sent) noexcept {
   if (delist(*ask.asker, ask)) ask.withdraw(ask);
 }
 
-void send_ask(AskCore& ask, Cell* target, Question* question, AskError why_not, Duration within) noexcept {
+void send_ask(AskCore& ask, Cell* target, Question* question, AskError why_not, Duration within) {
   Cell& asker = *ask.asker;
   const TimePoint now = turn_now(*asker.runtime());
   const TimePoint deadline = saturating_add(now, within);
@@ -460,7 +472,7 @@ void fail_in_hand(Cell& cell, AskError why) noexcept {
   if (AskCore* const ask = static_cast<const Question*>(envelope)->ask) ask->fail(why);
 }
 
-void delegate(Cell& from, Cell& to, Question* question, const TypeInfo* reply) noexcept {
+void delegate(Cell& from, Cell& to, Question* question, const TypeInfo* reply) {
   Envelope* const in_hand = from.current();
   const bool is_asked = in_hand != nullptr && in_hand->ops->abandon == &Question::abandon_ask;
   if (is_asked) question->take_over(static_cast<Question&>(*in_hand));
@@ -469,7 +481,13 @@ void delegate(Cell& from, Cell& to, Question* question, const TypeInfo* reply) n
     question->ask->release();
     question->ask = nullptr;
   }
-  deliver(to, question);
+  const auto asked = IntrusivePtr<AskCore>::share(question->ask);
+  try {
+    deliver(to, question);
+  } catch (...) {  // this handler ends with it, and nobody has the question any more
+    if (asked) asked->fail(AskError::Crashed);
+    throw;
+  }
 }
 
 PromiseBase& PromiseBase::operator=(PromiseBase&& other) noexcept {

@@ -1,5 +1,6 @@
 #include "back_pressure.hpp"
 
+#include <algorithm>
 #include <mutex>
 #include <utility>
 
@@ -52,6 +53,13 @@ void end_wait(Cell& sender) noexcept {
   std::swap(before, sender.extras().muted_by);
 }
 
+void prepare_to_mute(Cell& sender) {
+  CellExtras& mine = sender.extras();
+  if (mine.mute_waiter == nullptr) mine.mute_waiter = std::make_unique<MuteWaiter>(sender);
+  auto& besides = mine.full_besides;
+  if (besides.size() == besides.capacity()) besides.reserve(std::max<std::size_t>(4, 2 * besides.size()));
+}
+
 void mute(Cell& sender, Cell& receiver) noexcept {
   CellExtras& mine = sender.extras();
   if (mine.muted_by) {  // set and taken back on this turn only
@@ -60,7 +68,6 @@ void mute(Cell& sender, Cell& receiver) noexcept {
     return;
   }
   if (!begin_wait(sender, receiver)) return;
-  if (mine.mute_waiter == nullptr) mine.mute_waiter = std::make_unique<MuteWaiter>(sender);
   sender.hold(kHeldByRoom);
   sender.add_ref();
   receiver.bound()->room->join(*mine.mute_waiter);

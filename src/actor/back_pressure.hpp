@@ -17,6 +17,8 @@ namespace coppice::detail {
 /// [B6] The muted wait for each other in no circle, so at the end of each row stands one that is not muted: that is looked
 ///      up and written down under one lock.
 void mute(Cell& sender, Cell& receiver) noexcept;
+/// Call it before, and before the message is put: takes the memory that mute() needs. Throws std::bad_alloc.
+void prepare_to_mute(Cell& sender);
 
 /// The same for a sender whose suspended handler waits: false, and nothing is to be waited for, where mute() would do
 /// nothing.
@@ -26,9 +28,10 @@ void end_wait(Cell& sender) noexcept;
 void wait_for_the_next(Cell& sender) noexcept;
 
 /// One try to deliver, the send being counted. Nothing: it is full and blocks, and the envelope still the caller's.
-[[nodiscard]] std::optional<Delivery> deliver_unless_full(Cell& cell, Envelope* envelope, bool above) noexcept;
+/// Throws std::bad_alloc: as if it were full.
+[[nodiscard]] std::optional<Delivery> deliver_unless_full(Cell& cell, Envelope* envelope, bool above);
 /// An end as a dead letter after that.
-void refuse(Cell& cell, Envelope* envelope, Delivery why, DeadReason reason) noexcept;
+void refuse(Cell& cell, Envelope* envelope, Delivery why, DeadReason reason);
 
 /// Its place in a room: the cell is held until it is let go.
 struct MuteWaiter final : RoomWaiter {

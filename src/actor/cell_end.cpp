@@ -231,9 +231,8 @@ void CellLife::send_downs(const ExitReason& reason) noexcept {
     node->at_target = false;
     Cell& watcher = *node->watcher;
     const auto keep = IntrusivePtr<Cell>::share(watcher.bound() == nullptr ? nullptr : &watcher);
-    const EnvelopeOps* const ops = node->down_ops;
     Down down{RefAccess::make<AnyRef>(IntrusivePtr<Cell>::share(&c)), c.incarnation(), reason};
-    deliver(watcher, make_envelope<DownEnvelope>(ops, std::move(down), std::move(node)));
+    deliver(watcher, DownEnvelope::make(std::move(node), std::move(down)));
   }
 }
 

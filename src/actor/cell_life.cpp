@@ -122,14 +122,17 @@ void CellLife::set_phase(Phase phase) noexcept {
 void CellLife::emit(EventKind kind, std::string_view text) noexcept {
   EventSink* const events = c.runtime()->events;
   if (events == nullptr) return;
-  const std::string path = c.path();
-  events->record(Event{.kind = kind,
-                       .actor = c.id_,
-                       .incarnation = c.incarnation(),
-                       .path = path,
-                       .subject = c.ops_->type->name,
-                       .text = text,
-                       .time = c.runtime()->clock->now()});
+  try {
+    const std::string path = c.path();
+    events->record(Event{.kind = kind,
+                         .actor = c.id_,
+                         .incarnation = c.incarnation(),
+                         .path = path,
+                         .subject = c.ops_->type->name,
+                         .text = text,
+                         .time = c.runtime()->clock->now()});
+  } catch (...) {  // no memory to tell it
+  }
 }
 
 bool CellLife::is_over() const noexcept {

@@ -25,9 +25,16 @@ bool is_same_place(Cell& a, Cell& b) noexcept { return &live_cell(a) == &live_ce
 template <class F>
 [[nodiscard]] std::vector<LinkEnd> take_links(std::vector<LinkEnd>& links, F&& unwanted) {
   std::vector<LinkEnd> taken;
-  std::vector<LinkEnd> kept;
-  for (LinkEnd& link : links) (unwanted(link) ? taken : kept).push_back(std::move(link));
-  links.swap(kept);
+  taken.reserve(static_cast<std::size_t>(std::count_if(links.begin(), links.end(), unwanted)));  // all that may throw
+  auto kept = links.begin();
+  for (auto link = links.begin(); link != links.end(); ++link) {
+    if (unwanted(*link)) {
+      taken.push_back(std::move(*link));
+    } else if (kept++ != link) {
+      *std::prev(kept) = std::move(*link);
+    }
+  }
+  links.erase(kept, links.end());
   return taken;
 }
 
@@ -146,9 +153,11 @@ void link_from_start(Cell& parent, Cell& child) {
   x.links.push_back({.other = IntrusivePtr<Cell>::share(&child), .mine = number});
 }
 
-void unlink_cells(Cell& self, Cell& other) noexcept {
+void unlink_cells(Cell& self, Cell& other) {
   CellExtras& x = self.extras();
   std::vector<LinkEnd> gone;
+  // First: without memory they are linked. Of two actors one link at most is on.
+  std::unique_ptr<CellSignal> unlink{make_signal(CellSignal::Kind::Unlink)};
   {
     const std::lock_guard lock{x.outside};
     // Those that are spent as well: what they carried is not handled any more.
@@ -156,11 +165,11 @@ void unlink_cells(Cell& self, Cell& other) noexcept {
   }
   for (const LinkEnd& link : gone) {
     if (link.spent) continue;
-    CellSignal* const unlink = make_signal(CellSignal::Kind::Unlink);
     unlink->other = IntrusivePtr<Cell>::share(&self);
     unlink->link_mine = link.mine;
     unlink->link_theirs = link.theirs;
-    other.signal(unlink);
+    other.signal(unlink.release());
+    break;
   }
 }
 
@@ -176,7 +185,7 @@ bool ExitEnvelope::spend(Cell& cell) noexcept {
 
 void trap_exits(Cell& self, const EnvelopeOps* exit_ops) { self.extras().exit_ops = exit_ops; }
 
-void send_exit(Cell& self, Cell& to, const ExitReason& reason) noexcept {
+void send_exit(Cell& self, Cell& to, const ExitReason& reason) {
   if (reason.kind() == ExitReason::Kind::Killed) {
     // (Oneself is not taken over: this handler is about to return.)
     if (is_same_place(self, to)) return self.signal(make_signal(CellSignal::Kind::Kill));
@@ -189,10 +198,10 @@ void send_exit(Cell& self, Cell& to, const ExitReason& reason) noexcept {
       ticket->kill_at(saturating_add(runtime.clock->now(), std::chrono::milliseconds{1}));
     return;
   }
-  CellSignal* const exit = make_signal(CellSignal::Kind::Exit);
+  std::unique_ptr<CellSignal> exit{make_signal(CellSignal::Kind::Exit)};
   exit->reason = reason;
   exit->other = IntrusivePtr<Cell>::share(&self);
-  to.signal(exit);
+  to.signal(exit.release());
 }
 
 }  // namespace coppice::detail

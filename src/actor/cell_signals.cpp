@@ -13,8 +13,17 @@ namespace {
 void send_down_at_once(Cell& ended, WatchNode& watch, std::uint32_t incarnation, ExitReason reason) noexcept {
   Down down{RefAccess::make<AnyRef>(IntrusivePtr<Cell>::share(&ended)), incarnation, std::move(reason)};
   Cell& watcher = *watch.watcher;
-  deliver(watcher,
-          make_envelope<DownEnvelope>(watch.down_ops, std::move(down), IntrusivePtr<WatchNode>::share(&watch)));
+  deliver(watcher, DownEnvelope::make(IntrusivePtr<WatchNode>::share(&watch), std::move(down)));
+}
+
+/// The very signal that asked for the link carries the exit back: its sender may have no memory for another.
+void refuse_link_with(CellSignal& link, Cell& ended, const ExitReason& reason) noexcept {
+  const IntrusivePtr<Cell> from = std::move(link.other);
+  link.kind = CellSignal::Kind::LinkExit;
+  link.reason = reason;
+  link.other = IntrusivePtr<Cell>::share(&ended);
+  link.link_theirs = std::exchange(link.link_mine, 0);
+  from->signal(&link);
 }
 
 }  // namespace
@@ -269,7 +278,7 @@ void CellLife::answer_for_ended(Cell& cell, LaneSignal* any) noexcept {
   }
   switch (signal->kind) {
     case Kind::Watch: send_down_at_once(cell, *signal->watch, 0, ExitReason::no_proc()); break;
-    case Kind::Link: refuse_link(cell, *signal, ExitReason::no_proc()); break;
+    case Kind::Link: return refuse_link_with(*signal, cell, ExitReason::no_proc());
     case Kind::Attach: signal->item->place_ended(); break;
     case Kind::ChildEvent:
       // Its supervisor has ended: nobody will decide any more.
@@ -294,7 +303,7 @@ void CellLife::answer_at_end(Cell& cell, LaneSignal* any, const ExitReason& reas
       if (signal->ticket) signal->ticket->complete(true, reason);
       break;
     case Kind::Watch: send_down_at_once(cell, *signal->watch, cell.incarnation(), reason); break;
-    case Kind::Link: refuse_link(cell, *signal, reason); break;
+    case Kind::Link: return refuse_link_with(*signal, cell, reason);
     default: return answer_for_ended(cell, signal);
   }
   delete signal;

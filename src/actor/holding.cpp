@@ -44,7 +44,7 @@ Holding* HoldingList::take(HoldFor until) noexcept {
 
 Holding* HoldingList::after(Holding& taken) noexcept { return std::exchange(taken.older_, nullptr); }
 
-bool hold(Holding& holding, HoldFor until) noexcept {
+bool hold(Holding& holding, HoldFor until) {
   if (holding.holder->runtime()->is_abandoned()) return false;  // the lock may be another thread's for ever
   CellExtras& x = holding.holder->extras();
   const std::lock_guard lock{x.outside};

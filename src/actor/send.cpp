@@ -33,15 +33,13 @@ void evict(Cell& cell, Envelope* evicted, DeadReason reason) noexcept {
 }
 
 /// `above`: whatever the capacity.
-Put put_on_shelf(Cell& cell, Envelope& envelope, Priority priority, bool above) noexcept {
+Put put_on_shelf(Cell& cell, Envelope& envelope, Priority priority, bool above) {
   Shelf& shelf = *cell.bound()->shelf;
-  const Offered offered =
+  Offered offered =
       shelf.offer(envelope, {priority, above, shelf.measures() ? cell.runtime()->clock->now() : TimePoint{}});
   if (offered.evicted != nullptr) evict(cell, offered.evicted, offered.evicted_as);
-  if (offered.needs_token) {
-    Envelope* const token = make_token();
-    if (!push_and_wake(cell, *token)) destroy_envelope(token);  // closed meanwhile: whoever closes clears the shelf
-  }
+  // Where it is closed meanwhile the token goes, and whoever closes clears the shelf.
+  if (offered.token != nullptr && push_and_wake(cell, *offered.token)) static_cast<void>(offered.token.release());
   switch (offered.what) {
     case Offered::What::Taken: return Put::Done;
     case Offered::What::Rejected: return Put::Rejected;
@@ -72,16 +70,16 @@ Put put_counted(Cell& cell, Envelope& envelope, bool above) noexcept {
   return Put::Closed;
 }
 
-Put put(Cell& cell, Envelope& envelope, Priority priority, bool above = false) noexcept {
+Put put(Cell& cell, Envelope& envelope, Priority priority, bool above = false) {
   if (cell.is_closed()) return Put::Closed;
   return cell.bound()->shelf != nullptr ? put_on_shelf(cell, envelope, priority, above)
                                         : put_counted(cell, envelope, above);
 }
 
-Delivery place(Cell& cell, Envelope* envelope, const How& how) noexcept;
+Delivery place(Cell& cell, Envelope* envelope, const How& how);
 
 /// Says why, and sees to it that the message is nobody's any more or the caller's again.
-Delivery refused(Cell& cell, Envelope* envelope, Delivery why, DeadReason reason, const How& how) noexcept {
+Delivery refused(Cell& cell, Envelope* envelope, Delivery why, DeadReason reason, const How& how) {
   if (why == Delivery::Closed) {
     // A killed place goes on in a fresh cell. The count of the send stays the first cell's.
     if (Cell* const next = cell.successor()) return place(*next, envelope, how);
@@ -101,7 +99,7 @@ Delivery refused(Cell& cell, Envelope* envelope, Delivery why, DeadReason reason
 }
 
 /// A thread waits; the runtime of a test system runs its actors meanwhile.
-Put wait_for_room(Cell& cell, Envelope& envelope, const How& how) noexcept {
+Put wait_for_room(Cell& cell, Envelope& envelope, const How& how) {
   Runtime& runtime = *cell.runtime();
   Room& room = *cell.bound()->room;
   const Duration within = how.within.value_or(cell.bound()->options.rules().block_within);
@@ -117,25 +115,26 @@ Put wait_for_room(Cell& cell, Envelope& envelope, const How& how) noexcept {
 }
 
 /// At a full mailbox that blocks.
-Put block(Cell& cell, Envelope& envelope, const How& how) noexcept {
+Put block(Cell& cell, Envelope& envelope, const How& how) {
   Cell* const me = this_thread.cell;
   if (me == nullptr) {
     // A worker that runs a completion handler waits for nobody, or the actor that should make room might wait for it.
     if (this_thread.worker != nullptr) return Put::Full;
     return wait_for_room(cell, envelope, how);
   }
+  prepare_to_mute(*me);
   const Put came = put(cell, envelope, how.priority, true);
   if (came == Put::Done) mute(*me, cell);
   return came;
 }
 
 /// A priority for a mailbox that has none. What has ended says that first.
-Delivery unsupported(Cell& cell, Envelope* envelope, const How& how) noexcept {
+Delivery unsupported(Cell& cell, Envelope* envelope, const How& how) {
   if (cell.is_closed()) return refused(cell, envelope, Delivery::Closed, DeadReason::Closed, how);
   return refused(cell, envelope, Delivery::Rejected, DeadReason::Unsupported, how);
 }
 
-Delivery conclude(Cell& cell, Envelope* envelope, Put came, const How& how) noexcept {
+Delivery conclude(Cell& cell, Envelope* envelope, Put came, const How& how) {
   switch (came) {
     case Put::Done: return Delivery::Accepted;  // and nothing of the cell is touched: it may be gone
     case Put::Rejected: return refused(cell, envelope, Delivery::Rejected, DeadReason::Rejected, how);
@@ -147,7 +146,7 @@ Delivery conclude(Cell& cell, Envelope* envelope, Put came, const How& how) noex
 }
 
 /// Puts it where it is to go, the send being counted.
-Delivery place(Cell& cell, Envelope* envelope, const How& how) noexcept {
+Delivery place(Cell& cell, Envelope* envelope, const How& how) {
   if (cell.bound() == nullptr) {
     if (how.priority != Priority::Normal) return unsupported(cell, envelope, how);
     if (push_and_wake(cell, *envelope)) return Delivery::Accepted;
@@ -158,6 +157,19 @@ Delivery place(Cell& cell, Envelope* envelope, const How& how) noexcept {
   Put came = put(cell, *envelope, how.priority);
   if (came == Put::Full) came = block(cell, *envelope, how);
   return conclude(cell, envelope, came, how);
+}
+
+/// Without memory it has not been sent: the caller hears that, and the count says that it was handed back.
+Delivery place_or_throw(Cell& cell, Envelope* envelope, const How& how) {
+  try {
+    return place(cell, envelope, how);
+  } catch (...) {
+    Runtime& runtime = *cell.runtime();
+    runtime.count(Count::HandedBack);
+    runtime.count(Count::Refused);
+    if (how.refusal == Refusal::DeadLetter && !how.stays_when_it_throws) destroy_envelope(envelope);
+    throw;
+  }
 }
 
 /// In the child of a fork(). Takes no lock, since another thread may have held it: no dead letter is kept.
@@ -174,7 +186,7 @@ Delivery refused_after_fork(Cell& cell, Envelope* envelope, Refusal refusal) noe
 
 }  // namespace
 
-std::optional<Delivery> deliver_unless_full(Cell& cell, Envelope* envelope, bool above) noexcept {
+std::optional<Delivery> deliver_unless_full(Cell& cell, Envelope* envelope, bool above) {
   if (cell.runtime()->is_abandoned()) return refused_after_fork(cell, envelope, Refusal::DeadLetter);
   if (cell.bound() == nullptr) return place(cell, envelope, {});
   const Put came = put(cell, *envelope, Priority::Normal, above);
@@ -182,26 +194,26 @@ std::optional<Delivery> deliver_unless_full(Cell& cell, Envelope* envelope, bool
   return conclude(cell, envelope, came, {});
 }
 
-void refuse(Cell& cell, Envelope* envelope, Delivery why, DeadReason reason) noexcept {
+void refuse(Cell& cell, Envelope* envelope, Delivery why, DeadReason reason) {
   static_cast<void>(refused(cell, envelope, why, reason, {}));
 }
 
-Delivery deliver(Cell& cell, Envelope* envelope, Refusal refusal) noexcept {
+Delivery deliver(Cell& cell, Envelope* envelope, Refusal refusal) {
   if (!cell.runtime()->count_sent()) return refused_after_fork(cell, envelope, refusal);
   return deliver_counted(cell, envelope, refusal);
 }
 
-Delivery deliver_counted(Cell& cell, Envelope* envelope, Refusal refusal) noexcept {
+Delivery deliver_counted(Cell& cell, Envelope* envelope, Refusal refusal) {
   if (cell.bound() == nullptr) [[likely]] {
     if (push_and_wake(cell, *envelope)) return Delivery::Accepted;
     return refused(cell, envelope, Delivery::Closed, DeadReason::Closed, {.refusal = refusal});
   }
-  return place(cell, envelope, {.refusal = refusal});
+  return place_or_throw(cell, envelope, {.refusal = refusal});
 }
 
-Delivery deliver(Cell& cell, Envelope* envelope, const How& how) noexcept {
+Delivery deliver(Cell& cell, Envelope* envelope, const How& how) {
   if (!cell.runtime()->count_sent()) return refused_after_fork(cell, envelope, how.refusal);
-  return place(cell, envelope, how);
+  return place_or_throw(cell, envelope, how);
 }
 
 }  // namespace coppice::detail

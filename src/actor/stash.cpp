@@ -62,23 +62,33 @@ std::size_t put_aside_count(const Cell& cell) noexcept {
 namespace {
 
 /// The newest first, so that the oldest comes to stand in front.
-void put_back_on_shelf(Cell& cell, Envelope* oldest) noexcept {
+void put_back_on_shelf(Cell& cell, Envelope* oldest) {
   Shelf& shelf = *cell.bound()->shelf;
   Envelope* newest = nullptr;
-  while (oldest != nullptr) {
-    auto* const next = static_cast<Envelope*>(oldest->next.load(kRelaxed));
-    oldest->next.store(newest, kRelaxed);
-    newest = std::exchange(oldest, next);
-  }
-  const TimePoint now = shelf.measures() ? cell.runtime()->clock->now() : TimePoint{};
-  while (newest != nullptr) {
-    Envelope& envelope = *std::exchange(newest, static_cast<Envelope*>(newest->next.load(kRelaxed)));
-    if (shelf.put_back(envelope, {priority_of(envelope), true, now})) cell.mailbox().push_own(*make_token());
+  std::size_t count = 0;
+  const auto reverse = [](Envelope* first) {
+    Envelope* reversed = nullptr;
+    while (first != nullptr) {
+      auto* const next = static_cast<Envelope*>(first->next.load(kRelaxed));
+      first->next.store(reversed, kRelaxed);
+      reversed = std::exchange(first, next);
+    }
+    return reversed;
+  };
+  for (const Link* each = oldest; each != nullptr; each = each->next.load(kRelaxed)) ++count;
+  newest = reverse(oldest);
+  try {
+    const TimePoint now = shelf.measures() ? cell.runtime()->clock->now() : TimePoint{};
+    TokenOwner token = shelf.put_back(newest, count, now, &priority_of);
+    if (token != nullptr) cell.mailbox().push_own(*token.release());
+  } catch (...) {
+    static_cast<void>(reverse(newest));
+    throw;
   }
 }
 
 /// A chain of messages, before all that wait. Above a bound.
-void put_before_all(Cell& cell, Envelope& first, Envelope& last) noexcept {
+void put_before_all(Cell& cell, Envelope& first, Envelope& last) {
   Bound* const bound = cell.bound();
   if (bound != nullptr && bound->shelf != nullptr) return put_back_on_shelf(cell, &first);
   for (const Link* each = &first; bound != nullptr && each != nullptr; each = each->next.load(kRelaxed)) {
@@ -87,13 +97,21 @@ void put_before_all(Cell& cell, Envelope& first, Envelope& last) noexcept {
   while (!cell.mailbox().prepend(first, last)) yield_thread();  // a sender is about to link
 }
 
-std::size_t bring_back_some(Cell& cell, std::size_t most) noexcept {
+std::size_t bring_back_some(Cell& cell, std::size_t most) {
   CellExtras& x = cell.extras();
   if (x.stashed == 0 || most == 0) return 0;
   Envelope* first = nullptr;
   Envelope* last = nullptr;
   const std::size_t count = take_some(x, most, first, last);
-  put_before_all(cell, *first, *last);
+  try {
+    put_before_all(cell, *first, *last);
+  } catch (...) {  // they stay where they were
+    last->next.store(x.stash_oldest, kRelaxed);
+    if (x.stash_oldest == nullptr) x.stash_newest = last;
+    x.stash_oldest = first;
+    x.stashed += count;
+    throw;
+  }
   return count;
 }
 
@@ -104,7 +122,7 @@ std::size_t bring_back_some(Cell& cell, std::size_t most) noexcept {
 }  // namespace
 
 /// A killer walks the mailbox that a handler puts something into the front of: one of the two has the place.
-std::size_t bring_back(Cell& cell, std::size_t most) noexcept {
+std::size_t bring_back(Cell& cell, std::size_t most) {
   if (!is_in_user_code(cell)) return bring_back_some(cell, most);
   const OwnerGuard guard{cell};
   return guard ? bring_back_some(cell, most) : 0;  // it has been left behind: what is stashed is buried when it returns

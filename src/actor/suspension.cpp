@@ -405,6 +405,8 @@ void end_waiting(CoroutineAsk&) noexcept {}
 }  // namespace
 #endif
 
+void give_up_ask(AskCore& core) noexcept;
+
 AskCore* start_ask(Cell* target, Question* question, AskError why_not, Duration within, const ReplyOps& reply) {
   Cell& asker = *this_thread.cell;
   constexpr std::uint32_t kSize = sizeof(CoroutineAsk);
@@ -418,7 +420,12 @@ AskCore* start_ask(Cell* target, Question* question, AskError why_not, Duration 
     throw;
   }
   if (kFindsCycles) ask->target = IntrusivePtr<Cell>::share(target);
-  send_ask(*ask, target, question, why_not, within);
+  try {
+    send_ask(*ask, target, question, why_not, within);
+  } catch (...) {
+    give_up_ask(*ask);
+    throw;
+  }
   return ask;
 }
 
@@ -582,11 +589,11 @@ RoomPause* start_send(Cell& target, Envelope* envelope, Delivery& delivery) {
   Cell* const me = this_thread.cell;
   COPPICE_VERIFY(me != nullptr, "send<M>() is for the actor's own turn");
   target.runtime()->count(Count::Sent);
-  if (const auto came = deliver_unless_full(target, envelope, false)) {
-    delivery = *came;
-    return nullptr;
-  }
   try {
+    if (const auto came = deliver_unless_full(target, envelope, false)) {
+      delivery = *came;
+      return nullptr;
+    }
     return new RoomPause{*me, target, envelope};
   } catch (...) {
     refuse(target, envelope, Delivery::TimedOut, DeadReason::TimedOut);

@@ -3,6 +3,7 @@
 #include <mutex>
 #include <new>
 #include <utility>
+#include <vector>
 
 namespace coppice::detail {
 namespace {
@@ -44,22 +45,33 @@ Shelf::~Shelf() {
 
 // ---- senders ----
 
-Shelf::NodeOwner Shelf::make_node(Envelope& envelope, const Offer& how) {
+Shelf::NodeOwner Shelf::make_node(Envelope& envelope, TimePoint at) {
   NodeOwner node{new Node};
   node->envelope = &envelope;
-  node->at = how.at;
+  node->at = at;
   return node;
 }
 
+std::unique_lock<BriefLock> Shelf::lock_with_token(TokenOwner& token) {
+  std::unique_lock lock{lock_};
+  while (!token_out_ && token == nullptr) {
+    lock.unlock();
+    token.reset(make_token());
+    lock.lock();
+  }
+  return lock;
+}
+
 Offered Shelf::offer(Envelope& envelope, const Offer& how) {
-  NodeOwner node = make_node(envelope, how);
+  NodeOwner node = make_node(envelope, how.at);
   const bool counts = envelope.ops->bounded;
   const void* const message = key_ != nullptr && counts ? message_in(envelope) : nullptr;
   const bool has_key = message != nullptr && same_type(envelope.ops->message, key_->message);
   if (has_key) node->hash = key_->hash(message);
   Level& level = levels_[static_cast<int>(how.priority)];
   Offered result;
-  const std::lock_guard lock{lock_};
+  TokenOwner token;
+  const std::unique_lock lock = lock_with_token(token);
   if (closed_) return {.what = Offered::What::Closed};
   if (has_key) {
     if (Envelope* const old = replace(*node)) {
@@ -67,6 +79,7 @@ Offered Shelf::offer(Envelope& envelope, const Offer& how) {
       return {.evicted = old, .evicted_as = DeadReason::Replaced};
     }
   }
+  if (has_key && indexed_ >= bucket_count_) grow_index();
   if (counts && !how.above && !make_room(how, result, result.evicted)) return result;
   node->sequence = next_sequence_++;
   append(*node, level);
@@ -75,7 +88,7 @@ Offered Shelf::offer(Envelope& envelope, const Offer& how) {
   static_cast<void>(node.release());
   ++stats_.enqueued;
   note_depth();
-  result.needs_token = !std::exchange(token_out_, true);
+  if (!std::exchange(token_out_, true)) result.token = std::move(token);
   return result;
 }
 
@@ -130,19 +143,29 @@ void Shelf::append(Node& node, Level& level) noexcept {
   queue.newest = &node;
 }
 
-bool Shelf::put_back(Envelope& envelope, const Offer& how) {
-  NodeOwner node = make_node(envelope, how);
-  const bool counts = envelope.ops->bounded;
-  Level& level = levels_[static_cast<int>(how.priority)];
-  Queue& queue = counts ? level.bounded : level.exempt;
-  const std::lock_guard lock{lock_};
-  node->sequence = front_sequence_--;
-  node->next = queue.oldest;
-  if (queue.newest == nullptr) queue.newest = node.get();
-  queue.oldest = node.release();
-  ++(counts ? bounded_ : exempt_);
+TokenOwner Shelf::put_back(Envelope* newest, std::size_t count, TimePoint now,
+                           Priority (*priority_of)(const Envelope&) noexcept) {
+  // All that needs memory first: none of them comes back, or all.
+  std::vector<NodeOwner> nodes(count);
+  for (NodeOwner& node : nodes) {
+    node = make_node(*newest, now);
+    newest = static_cast<Envelope*>(newest->next.load(kRelaxed));
+  }
+  TokenOwner token;
+  const std::unique_lock lock = lock_with_token(token);
+  for (NodeOwner& node : nodes) {
+    const bool counts = node->envelope->ops->bounded;
+    Level& level = levels_[static_cast<int>(priority_of(*node->envelope))];
+    Queue& queue = counts ? level.bounded : level.exempt;
+    node->sequence = front_sequence_--;
+    node->next = queue.oldest;
+    if (queue.newest == nullptr) queue.newest = node.get();
+    queue.oldest = node.release();
+    ++(counts ? bounded_ : exempt_);
+  }
   note_depth();
-  return !std::exchange(token_out_, true);
+  if (std::exchange(token_out_, true)) return {};
+  return token;
 }
 
 // ---- the owner ----
@@ -233,10 +256,7 @@ Shelf::Node** Shelf::bucket(std::uint64_t hash) noexcept {
   return &buckets_[mixed & (bucket_count_ - 1)];
 }
 
-/// Without memory for the index a key is not found, and its message waits like one of another key.
 void Shelf::index(Node& node) noexcept {
-  if (indexed_ >= bucket_count_) grow_index();
-  if (bucket_count_ == 0) return;
   Node** const head = bucket(node.hash);
   node.same_bucket = *head;
   *head = &node;
@@ -252,9 +272,11 @@ void Shelf::unindex(Node& node) noexcept {
   --indexed_;
 }
 
-void Shelf::grow_index() noexcept {
+/// Without memory for more than there is, more keys share a bucket. Throws std::bad_alloc where there is none yet.
+void Shelf::grow_index() {
   const std::uint64_t count = bucket_count_ == 0 ? 16 : bucket_count_ * 2;
   std::unique_ptr<Node*[]> wider{new (std::nothrow) Node* [count] {}};
+  if (wider == nullptr && bucket_count_ == 0) throw std::bad_alloc{};
   if (wider == nullptr) return;
   const std::uint64_t before = std::exchange(bucket_count_, count);
   std::swap(buckets_, wider);

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 
 #include "base/mutex.hpp"
 #include "coppice/base/atomic.hpp"
@@ -15,6 +17,10 @@ namespace coppice::detail {
 /// What stands for a shelf in the mailbox's list: as long as something waits on the shelf, one token waits in the list.
 extern const EnvelopeOps kTokenOps;
 [[nodiscard]] Envelope* make_token();
+struct TokenDelete {
+  void operator()(Envelope* token) const noexcept { destroy_envelope(token); }
+};
+using TokenOwner = std::unique_ptr<Envelope, TokenDelete>;
 
 /// How a message comes onto a shelf.
 struct Offer {
@@ -33,7 +39,7 @@ struct Offered {
     Closed,
   };
   What what = What::Taken;
-  bool needs_token = false;     // the caller pushes one
+  TokenOwner token = {};        // that the caller pushes; mostly none
   Envelope* evicted = nullptr;  // had to go; chained by Link::next, the caller's
   DeadReason evicted_as = DeadReason::DroppedOldest;
 };
@@ -45,8 +51,8 @@ struct Offered {
 /// Order      first in, first out within a priority, the exempt among the bounded. A message that replaces another stands
 ///            where that stood.
 /// Failure    offer() throws std::bad_alloc; nothing is changed then. No user code runs under the lock.
-/// [B4] While something waits, a token is in the list, or on its way there: needs_token is answered once for each time that
-///      the shelf was empty. A token too many, of a place that was closed and opened again, finds nothing and does no harm.
+/// [B4] While something waits, a token is in the list, or on its way there: offer() answers one for each time that the
+///      shelf was empty. A token too many, of a place that was closed and opened again, finds nothing and does no harm.
 /// [B5] The oldest message of a level lets at most passed_over_max more urgent ones pass, and those whose turn has come
 ///      as well.
 class Shelf {
@@ -58,9 +64,11 @@ class Shelf {
 
   [[nodiscard]] bool measures() const noexcept { return measures_; }
   [[nodiscard]] Offered offer(Envelope& envelope, const Offer& how);
-  /// Puts what was taken before in front of all others of its level, above the capacity. True: the caller pushes a token.
-  /// On a closed one too. Throws std::bad_alloc.
-  [[nodiscard]] bool put_back(Envelope& envelope, const Offer& how);
+  /// Puts what was taken before in front of all others of its level, above the capacity: a chain, `count` long, whose
+  /// first one comes to stand behind the others. Answers the token that the caller pushes, or null. On a closed one too.
+  /// Throws std::bad_alloc.
+  [[nodiscard]] TokenOwner put_back(Envelope* newest, std::size_t count, TimePoint now,
+                                    Priority (*priority_of)(const Envelope&) noexcept);
   /// The next one. `more`: the caller pushes another token. Null: what the token stood for has gone with a place that was
   /// closed, and opened again before the token came.
   [[nodiscard]] Envelope* take(TimePoint now, bool& more) noexcept;
@@ -93,7 +101,7 @@ class Shelf {
   };
   using NodeOwner = std::unique_ptr<Node>;
 
-  [[nodiscard]] static NodeOwner make_node(Envelope& envelope, const Offer& how);
+  [[nodiscard]] static NodeOwner make_node(Envelope& envelope, TimePoint at);
   [[nodiscard]] Envelope* replace(Node& fresh) noexcept;
   [[nodiscard]] bool make_room(const Offer& how, Offered& result, Envelope*& evicted_chain) noexcept;
   [[nodiscard]] Envelope* evict_from(Level& level) noexcept;
@@ -102,9 +110,11 @@ class Shelf {
   [[nodiscard]] Level& next_level() noexcept;
   void index(Node& node) noexcept;
   void unindex(Node& node) noexcept;
-  void grow_index() noexcept;
+  void grow_index();
   void note_depth() noexcept;
   [[nodiscard]] Node** bucket(std::uint64_t hash) noexcept;
+  /// The lock, with a token if none is out. Memory is not asked for under it.
+  [[nodiscard]] std::unique_lock<BriefLock> lock_with_token(TokenOwner& token);
 
   const Overflow overflow_;
   const ForPriority for_priority_;

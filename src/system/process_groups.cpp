@@ -80,15 +80,18 @@ class GroupsCore final : public Counted {
     if (is_closed_) return false;
     auto membership = IntrusivePtr<Membership>::adopt(
         new Membership{IntrusivePtr<GroupsCore>::of(*this), cell, {cell.id(), ++last_number_}});
+    refused.keep = membership;  // it has a count of the cell
     auto& entry = *groups_.try_emplace(std::move(key)).first;
+    const Tidy tidy{*this, entry};
+    // All that needs memory first: without it nobody has joined.
+    prepare(entry, GroupEvent::Kind::Joined, *membership, refused);
+    const auto place = entry.second.members.emplace(membership->key, membership).first;
     if (!hold(*membership, until)) {
-      forget_if_empty(entry);
-      refused.keep = std::move(membership);  // it has a count of the cell
+      entry.second.members.erase(place);
       return false;
     }
     membership->group = &entry;
-    entry.second.members.emplace(membership->key, membership);
-    changed(entry, GroupEvent::Kind::Joined, *membership, refused);
+    changed(entry, refused);
     return true;
   }
 
@@ -105,6 +108,7 @@ class GroupsCore final : public Counted {
       const auto newest = std::prev(behind);
       if (newest->first.first != cell.id()) return false;
       left = newest->second;
+      prepare(*left->group, GroupEvent::Kind::Left, *left, refused);
       remove(*left, refused);
     }
     let_go(*left);
@@ -115,7 +119,9 @@ class GroupsCore final : public Counted {
     const auto keep = IntrusivePtr<Membership>::of(membership);
     Refused refused;
     const Lock lock{mutex_};
-    if (membership.group != nullptr) remove(membership, refused);
+    if (membership.group == nullptr) return;
+    prepare(*membership.group, GroupEvent::Kind::Left, membership, refused);
+    remove(membership, refused);
   }
 
   [[nodiscard]] GroupMembers members(std::string_view name) const {
@@ -185,37 +191,55 @@ class GroupsCore final : public Counted {
     Refused(const Refused&) = delete;
     Refused& operator=(const Refused&) = delete;
     ~Refused() {
-      for (Envelope* const envelope : envelopes) destroy_envelope(envelope);
+      for (Envelope* const envelope : envelopes) {
+        if (envelope != nullptr) destroy_envelope(envelope);
+      }
     }
     std::vector<Envelope*> envelopes;
     IntrusivePtr<Membership> keep;
     GroupMembers stale;
   };
 
-  void remove(Membership& membership, Refused& refused) {
+  /// Forgets a group that has come to nothing, also where something throws.
+  struct Tidy {
+    ~Tidy() { core.forget_if_empty(entry); }
+    GroupsCore& core;
+    Groups::value_type& entry;
+  };
+
+  void remove(Membership& membership, Refused& refused) noexcept {
     auto& entry = *std::exchange(membership.group, nullptr);
     const auto found = entry.second.members.find(membership.key);
     refused.keep = std::move(found->second);
     entry.second.members.erase(found);
-    changed(entry, GroupEvent::Kind::Left, membership, refused);
+    changed(entry, refused);
     forget_if_empty(entry);
   }
 
-  void changed(Groups::value_type& entry, GroupEvent::Kind kind, Membership& membership, Refused& refused) {
+  /// What changed() is going to tell each watcher.
+  void prepare(Groups::value_type& entry, GroupEvent::Kind kind, Membership& membership, Refused& refused) {
     auto& [name, group] = entry;
-    refused.stale = std::move(group.snapshot);
-    group.snapshot = nullptr;
+    refused.envelopes.reserve(group.watchers.size());
     for (const auto& [number, watcher] : group.watchers) {
       GroupEvent event{kind, name, RefAccess::make<AnyRef>(membership.holder)};
-      Envelope* const envelope = make_envelope<GroupEventEnvelope>(watcher->ops, std::move(event),
-                                                                   IntrusivePtr<GroupWatchNode>::share(watcher.get()));
-      // Handed back by a watcher that is ending at this moment: nobody's message, so no dead letter.
-      if (deliver(*watcher->holder, envelope, Refusal::HandBack) != Delivery::Accepted)
-        refused.envelopes.push_back(envelope);
+      refused.envelopes.push_back(make_envelope<GroupEventEnvelope>(
+          watcher->ops, std::move(event), IntrusivePtr<GroupWatchNode>::share(watcher.get())));
     }
   }
 
-  void forget_if_empty(Groups::value_type& entry) {
+  void changed(Groups::value_type& entry, Refused& refused) noexcept {
+    auto& group = entry.second;
+    refused.stale = std::move(group.snapshot);
+    group.snapshot = nullptr;
+    auto envelope = refused.envelopes.begin();
+    for (const auto& [number, watcher] : group.watchers) {
+      // Handed back by a watcher that is ending at this moment: nobody's message, so no dead letter.
+      if (deliver(*watcher->holder, *envelope, Refusal::HandBack) == Delivery::Accepted) *envelope = nullptr;
+      ++envelope;
+    }
+  }
+
+  void forget_if_empty(Groups::value_type& entry) noexcept {
     if (!entry.second.members.empty() || !entry.second.watchers.empty()) return;
     groups_.erase(groups_.find(entry.first));
   }

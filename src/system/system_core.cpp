@@ -185,14 +185,17 @@ void SystemCore::dead_letter(Cell& target, const Envelope& envelope, DeadReason 
       case DeadReason::Replaced: kind = EventKind::MessageDropped; break;
       default: break;
     }
-    const std::string path = target.path();
-    events->record(Event{.kind = kind,
-                         .actor = target.id(),
-                         .incarnation = target.incarnation(),
-                         .path = path,
-                         .subject = type,
-                         .text = to_string(reason),
-                         .time = clock->now()});
+    try {
+      const std::string path = target.path();
+      events->record(Event{.kind = kind,
+                           .actor = target.id(),
+                           .incarnation = target.incarnation(),
+                           .path = path,
+                           .subject = type,
+                           .text = to_string(reason),
+                           .time = clock->now()});
+    } catch (...) {  // no memory to tell it; it is counted
+    }
   }
   Particulars particulars;
   if (envelope.ops->describe != nullptr) envelope.ops->describe(envelope, particulars);

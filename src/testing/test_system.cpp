@@ -1,5 +1,6 @@
 #include "coppice/testing/test_system.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -8,6 +9,7 @@
 
 #include "chooser.hpp"
 #include "coppice/actor/signals.hpp"
+#include "own_allocations.hpp"
 #include "scheduler/timer_wheel.hpp"
 #include "system/system_core.hpp"
 
@@ -40,26 +42,36 @@ class SeededScheduler final : public Scheduler {
   void submit(Runnable& runnable) noexcept override { submit_back(runnable); }
   void submit_back(Runnable& runnable) noexcept override {
     COPPICE_VERIFY(&this_thread == owner_, "a test system is used by another thread than the one that made it");
+    const OwnAllocations own;
     ready_.push_back(&runnable);
   }
   void arm(Timer& timer, TimePoint deadline) noexcept override { wheel_.arm(timer, deadline); }
   bool disarm(Timer& timer) noexcept override { return TimerWheel::disarm(timer); }
 
   bool step() {
+    catch_up();
     if (ready_.empty()) return false;
     const std::size_t index = chooser_.pick(ready_);
     Runnable* const runnable = ready_[index];
     ready_.erase(ready_.begin() + static_cast<std::ptrdiff_t>(index));
     run(*runnable);
+    catch_up();
     return true;
   }
-  /// Moves time to `t` and fires what is due by then.
+  /// Moves time to `t`, but never back, and fires what is due by then.
   void move_to(TimePoint t) {
-    clock_.set(t);
-    wheel_.advance(t);
+    clock_.set(std::max(t, clock_.now()));
+    is_behind_ = false;
+    wheel_.advance(clock_.now());
+  }
+  /// Moves time to `t` in the middle of a turn.
+  void spend_until(TimePoint t) {
+    clock_.set(std::max(t, clock_.now()));
+    is_behind_ = true;
   }
   /// One step: somebody runs, or time moves to the next timer. False: neither, until `horizon`.
   bool explore(TimePoint horizon) {
+    catch_up();
     const TimePoint next = next_timer();
     const bool may_move = next <= horizon && next != TimePoint::max();
     if (ready_.empty() ? !may_move : !may_move || !chooser_.timer_first()) return step();
@@ -73,11 +85,17 @@ class SeededScheduler final : public Scheduler {
   [[nodiscard]] const Chooser& chooser() const noexcept { return chooser_; }
 
  private:
+  /// Fires what has become due during a turn.
+  void catch_up() {
+    if (is_behind_) move_to(clock_.now());
+  }
+
   const ThreadContext* const owner_ = &this_thread;
   ManualClock& clock_;
   Chooser chooser_;
   TimerWheel wheel_;
   std::vector<Runnable*> ready_;
+  bool is_behind_ = false;  // time has passed within a turn, and the wheel does not know yet
 };
 
 struct FaultPlan final : Runtime::Faults {
@@ -141,6 +159,7 @@ class TestCore final : public SystemCore, public EventSink {
   std::uint64_t more_timers() const noexcept override { return scheduler_->timers(); }
 
   void record(const Event& event) noexcept override {
+    const OwnAllocations own;
     const auto ms = std::chrono::duration_cast<std::chrono::microseconds>(time_.now() - begun_).count();
     char time[32];
     std::snprintf(time, sizeof time, "+%lld.%06llds ", static_cast<long long>(ms / 1'000'000),
@@ -257,6 +276,15 @@ void TestSystem::leap(Duration by) {
   run_until_idle();
   test_->scheduler_->move_to(coppice::detail::saturating_add(now(), by));
   run_until_idle();
+}
+
+void TestSystem::spend(Duration by, Due due) {
+  if (by <= Duration::zero()) return;
+  const TimePoint until = coppice::detail::saturating_add(now(), by);
+  auto& scheduler = *test_->scheduler_;
+  while (due == Due::InTime && scheduler.next_timer() <= until && scheduler.next_timer() != TimePoint::max())
+    scheduler.move_to(scheduler.next_timer());
+  scheduler.spend_until(until);
 }
 
 bool TestSystem::advance_to_next_timer() {

@@ -92,6 +92,41 @@ TEST_CASE("a send without memory throws and nothing was sent") {  // P4 P23
   testing::check_end(system);
 }
 
+/// In a mailbox that is more than a list. What a shelf, a key or a wait for room needs is needed before the message is in.
+TEST_CASE("a send to a mailbox of any kind without memory throws and nothing was sent") {  // P4 P23
+  struct Keyed {
+    int key = 0;
+    char rest[8'000] = {};
+  };
+  struct Reader : Actor<Reader> {
+    void handle(const Keyed&) {}
+  };
+  const MailboxOptions kinds[] = {Unbounded{.measured = true}, Unbounded{.order = Order::Priority},
+                                  Bounded{3, Overflow::DropOldest}, Bounded{3, KeepLatestBy<&Keyed::key>},
+                                  Bounded{100, Overflow::Block}};
+  for (const MailboxOptions& kind : kinds) {
+    ActorSystem system{testing::two_workers()};
+    const auto reader = system.spawn<Reader>({.mailbox = kind});
+    std::uint64_t accepted = 0;
+    const Under under = under_failures([&] { return accepted += reader.send(Keyed{}) == Delivery::Accepted, true; });
+    CHECK(under.failed > 0);
+    // What does not go stays as it was.
+    Keyed mine{.key = 7};
+    for (std::uint64_t n = 1; n < 10; ++n) {
+      const FailNth fail{Call::Allocation, n};
+      try {
+        accepted += reader.try_send(mine) == Delivery::Accepted;
+      } catch (const std::bad_alloc&) {
+        CHECK(mine.key == 7);
+      }
+    }
+    REQUIRE(testing::at_rest(system));
+    const Ledger ledger = system.ledger();
+    CHECK(ledger.handled + ledger.dead(DeadReason::DroppedOldest) + ledger.dead(DeadReason::Replaced) == accepted);
+    testing::check_end(system);
+  }
+}
+
 TEST_CASE("the first thing that a thread sends wakes its actor also without memory") {  // P4 P23
   ActorSystem system{testing::two_workers()};
   const auto echo = system.spawn<Echo>();
@@ -203,20 +238,26 @@ TEST_CASE("a tree that there is no memory for does not start and leaves nothing"
 
 /// Does what an actor can, on its own turn, under each n-th failure.
 struct Handy : Actor<Handy> {
-  enum class What { Send, Ask, Spawn, Watch, Timer, Stash, Link };
-  explicit Handy(ActorRef<Echo> e) : echo{std::move(e)} {}
+  enum class What { Send, Ask, AskNobody, Spawn, Watch, WatchNobody, Timer, TimerNow, Stash, Unstash, Link, Exit };
+  Handy(ActorRef<Echo> e, ActorRef<Echo> n) : echo{std::move(e)}, nobody{std::move(n)} {}
   struct Try {
     What what;
     std::uint64_t n;
   };
   /// Whether there was an n-th allocation.
   bool handle(Try attempt) {
+    if (attempt.what == What::Unstash) {
+      static_cast<void>(stash(Large{}));
+      static_cast<void>(stash(Large{}));
+    }
+    const std::size_t before = stashed();
     const FailNth fail{Call::Allocation, attempt.n};
     try {
       act(attempt.what);
       ++done;
     } catch (const std::bad_alloc&) {
       ++failed;
+      is_half_done = is_half_done || stashed() != before;
     }
     return fail.happened();
   }
@@ -224,31 +265,48 @@ struct Handy : Actor<Handy> {
     switch (what) {
       case What::Send: echo.send(Large{}); break;
       case What::Ask: ask(echo, Large{}, kForever).then([this](const Result<int, AskError>&) { ++answers; }); break;
+      case What::AskNobody:
+        ask(nobody, Large{}, kForever).then([this](const Result<int, AskError>&) { ++answers; });
+        break;
       case What::Spawn: spawn<Echo>(SpawnOptions{.mailbox = Bounded{.capacity = 2}}, std::string(100, 'x')); break;
       case What::Watch: watch(echo); break;
+      case What::WatchNobody: watch(nobody); break;
+      case What::TimerNow: timers.push_back(send_after(0ms, Large{})); break;
       case What::Timer: timers.push_back(send_after(1ms, Large{})); break;
       case What::Stash: static_cast<void>(stash(Large{})); break;
-      case What::Link: link(echo); break;
+      case What::Unstash: static_cast<void>(unstash()); break;
+      case What::Link:
+        link(echo);
+        unlink(echo);
+        break;
+      case What::Exit: send_exit(echo, ExitReason::normal()); break;
     }
   }
   void handle(const Large&) {}
   void handle(const Down&) {}
   void handle(const ExitSignal&) {}
-  std::uint64_t handle(int which) { return which == 0 ? done : which == 1 ? failed : answers; }
+  std::uint64_t handle(int which) {
+    return which == 0 ? done : which == 1 ? failed : which == 2 ? answers : is_half_done;
+  }
   ActorRef<Echo> echo;
+  ActorRef<Echo> nobody;
   std::vector<TimerHandle> timers;
   std::uint64_t done = 0;
   std::uint64_t failed = 0;
   std::uint64_t answers = 0;
+  bool is_half_done = false;
 };
 
 TEST_CASE("what a handler has no memory for is an exception in that handler and nothing is half done") {  // P6 P23
   using What = Handy::What;
-  for (const What what : {What::Send, What::Ask, What::Spawn, What::Watch, What::Timer, What::Stash, What::Link}) {
+  for (const What what : {What::Send, What::Ask, What::AskNobody, What::Spawn, What::Watch, What::WatchNobody,
+                          What::Timer, What::TimerNow, What::Stash, What::Unstash, What::Link, What::Exit}) {
     CAPTURE(static_cast<int>(what));
     ActorSystem system{testing::quiet(testing::two_workers())};
     const auto echo = system.spawn<Echo>();
-    const auto handy = system.spawn<Handy>(echo);
+    const auto nobody = system.spawn<Echo>();
+    static_cast<void>(system.stop(nobody).get());
+    const auto handy = system.spawn<Handy>({.mailbox = Unbounded{.measured = true}}, echo, nobody);
     for (std::uint64_t n = 1;; ++n) {
       CAPTURE(n);
       REQUIRE(n < 100);
@@ -258,7 +316,9 @@ TEST_CASE("what a handler has no memory for is an exception in that handler and 
     }
     if (what != What::Stash) REQUIRE(testing::at_rest(system));
     CHECK(handy.ask(0, kPatience).get().value() > 0);
-    if (what == What::Ask) CHECK(handy.ask(2, kPatience).get() == handy.ask(0, kPatience).get());
+    CHECK(handy.ask(3, kPatience).get().value() == 0);
+    if (what == What::Ask || what == What::AskNobody)
+      CHECK(handy.ask(2, kPatience).get() == handy.ask(0, kPatience).get());
     if (what == What::Spawn) CHECK(system.stats().actors == 2 + handy.ask(0, kPatience).get().value());
     testing::check_end(system);
   }

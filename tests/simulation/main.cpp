@@ -110,6 +110,7 @@ bool explain(const Workload& workload, std::uint64_t seed) {
   fmt::print("shrunk in {} runs to {} operations, {} faults, and deviations (step:choice){}\n", shrunk.runs,
              shrunk.operations, shrunk.faults, deviations_text(shrunk.outcome.deviations));
   fmt::print("{}: {}\n", shrunk.outcome.finding->oracle, shrunk.outcome.finding->text);
+  for (const std::string& line : shrunk.outcome.struck) fmt::print("  fault: {}\n", line);
   for (const std::string& line : shrunk.outcome.log) fmt::print("  {}\n", line);
   return false;
 }

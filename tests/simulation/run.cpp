@@ -1,6 +1,7 @@
 #include "run.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <new>
 #include <stdexcept>
 #include <utility>
@@ -50,14 +51,14 @@ Run::Run(const Plan& plan) : plan_{plan}, draw_{Draw::mix(plan.seed)} {
   Draw of_schedule = draw_.fork();
   Draw of_faults = draw_.fork();
   outcome_.schedule = plan.schedule ? *plan.schedule : draw_schedule(of_schedule.fork());
-  // Most runs have no fault at all, and those with many are rare: what fails without one is found without one.
-  constexpr int kMost[] = {0, 0, 0, 0, 1, 1, 2, 4, 12};
-  const int faults = kMost[of_faults.below(9)];
-  const std::size_t among = std::size_t{1} << of_faults.between(3, 8);
-  for (int i = 0; i < faults; ++i) fault_at_.push_back(static_cast<std::uint32_t>(of_faults.below(among)));
-  std::sort(fault_at_.begin(), fault_at_.end());
-  fault_at_.erase(std::unique(fault_at_.begin(), fault_at_.end()), fault_at_.end());
-  is_punctual_ = never_early(outcome_.schedule);
+  constexpr int kMostThrows[9] = {0, 0, 0, 0, 1, 1, 2, 4, 12};
+  constexpr int kMostOthers[9] = {0, 0, 0, 0, 0, 0, 1, 2, 6};
+  throws_ = Faults::drawn(of_faults, kMostThrows, 3, 0);
+  // From a source of their own: without one of these a seed does what it did before there were any.
+  Draw of_others{Draw::mix(~plan.seed)};
+  delays_ = Faults::drawn(of_others.fork(), kMostOthers, 2, throws_.end_number());
+  scarcity_ = Faults::drawn(of_others.fork(), kMostOthers, 2, delays_.end_number());
+  is_punctual_ = never_early(outcome_.schedule) && delays_.is_empty();
   options_ = testing::TestOptions{.seed = of_schedule.next(),
                                   .system = {.seed = of_schedule.next()},
                                   .schedule = outcome_.schedule,
@@ -88,21 +89,50 @@ void Run::settle() {
   }
 }
 
+const Fault* Run::due(Faults& faults) {
+  if (!faults_on_) return nullptr;
+  const Fault* const fault = faults.at_this_moment();
+  if (fault == nullptr) return nullptr;
+  outcome_.faults = std::max(outcome_.faults, fault->number + 1);
+  return contains(plan_.faults_left_out, fault->number) ? nullptr : fault;
+}
+
+void Run::slow_point() {
+  const Fault* const fault = due(delays_);
+  if (fault == nullptr) return;
+  constexpr Duration kTakes[] = {100us, 1ms, 1ms, 3ms, 5ms, 20ms, 2s, 40s};
+  const Duration takes = kTakes[fault->how % std::size(kTakes)];
+  if (plan_.keeps_log) {
+    outcome_.struck.push_back("handler " + std::to_string(fault->at) + " takes " +
+                              std::to_string(takes.count() / 1'000) + " us");
+  }
+  system().spend(takes, (fault->how >> 32) % 2 == 0 ? testing::Due::Late : testing::Due::InTime);
+}
+
 void Run::fault_point() {
-  if (!faults_on_) return;
-  const std::uint32_t here = fault_points_++;
-  while (next_fault_ < fault_at_.size() && fault_at_[next_fault_] < here) ++next_fault_;
-  if (next_fault_ == fault_at_.size() || fault_at_[next_fault_] != here) return;
-  const std::uint32_t number = static_cast<std::uint32_t>(next_fault_++);
-  outcome_.faults = std::max(outcome_.faults, number + 1);
-  if (contains(plan_.faults_left_out, number)) return;
-  ++thrown_;
-  switch (here % 4) {
+  slow_point();
+  const Fault* const fault = due(throws_);
+  if (fault == nullptr) return;
+  if (plan_.keeps_log) outcome_.struck.push_back("hook " + std::to_string(fault->at) + " throws");
+  switch (fault->at % 4) {
     case 0: throw std::runtime_error{"planned"};
     case 1: throw 42;
     case 2: throw std::bad_alloc{};
     default: throw ThrowingText{};
   }
+}
+
+std::uint64_t Run::allocation_that_fails() {
+  const Fault* const fault = due(scarcity_);
+  if (fault == nullptr) return 0;
+  // A send has one or two, a spawn a dozen.
+  constexpr std::uint64_t kWhich[] = {1, 1, 1, 2, 2, 3, 4, 5, 6, 8, 10, 12};
+  const std::uint64_t which = kWhich[fault->how % std::size(kWhich)];
+  if (plan_.keeps_log) {
+    outcome_.struck.push_back("call " + std::to_string(fault->at) + ": its allocation " + std::to_string(which) +
+                              " fails, if there is one");
+  }
+  return which;
 }
 
 void Run::found(std::string_view oracle, std::string text) {

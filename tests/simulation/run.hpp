@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +12,8 @@
 #include "coppice/coppice.hpp"
 #include "coppice/testing/draw.hpp"
 #include "coppice/testing/test_system.hpp"
+#include "faults.hpp"
+#include "memory.hpp"
 
 namespace coppice::simulation {
 
@@ -41,6 +44,7 @@ struct Outcome {
   testing::Schedule schedule;
   std::vector<testing::Deviation> deviations;
   std::vector<std::string> log;
+  std::vector<std::string> struck;  // the faults, in words; where the log is kept
 };
 
 /// One run of a workload: a seeded system, the workload's own draws, its faults and what the oracles found.
@@ -62,7 +66,8 @@ class Run {
     if (!system_) system_.emplace(std::move(options_));
     return *system_;
   }
-  /// Whether time moves only when nobody is ready: then everything is handled at the very moment at which it is due.
+  /// Whether time moves only when nobody is ready, and no handler takes any: then everything is handled at the very
+  /// moment at which it is due.
   [[nodiscard]] bool is_punctual() const noexcept { return is_punctual_; }
 
   /// Makes what the workload's actors share; it outlives them.
@@ -79,12 +84,31 @@ class Run {
   }
   /// Steps until nobody is ready and nothing is due for an hour. Finding: it does not come to rest.
   void settle();
-  /// Until then, and after the end, nothing throws.
+  /// Until then, and after the end, nothing throws, takes time or finds no memory.
   void faults_begin() noexcept { faults_on_ = true; }
   void faults_end() noexcept { faults_on_ = false; }
-  /// Throws, if the plan says so: one of several types.
+  /// In a hook or handler: takes some time and throws, one of several types, each if the plan says so.
   void fault_point();
-  [[nodiscard]] std::uint32_t faults_thrown() const noexcept { return thrown_; }
+  /// In a handler: takes some time, if the plan says so. The turn goes on at the later moment.
+  void slow_point();
+  /// A call of the library's, one of whose allocations fails if the plan says so. False: it has thrown std::bad_alloc,
+  /// and nothing of it may have been done. No user code may run in it.
+  template <class Call>
+  [[nodiscard]] bool finds_memory(Call&& call) {
+    const FailNthAllocation fail{allocation_that_fails()};
+    try {
+      call();
+    } catch (const std::bad_alloc&) {
+      if (!fail.has_failed()) throw;
+      return false;
+    }
+    return true;
+  }
+  /// The same in a handler that does not care: the exception is its own end.
+  template <class Call>
+  void needs_memory(Call&& call) {
+    if (!finds_memory(std::forward<Call>(call))) throw std::bad_alloc{};
+  }
 
   /// An oracle speaks; the first finding counts.
   void found(std::string_view oracle, std::string text);
@@ -102,6 +126,9 @@ class Run {
  private:
   [[nodiscard]] bool begin_operation();
   [[nodiscard]] bool step();
+  [[nodiscard]] std::uint64_t allocation_that_fails();
+  /// The fault that is due at this moment of its kind, unless this run leaves it out.
+  [[nodiscard]] const Fault* due(Faults& faults);
 
   Plan plan_;
   Draw draw_;
@@ -110,10 +137,9 @@ class Run {
   testing::TestOptions options_;
   std::vector<std::shared_ptr<void>> kept_;  // before the system: its actors' end uses it
   std::optional<testing::TestSystem> system_;
-  std::vector<std::uint32_t> fault_at_;  // which of the moments at which something may throw; sorted
-  std::uint32_t fault_points_ = 0;
-  std::uint32_t thrown_ = 0;
-  std::size_t next_fault_ = 0;
+  Faults throws_;
+  Faults delays_;
+  Faults scarcity_;
   bool faults_on_ = false;
   bool finished_ = false;
   std::uint64_t steps_ = 0;

@@ -92,6 +92,78 @@ TEST_CASE("a leap fires late and at once what was due on the way") {
   testing::check_end(system);
 }
 
+TEST_CASE("a handler that takes time lets everything due meanwhile come late and in order") {
+  struct Slow : Actor<Slow> {
+    Slow(TestSystem* s, std::vector<int>* o, std::vector<TimePoint>* w) : test{s}, order{o}, when{w} {}
+    void handle(Go go) {
+      for (const int number : {2, 1}) send_after(number * 1ms, Tick{number}).detach();
+      const TimePoint begun = now();
+      test->spend(go.period);
+      CHECK(now() == begun);  // the same throughout one message
+      CHECK(test->now() == begun + go.period);
+      CHECK(order->empty());
+    }
+    void handle(const Tick& tick) {
+      order->push_back(tick.number);
+      when->push_back(now());
+    }
+    TestSystem* test;
+    std::vector<int>* order;
+    std::vector<TimePoint>* when;
+  };
+  std::vector<int> order;
+  std::vector<TimePoint> when;
+  TestSystem system;
+  const TimePoint before = system.now();
+  const auto slow = system.spawn<Slow>(&system, &order, &when);
+  slow.send(Go{10ms});
+  system.run_until_idle();
+  CHECK(order == std::vector<int>{1, 2});
+  CHECK(when == std::vector<TimePoint>{before + 10ms, before + 10ms});
+  CHECK(system.now() == before + 10ms);
+  system.spend(5ms);  // between two turns
+  system.spend(-5ms);
+  system.spend(Duration::zero(), testing::Due::InTime);
+  CHECK(system.now() == before + 15ms);
+  testing::check_end(system);
+}
+
+TEST_CASE("an ask whose answer takes too long has its time-out if somebody is there to say so") {  // P12
+  struct Answerer : Actor<Answerer> {
+    Answerer(TestSystem* s, testing::Due d) : test{s}, due{d} {}
+    int handle(int number) {
+      test->spend(10ms, due);
+      return number;
+    }
+    TestSystem* test;
+    testing::Due due;
+  };
+  struct Asker : Actor<Asker> {
+    Asker(ActorRef<Answerer> a, std::vector<Result<int, AskError>>* r) : answerer{std::move(a)}, results{r} {}
+    void handle(Go go) {
+      ask(answerer, 7, go.period).then([this](const Result<int, AskError>& result) { results->push_back(result); });
+    }
+    ActorRef<Answerer> answerer;
+    std::vector<Result<int, AskError>>* results;
+  };
+  for (const testing::Due due : {testing::Due::Late, testing::Due::InTime}) {
+    std::vector<Result<int, AskError>> results;
+    TestSystem system;
+    const auto asker = system.spawn<Asker>(system.spawn<Answerer>(&system, due), &results);
+    for (const Duration within : {10ms + 1ns, 10ms - 1ns}) {
+      asker.send(Go{within});
+      system.run_until_idle();
+    }
+    REQUIRE(results.size() == 2);
+    CHECK(results[0] == Result<int, AskError>{7});
+    // With one worker the answer is sent before anybody looks at the time.
+    const bool is_late = due == testing::Due::InTime;
+    CHECK(results[1] == (is_late ? Result<int, AskError>{Error{AskError::Timeout}} : Result<int, AskError>{7}));
+    CHECK(system.stats().late_replies == (is_late ? 1 : 0));
+    testing::check_end(system);
+  }
+}
+
 TEST_CASE("the timers of a test system are counted like any other's") {  // F86
   std::vector<TimePoint> when;
   TestSystem system;

@@ -165,7 +165,7 @@ class Actor {
     return watch(ref.resolve_any());
   }
   /// No Down of it is handled any more, also when it is in the mailbox already.
-  void unwatch(const WatchId& id) noexcept {
+  void unwatch(const WatchId& id) {
     if (id.node_) detail::unwatch_node(*cell_, *id.node_);
   }
 
@@ -174,10 +174,10 @@ class Actor {
   /// Source: Erlang's links, as the rest here.
   void link(const AnyRef& other) { detail::link_cells(*cell_, detail::RefAccess::cell(other)); }
   /// No exit of that link is felt any more, also when its ExitSignal is in the mailbox already.
-  void unlink(const AnyRef& other) noexcept { detail::unlink_cells(*cell_, detail::RefAccess::cell(other)); }
+  void unlink(const AnyRef& other) { detail::unlink_cells(*cell_, detail::RefAccess::cell(other)); }
   /// Ends another actor as a link would: it may trap it, and Normal harms nobody but oneself. Killed cannot be trapped:
   /// the place is taken even from a handler that is running, see the docs on kill.
-  void send_exit(const AnyRef& to, const ExitReason& reason) noexcept {
+  void send_exit(const AnyRef& to, const ExitReason& reason) {
     detail::send_exit(*cell_, detail::RefAccess::cell(to), reason);
   }
   /// Exits of linked actors, and those that are sent, then arrive as ExitSignal messages, whatever their reason. For
@@ -271,7 +271,7 @@ class Actor {
   }
   /// Brings what was put aside back to the front of the mailbox, in the order in which it was put there; `most` limits how
   /// much. How many messages that were. They count against a bound, and are let in above it.
-  std::size_t unstash(std::size_t most = ~std::size_t{0}) noexcept { return detail::bring_back(*cell_, most); }
+  std::size_t unstash(std::size_t most = ~std::size_t{0}) { return detail::bring_back(*cell_, most); }
   [[nodiscard]] std::size_t stashed() const noexcept { return detail::put_aside_count(*cell_); }
 
   /// After the handler in hand, whoever else is ready runs before this actor goes on.

@@ -207,13 +207,19 @@ template <class M>
 [[nodiscard]] Delivery try_deliver(Cell& cell, const EnvelopeOps* ops, M& message,
                                    std::optional<Duration> within = {}) {
   auto* const envelope = make_envelope<MessageEnvelope<M>>(ops, std::move(message));
-  const Delivery delivery = deliver(cell, envelope, How{.refusal = Refusal::HandBack, .within = within});
-  if (delivery != Delivery::Accepted) {
+  const auto hand_back = [&] {
     std::destroy_at(std::addressof(message));
     std::construct_at(std::addressof(message), std::move(envelope->message));
     destroy_envelope(envelope);
+  };
+  try {
+    const Delivery delivery = deliver(cell, envelope, How{.refusal = Refusal::HandBack, .within = within});
+    if (delivery != Delivery::Accepted) hand_back();
+    return delivery;
+  } catch (...) {
+    hand_back();
+    throw;
   }
-  return delivery;
 }
 
 }  // namespace detail
@@ -254,7 +260,7 @@ struct SendOptions {
 namespace detail {
 
 /// Takes the envelope. The sender is whoever's turn it is.
-Delivery deliver_with(Cell& cell, Companions* envelope, const SendOptions& options) noexcept;
+Delivery deliver_with(Cell& cell, Companions* envelope, const SendOptions& options);
 
 /// What a ref of one particular class can do besides; see supervisors/supervisor.hpp.
 template <class A, class Ref>

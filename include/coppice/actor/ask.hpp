@@ -208,13 +208,14 @@ void answer_in_hand(Cell& cell, const TypeInfo* type, void* reply) noexcept;
 void fail_in_hand(Cell& cell, AskError why) noexcept;
 
 /// Sends the question that is in hand on, with another message.
-void delegate(Cell& from, Cell& to, Question* question, const TypeInfo* reply) noexcept;
+void delegate(Cell& from, Cell& to, Question* question, const TypeInfo* reply);
 /// Gives up an ask whose continuation has not run, and never will then. The asker's turn.
 void withdraw_ask(AskCore& sent) noexcept;
 
 /// Arms the deadline of an actor's ask, whose maker holds the one count, and sends the question. Without a target it fails
 /// at once: `why_not`.
-void send_ask(AskCore& ask, Cell* target, Question* question, AskError why_not, Duration within) noexcept;
+/// Throws std::bad_alloc: the question is gone, and the ask still its owner's to give up.
+void send_ask(AskCore& ask, Cell* target, Question* question, AskError why_not, Duration within);
 
 /// Fails the ask, if there is one, when the place ends.
 void close_with(Cell& place, const IntrusivePtr<AskCore>& ask);

@@ -31,8 +31,8 @@ struct Holding : Counted {
   bool is_held_ = false;
 };
 
-/// False: the place is closed. May be called under a lock that given_up() takes.
-[[nodiscard]] bool hold(Holding& holding, HoldFor until) noexcept;
+/// False: the place is closed. May be called under a lock that given_up() takes. Throws std::bad_alloc.
+[[nodiscard]] bool hold(Holding& holding, HoldFor until);
 /// Takes it from its holder, without given_up(). Does nothing when that is over.
 void let_go(Holding& holding) noexcept;
 

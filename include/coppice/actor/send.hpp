@@ -20,16 +20,18 @@ struct How {
   Refusal refusal = Refusal::DeadLetter;
   Priority priority = Priority::Normal;
   std::optional<Duration> within = {};  // how long a thread waits at a mailbox that blocks; else as that says
+  bool stays_when_it_throws = false;    // the envelope is the caller's then, whatever the refusal
 };
 
 /// Puts an envelope into an actor's mailbox and submits the actor if that woke it. Any thread. On HandBack and anything
-/// but Accepted the envelope is still the caller's; otherwise it is gone.
+/// but Accepted the envelope is still the caller's; otherwise it is gone. A mailbox with a shelf or a room may need memory:
+/// throws std::bad_alloc, nothing was sent then, and the envelope as after a refusal.
 ///
 /// A function of the library: inlined into each send it would be 60 instructions there, and save one or two.
-Delivery deliver(Cell& cell, Envelope* envelope, Refusal refusal = Refusal::DeadLetter) noexcept;
-Delivery deliver(Cell& cell, Envelope* envelope, const How& how) noexcept;
+Delivery deliver(Cell& cell, Envelope* envelope, Refusal refusal = Refusal::DeadLetter);
+Delivery deliver(Cell& cell, Envelope* envelope, const How& how);
 /// The same for an envelope that has been counted as sent, with others of its publication.
-Delivery deliver_counted(Cell& cell, Envelope* envelope, Refusal refusal = Refusal::DeadLetter) noexcept;
+Delivery deliver_counted(Cell& cell, Envelope* envelope, Refusal refusal = Refusal::DeadLetter);
 
 /// Makes an envelope of type E in a pool block.
 template <class E, class... Args>

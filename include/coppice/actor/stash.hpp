@@ -10,7 +10,8 @@ namespace coppice::detail {
 /// Keeps an envelope for later; takes it. Rejected: the stash is full, and the message is a dead letter.
 Delivery put_aside(Cell& cell, Envelope* envelope) noexcept;
 /// Moves the oldest of what is kept, `most` at most, in order to the front of the mailbox. How many there were.
-std::size_t bring_back(Cell& cell, std::size_t most) noexcept;
+/// Throws std::bad_alloc where the mailbox needs memory for it: all of them stay put aside then.
+std::size_t bring_back(Cell& cell, std::size_t most);
 /// Puts a message in front of all that wait. Takes it.
 void put_in_front(Cell& cell, Envelope* envelope) noexcept;
 [[nodiscard]] std::size_t put_aside_count(const Cell& cell) noexcept;

@@ -28,7 +28,10 @@ namespace detail {
 ///
 /// Threads    `withdrawn`, the LifeItem: the watcher's turn. The target's links: the target's turn.
 struct WatchNode : PoolAllocated, LifeItem {
-  WatchNode(Cell& from, Cell& to, const EnvelopeOps* down) noexcept;
+  WatchNode(Cell& from, Cell& to, const EnvelopeOps* down);
+  WatchNode(const WatchNode&) = delete;
+  WatchNode& operator=(const WatchNode&) = delete;
+  ~WatchNode();
   void add_ref() noexcept { refs.add(); }
   void release() noexcept {
     if (refs.drop()) delete this;
@@ -42,6 +45,7 @@ struct WatchNode : PoolAllocated, LifeItem {
   WatchNode* previous_watch = nullptr;
   WatchNode* next_watch = nullptr;
   bool at_target = false;
+  void* reserved;  // for the envelope of its Down: whoever ends needs no memory to say so
 };
 
 struct DownEnvelope : Envelope {
@@ -57,6 +61,8 @@ struct DownEnvelope : Envelope {
   /// False: unwatched meanwhile, or an earlier life's.
   [[nodiscard]] bool spend(Cell& cell) noexcept;
   static void destroy_down(Envelope& envelope);
+  /// In the block that its watch has kept for it; the target's turn, or whoever answers in its place.
+  [[nodiscard]] static DownEnvelope* make(IntrusivePtr<WatchNode> watch, Down down);
 };
 
 template <class A>
@@ -94,12 +100,12 @@ inline constexpr EnvelopeOps kExitOps{
     sizeof(ExitEnvelope), false};
 
 [[nodiscard]] IntrusivePtr<WatchNode> watch_cell(Cell& watcher, Cell& target, const EnvelopeOps* down_ops);
-void unwatch_node(Cell& watcher, WatchNode& node) noexcept;
+void unwatch_node(Cell& watcher, WatchNode& node);
 void link_cells(Cell& self, Cell& other);
-void unlink_cells(Cell& self, Cell& other) noexcept;
+void unlink_cells(Cell& self, Cell& other);
 /// For a child that has not been submitted yet: linked from its beginning.
 void link_from_start(Cell& parent, Cell& child);
-void send_exit(Cell& self, Cell& to, const ExitReason& reason) noexcept;
+void send_exit(Cell& self, Cell& to, const ExitReason& reason);
 void trap_exits(Cell& self, const EnvelopeOps* exit_ops);  // null: no longer
 
 }  // namespace detail

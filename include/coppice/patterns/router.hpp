@@ -111,8 +111,7 @@ class RouterCore : public Counted {
 
   /// Delivers to whom the strategy chooses, and to another when that one refuses it while others would not. Takes the
   /// envelope, but on HandBack and anything but Accepted.
-  Delivery send(Envelope* envelope, const Chooser& chooser, std::uint64_t key, CountFor count_for,
-                Refusal refusal) noexcept;
+  Delivery send(Envelope* envelope, const Chooser& chooser, std::uint64_t key, CountFor count_for, Refusal refusal);
   /// Whom the strategy chooses now; null: there is no member.
   [[nodiscard]] IntrusivePtr<RouteMember> pick(const Chooser& chooser, std::uint64_t key) noexcept;
   /// The same for an ask of `asker`, which is never chosen: it would wait for itself. Null: there is no other member,
@@ -259,13 +258,19 @@ class Router {
   [[nodiscard]] Delivery try_send(M& message) const {
     const std::uint64_t key = key_of(message);
     auto* const envelope = make_message(std::move(message));
-    const Delivery delivery = core_->send(envelope, chooser(), key, count_message<M>(), detail::Refusal::HandBack);
-    if (delivery != Delivery::Accepted) {
+    const auto hand_back = [&] {
       std::destroy_at(std::addressof(message));
       std::construct_at(std::addressof(message), std::move(envelope->message));
       detail::destroy_envelope(envelope);
+    };
+    try {
+      const Delivery delivery = core_->send(envelope, chooser(), key, count_message<M>(), detail::Refusal::HandBack);
+      if (delivery != Delivery::Accepted) hand_back();
+      return delivery;
+    } catch (...) {
+      hand_back();
+      throw;
     }
-    return delivery;
   }
 
   /// As ActorRef::ask, of one member that is chosen once: from outside an actor.

@@ -24,6 +24,12 @@ struct InjectedFault final : std::exception {
   std::string text;
 };
 
+/// What becomes due while a handler takes its time.
+enum class Due : unsigned char {
+  Late,    ///< fires when its turn is over, as where there is one worker
+  InTime,  ///< fires meanwhile, as from another worker
+};
+
 struct TestOptions {
   std::uint64_t seed = 1;         ///< of the order in which ready actors run, and of everything random
   SystemOptions system = {};      ///< workers, run_in and spin have no meaning here; batch is 1
@@ -55,6 +61,9 @@ class TestSystem final : public System {
   /// Moves time on by `by` in one leap, and only then fires what was due on the way, late: as a process finds the clock
   /// that was stopped, or that did not get a processor.
   void leap(Duration by);
+  /// Called within a turn: what it does takes so long. Nobody else runs before it is over. Between turns what is due
+  /// fires before the next one.
+  void spend(Duration by, Due due = Due::Late);
   /// Moves time to the next timer and runs what it wakes. False: no timer is armed.
   bool advance_to_next_timer();
   [[nodiscard]] std::size_t ready() const noexcept;

@@ -40,6 +40,7 @@ struct Asked {
   int outcomes = 0;
   int replies = 0;  // of the outcomes
   bool is_delegated = false;
+  bool is_not_asked = false;          // there was no memory for it
   int answers = 0;                    // so often a server has given an answer
   bool is_taken = false;              // and was told that it counts
   bool is_dropped = false;            // its promise
@@ -99,6 +100,8 @@ struct Asks {
   [[nodiscard]] const ActorRef<Server>& server(const Go::What& what) const {
     return servers[static_cast<std::size_t>(what.server)];
   }
+  /// Of a question that has come to a server.
+  void came(int id) { run.check(!at(id).is_not_asked, "no memory", "a question came that there was no memory for"); }
   void over(int id) { at(id).over = std::min(at(id).over, run.system().now()); }
   Answer answer(int id) {
     over(id);
@@ -127,6 +130,7 @@ struct Asks {
 void Asks::outcome(int id, const Result<Answer, AskError>& outcome) {
   Asked& asked = at(id);
   run.check(++asked.outcomes == 1, "once", "an ask has a second outcome");
+  run.check(!asked.is_not_asked, "no memory", "an outcome came of an ask that there was no memory for");
   if (asked.client != kNobody) {
     run.check(asked.life == lives[asked.client] && is_alive[asked.client], "incarnation",
               "an outcome came to another life than the one that had asked");
@@ -176,6 +180,7 @@ void Asks::check_at_rest() {
   std::uint64_t unseen = 0;  // answers that may have come to who was no longer there
   for (std::size_t i = 0; i < all.size(); ++i) {
     const Asked& asked = all[i];
+    if (asked.is_not_asked) continue;
     const bool is_there = asked.client == kNobody || asked.life == lives[asked.client];
     const int outcomes = asked.outcomes + (asked.raced_with == kNobody ? 0 : at(asked.raced_with).outcomes);
     if (is_there && outcomes == 0) run.found("once", "ask " + std::to_string(i) + " has no outcome");
@@ -237,6 +242,7 @@ struct Server : Actor<Server> {
 
   Answer handle(PlainQuestion question) {
     InHand in_hand{asks, question.id};
+    asks->came(question.id);
     asks->run.fault_point();
     in_hand.is_left = true;
     return asks->answer(question.id);
@@ -245,6 +251,7 @@ struct Server : Actor<Server> {
   Later<Answer> handle(Question question) {
     InHand in_hand{asks, question.id};
     Asked& asked = asks->at(question.id);
+    asks->came(question.id);
     const Deed deed = asked.is_delegated ? Deed::Answer : asked.deed;
     if (deed == Deed::Throw) throw std::runtime_error{"asked to"};
     if (deed == Deed::Delegate) {
@@ -270,6 +277,7 @@ struct Server : Actor<Server> {
 
   Task<Answer> handle(SlowQuestion question) {
     InHand in_hand{asks, question.id};
+    asks->came(question.id);
     co_await sleep_for(question.service);
     asks->run.fault_point();
     in_hand.is_left = true;
@@ -320,8 +328,10 @@ struct Client : Actor<Client>, Living {
     if (go.how == Go::How::One) {
       const int id = asks->open(go.what[0], index);
       with_question(*asks, go.what[0], id, [&](auto question) {
-        ask(asks->server(go.what[0]), std::move(question), go.what[0].within)
-            .then([got, id](const Result<Answer, AskError>& outcome) { got(id, outcome); });
+        asks->at(id).is_not_asked = !asks->run.finds_memory([&] {
+          ask(asks->server(go.what[0]), std::move(question), go.what[0].within)
+              .then([got, id](const Result<Answer, AskError>& outcome) { got(id, outcome); });
+        });
       });
     } else {
       two(go, got);
@@ -403,7 +413,10 @@ Go draw_go(Draw& draw, int servers) {
 void ask_from_outside(Asks& asks, Go::What what) {
   const int id = asks.open(what, kNobody);
   with_question(asks, what, id, [&](auto question) {
-    asks.outside.emplace_back(id, asks.server(what).ask(std::move(question), what.within));
+    std::optional<AskFuture<Answer>> answer;
+    asks.at(id).is_not_asked =
+        !asks.run.finds_memory([&] { answer = asks.server(what).ask(std::move(question), what.within); });
+    if (!asks.at(id).is_not_asked) asks.outside.emplace_back(id, std::move(*answer));
   });
 }
 

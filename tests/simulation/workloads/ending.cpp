@@ -43,20 +43,20 @@ struct Leaf : Actor<Leaf> {
   }
   ~Leaf() { --garden->alive; }
   void on_start() {
-    if (index % 2 == 0) helper = spawn<Helper>(garden);
-    if (index % 3 == 0) static_cast<void>(send_every(10ms, Work{}));
+    if (index % 2 == 0) garden->run.needs_memory([&] { helper = spawn<Helper>(garden); });
+    if (index % 3 == 0) garden->run.needs_memory([&] { static_cast<void>(send_every(10ms, Work{})); });
   }
   void on_stop(const ExitReason&) {
     garden->run.fault_point();
-    if (index % 2 == 0) static_cast<void>(helper.send(Work{}));
+    if (index % 2 == 0) garden->run.needs_memory([&] { static_cast<void>(helper.send(Work{})); });
   }
   void handle(Work work) {
     garden->run.check(!garden->is_over, "after the end", "a handler ran after the stop had answered");
     garden->run.fault_point();
-    if (index % 2 == 0) static_cast<void>(helper.send(work));
+    if (index % 2 == 0) garden->run.needs_memory([&] { static_cast<void>(helper.send(work)); });
     if (work.hops == 0) return;
     const std::size_t next = (static_cast<std::size_t>(index) + 1) % garden->leaves.size();
-    static_cast<void>(garden->leaves[next].send(Work{work.hops - 1}));
+    garden->run.needs_memory([&] { static_cast<void>(garden->leaves[next].send(Work{work.hops - 1})); });
   }
   void handle(Crash) { throw std::runtime_error{"crash"}; }
   void handle(EndAll) { static_cast<void>(garden->system->shutdown({.within = kPatience})); }
@@ -98,9 +98,12 @@ bool end(Run& run, Garden& garden, const ActorRef<Supervisor>& root, std::size_t
     garden.is_over = true;
     run.check_shutdown(report);
   } else {
-    static_cast<void>(run.system()
-                          .stop(root, {.mailbox = way == 1 ? StopMode::Discard : StopMode::Drain, .within = kPatience})
-                          .get());
+    const StopOptions options{.mailbox = way == 1 ? StopMode::Discard : StopMode::Drain, .within = kPatience};
+    const bool was_closed = root.is_closed();
+    // Who has no memory for a stop tries again.
+    if (!run.finds_memory([&] { static_cast<void>(run.system().stop(root, options)); }))
+      run.check(root.is_closed() == was_closed, "stop", "a stop without memory has been one");
+    static_cast<void>(run.system().stop(root, options).get());
     garden.is_over = true;
     run.check(root.is_closed(), "stop", "it has answered, and the place is open");
   }

@@ -132,15 +132,10 @@ struct Being : Actor<Being> {
 
   void handle(const Do& what) {
     world->run.fault_point();
-    const AnyRef& other = world->at(what.with).ref;
-    Life& mine = life();
     switch (what.act) {
       case Act::Spawn:
       case Act::SpawnLink: spawn_one(what); break;
-      case Act::Watch:
-        watches.emplace_back(what.with, watch(other));
-        ++mine.watches[what.with];
-        break;
+      case Act::Watch: watch_one(what.with); break;
       case Act::Unwatch: unwatch_one(what.with); break;
       case Act::Link:
         if (what.with > index) link_to(what.with);
@@ -152,10 +147,7 @@ struct Being : Actor<Being> {
       case Act::Note: note(what.with); break;
       case Act::Stop: stop(what.reason); break;
       case Act::Throw: throw std::runtime_error{"asked to"};
-      case Act::Join:
-        world->run.check(world->groups.join("all", self()).has_value(), "group", "a living actor cannot join");
-        mine.is_joined = true;
-        break;
+      case Act::Join: join(); break;
     }
     world->run.fault_point();
   }
@@ -177,32 +169,45 @@ struct Being : Actor<Being> {
 
   void spawn_one(const Do& what) {
     world->spawn(index, what, [&](int number, const SpawnOptions& options) {
-      if (what.act == Act::SpawnLink) world->link(index, number);
       return what.act == Act::Spawn ? try_spawn<Being>({.name = options.name}, world, number)
                                     : try_spawn_link<Being>({.name = options.name}, world, number);
     });
   }
+  void watch_one(int which) {
+    WatchId made{};
+    if (!world->run.finds_memory([&] { made = watch(world->at(which).ref); })) return;
+    watches.emplace_back(which, made);
+    ++life().watches[which];
+  }
+  void join() {
+    bool has_joined = false;
+    if (!world->run.finds_memory([&] { has_joined = world->groups.join("all", self()).has_value(); })) return;
+    world->run.check(has_joined, "group", "a living actor cannot join");
+    life().is_joined = true;
+  }
   void unwatch_one(int which) {
     if (watches.empty()) return;
     const auto found = watches.begin() + which % static_cast<std::ptrdiff_t>(watches.size());
-    unwatch(found->second);
+    if (!world->run.finds_memory([&] { unwatch(found->second); })) return;
     --life().watches[found->first];
     watches.erase(found);
   }
   void link_to(int other);
   void unlink_from(int other) {
-    unlink(world->at(other).ref);
+    if (!world->run.finds_memory([&] { unlink(world->at(other).ref); })) return;
     Life& mine = life();
     std::erase(mine.linked, other);
     if (mine.sent_exits[other] == 0) mine.link_exits[other] = mine.heard_exits[other];
   }
   void exit(const Do& what) {
     if (what.with == index) return;
-    ++world->at(what.with).sent_exits[index];
-    send_exit(world->at(what.with).ref, what.reason);
+    if (world->run.finds_memory([&] { send_exit(world->at(what.with).ref, what.reason); }))
+      ++world->at(what.with).sent_exits[index];
   }
   void note(int to) {
-    if (world->at(to).ref.as<Being>().send(Note{index}) == Delivery::Accepted) ++life().notes_sent[to];
+    Delivery delivery = Delivery::Closed;
+    if (!world->run.finds_memory([&] { delivery = world->at(to).ref.as<Being>().send(Note{index}); })) return;
+    if (delivery == Delivery::Accepted) ++life().notes_sent[to];
   }
   [[nodiscard]] Life& life() const { return world->at(index); }
 
@@ -221,8 +226,7 @@ void World::link(int from, int to) {
 }
 
 void Being::link_to(int other) {
-  world->link(index, other);
-  link(world->at(other).ref);
+  if (world->run.finds_memory([&] { link(world->at(other).ref); })) world->link(index, other);
 }
 
 void Being::handle(const Down& down) {
@@ -254,16 +258,18 @@ void World::spawn(int parent, const Do& what, Try&& attempt) {
   const std::string name{kNames[what.name]};
   const bool is_taken = !name.empty() && holder_of(name) != kNone;
   const int number = expect(parent, what.traps);
-  const auto spawned = attempt(number, SpawnOptions{.name = name});
+  const SpawnOptions options{.name = name};
+  Result<ActorRef<Being>, SpawnError> spawned = Error{SpawnError::Closing};
+  if (!run.finds_memory([&] { spawned = attempt(number, options); })) return lives.pop_back();
   run.check(spawned.has_value() != is_taken, "names",
             is_taken ? "a name went to a second" : "a name of nobody is taken");
   if (!spawned) {
-    if (parent != kNone) std::erase(at(parent).linked, number);
     lives.pop_back();
     return;
   }
   at(number).ref = spawned.value();
   if (parent != kNone) at(parent).children.push_back(number);
+  if (parent != kNone && what.act == Act::SpawnLink) link(parent, number);
   if (!name.empty()) names[name] = number;
 }
 

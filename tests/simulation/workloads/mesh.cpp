@@ -20,7 +20,8 @@ struct Node;
 struct Mesh {
   explicit Mesh(Run& r) : run{r} {}
 
-  void send(int from, int to, int hops);
+  /// False: there was no memory for it.
+  bool send(int from, int to, int hops);
 
   Run& run;
   std::vector<ActorRef<Node>> nodes;
@@ -47,8 +48,8 @@ struct Node : Actor<Node> {
     seen = message.number + 1;
     ++mesh->crashed;  // unless it gets to the end
     mesh->run.fault_point();
-    if (message.hops > 0)
-      mesh->send(index, (index + message.hops) % static_cast<int>(mesh->nodes.size()), message.hops - 1);
+    const int next = (index + message.hops) % static_cast<int>(mesh->nodes.size());
+    if (message.hops > 0 && !mesh->send(index, next, message.hops - 1)) throw std::bad_alloc{};
     --mesh->crashed;
     ++mesh->handled;
   }
@@ -57,13 +58,16 @@ struct Node : Actor<Node> {
   int index;
 };
 
-void Mesh::send(int from, int to, int hops) {
-  const int number = next[from][to]++;
-  if (nodes[static_cast<std::size_t>(to)].send(Numbered{from, number, hops}) == Delivery::Accepted) {
+bool Mesh::send(int from, int to, int hops) {
+  const int number = next[from][to];
+  Delivery delivery = Delivery::Closed;
+  const bool finds_memory =
+      run.finds_memory([&] { delivery = nodes[static_cast<std::size_t>(to)].send(Numbered{from, number, hops}); });
+  if (delivery == Delivery::Accepted) {
     ++accepted;
-  } else {
-    next[from][to] = number;  // nobody will miss it
+    ++next[from][to];  // otherwise nobody will miss it
   }
+  return finds_memory;
 }
 
 MailboxOptions draw_mailbox(Draw& draw, bool& evicts) {

@@ -46,6 +46,7 @@ struct Stage : Actor<Stage> {
     plant->run.check(item.number == seen, "order", "a message was left out, or came twice or late");
     seen = item.number + 1;
     ++plant->handled;
+    plant->run.slow_point();
     if (item.number % 3 == 0) make(plant->burst[index]);
   }
   void handle(Produce order) { make(order.items); }
@@ -56,14 +57,18 @@ struct Stage : Actor<Stage> {
       const Delivery delivery = co_await send<Item>(plant->stages[static_cast<std::size_t>(target)], index, number);
       plant->run.check(delivery == Delivery::Accepted, "delivery", "a send that waits for room was refused");
       ++plant->accepted;
+      plant->run.slow_point();
     }
   }
   void make(int items) {
     const int target = plant->to[index];
     if (target == index) return;
     for (int i = 0; i < items; ++i) {
-      const int number = plant->next[index][target]++;
-      const Delivery delivery = plant->stages[static_cast<std::size_t>(target)].send(Item{index, number});
+      const int number = plant->next[index][target];
+      Delivery delivery = Delivery::Closed;
+      const auto& stage = plant->stages[static_cast<std::size_t>(target)];
+      if (!plant->run.finds_memory([&] { delivery = stage.send(Item{index, number}); })) continue;
+      ++plant->next[index][target];
       plant->run.check(delivery == Delivery::Accepted, "delivery", "a send of a handler was refused");
       ++plant->accepted;
     }
@@ -85,6 +90,7 @@ void run_pressure(Run& run) {
     const Bounded mailbox{plant.capacity[i], Overflow::Block};
     plant.stages.push_back(run.system().spawn<Stage>({.mailbox = mailbox}, &plant, i));
   }
+  run.faults_begin();
   for (int left = draw.between(5, 30); left > 0; --left) {
     const int who = draw.between(0, stages - 1);
     const std::size_t kind = draw.below(4);
@@ -104,6 +110,7 @@ void run_pressure(Run& run) {
     });
   }
   run.settle();
+  run.faults_end();
   if (plant.accepted != plant.handled && !run.has_failed()) {
     run.found("liveness", "accepted " + std::to_string(plant.accepted) + " messages, handled " +
                               std::to_string(plant.handled) + ", and nobody runs");

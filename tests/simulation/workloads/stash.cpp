@@ -142,8 +142,9 @@ struct Keeper : Actor<Keeper> {
     place->run.fault_point();
   }
   void keep(const Item& item) {
+    Delivery kept = Delivery::Closed;
+    if (!place->run.finds_memory([&] { kept = stash(Item{item}); })) return check_stash();
     const bool has_room = place->put_aside(item);
-    const Delivery kept = stash(Item{item});
     place->run.check((kept == Delivery::Accepted) == has_room, "stash",
                      "a stash refuses although it has room, or takes more");
     check_stash();
@@ -152,8 +153,11 @@ struct Keeper : Actor<Keeper> {
   void open(std::size_t most) {
     is_closed = most != ~std::size_t{0};
     const std::size_t back = std::min(most, place->aside.size());
-    place->bring_back(most);
-    place->run.check(unstash(most) == back, "stash", "not as many came back as were to");
+    std::size_t came_back = 0;
+    if (place->run.finds_memory([&] { came_back = unstash(most); })) {
+      place->bring_back(most);
+      place->run.check(came_back == back, "stash", "not as many came back as were to");
+    }
     check_stash();
   }
   void check_stash() {
@@ -244,13 +248,16 @@ void Scene::send(const Item& item, Priority priority, Duration expires) {
   const Waiting waits{item.number, item.key, is_urgent ? priority : Priority::Normal,
                       is_urgent ? detail::saturating_add(place.run.system().now(), expires) : TimePoint::max()};
   Delivery came_to = Delivery::Closed;
-  if (place.kind == Kind::Machine) {
-    came_to = ref.as<Machine>().send(item);
-  } else if (is_urgent) {
-    came_to = ref.as<Keeper>().send(item, {.priority = priority, .expires_after = expires});
-  } else {
-    came_to = ref.as<Keeper>().send(item);
-  }
+  const bool finds_memory = place.run.finds_memory([&] {
+    if (place.kind == Kind::Machine) {
+      came_to = ref.as<Machine>().send(item);
+    } else if (is_urgent) {
+      came_to = ref.as<Keeper>().send(item, {.priority = priority, .expires_after = expires});
+    } else {
+      came_to = ref.as<Keeper>().send(item);
+    }
+  });
+  if (!finds_memory) return;
   place.run.check((came_to == Delivery::Accepted) == !place.has_ended, "answer",
                   "a place that is open refuses, or the reverse");
   if (came_to == Delivery::Accepted) place.sent(waits);

@@ -132,9 +132,10 @@ struct Ticker : Actor<Ticker> {
     done();
   }
   void handle(Silence silence) {
-    set_receive_timeout(silence.after);
-    limit = silence.after;
-    times = 0;
+    if (timers->run.finds_memory([&] { set_receive_timeout(silence.after); })) {
+      limit = silence.after;
+      times = 0;
+    }
     done();
   }
   void handle(ReceiveTimeout) {
@@ -164,8 +165,14 @@ struct Ticker : Actor<Ticker> {
                        .period = what.period,
                        .mode = what.mode,
                        .last = now()});
-    TimerHandle handle =
-        repeats ? send_every(what.period, Tick{number}, what.mode) : send_after(what.after, Tick{number});
+    TimerHandle handle;
+    const bool finds_memory = all.run.finds_memory([&] {
+      handle = repeats ? send_every(what.period, Tick{number}, what.mode) : send_after(what.after, Tick{number});
+    });
+    if (!finds_memory) {
+      all.at(number).is_refused = true;
+      return;
+    }
     const bool is_refused = !handle.is_active();
     all.run.check(is_refused == (armed >= all.most), "limit", "a timer was refused below the limit, or not at it");
     all.at(number).is_refused = is_refused;

@@ -57,6 +57,7 @@ struct Place {
   int pattern = 0;  // of the one subscription of Stable, Bounded and Member
   Bounded bound{};
   bool has_ended = false;
+  bool is_unsure = false;  // memory ran out on the way to it: what it gets is not known any more
   std::deque<Waiting> waiting = {};
   int last[kPeersMax + 1] = {};  // number of the last from each publisher
 };
@@ -70,6 +71,7 @@ struct Subscribed {
 struct Sent {
   bool to_group = false;
   int by_group = 0;
+  bool is_half = false;  // memory ran out: some have it, and the publisher has heard that not all do
 };
 
 /// Whether the words of a topic are those of a pattern: as slowly as can be.
@@ -93,6 +95,7 @@ struct Topics {
 
   Place& at(int place) { return places[static_cast<std::size_t>(place)]; }
   void publish(int publisher, const Publish& what);
+  void published_half(int topic);
   [[nodiscard]] Published expect(int topic, int number);
   void await_bounded(int subscription, int number, Published& expected);
   /// Call it when the subscription has been made. Its number.
@@ -115,16 +118,35 @@ struct Topics {
 void Topics::publish(int publisher, const Publish& what) {
   const int number = static_cast<int>(sent.size());
   sent.emplace_back();
-  const Published expected = expect(what.topic, number);
-  if (what.retain) retained[what.topic] = number;
   const Note note{number, publisher, what.hops};
   const std::string_view topic = kTopics[what.topic];
-  const Published came_to = what.retain ? broker.publish(topic, note, {.retain = true}) : broker.publish(topic, note);
-  if (came_to != expected) {
+  Published came_to;
+  const bool finds_memory = run.finds_memory(
+      [&] { came_to = what.retain ? broker.publish(topic, note, {.retain = true}) : broker.publish(topic, note); });
+  if (!finds_memory) return published_half(what.topic);
+  const bool is_sure = std::none_of(subscriptions.begin(), subscriptions.end(), [&](const Subscribed& each) {
+    return at(each.place).is_unsure && matches(kPatterns[each.pattern], topic);
+  });
+  const Published expected = expect(what.topic, number);
+  if (what.retain) retained[what.topic] = number;
+  if (is_sure && came_to != expected) {
     run.found("answer", "delivered " + std::to_string(came_to.delivered) + ", dropped " +
                             std::to_string(came_to.dropped) + ", displaced " + std::to_string(came_to.displaced) +
                             " instead of " + std::to_string(expected.delivered) + ", " +
                             std::to_string(expected.dropped) + ", " + std::to_string(expected.displaced));
+  }
+  check_count();
+}
+
+void Topics::published_half(int topic) {
+  sent.back().is_half = true;
+  const auto value = broker.retained<Note>(kTopics[topic]);
+  retained[topic] = value ? value->number : kNone;
+  // How full such a mailbox is now decides over what comes later.
+  for (const Subscribed& each : subscriptions) {
+    Place& place = at(each.place);
+    if (each.is_on && place.role == Role::Bounded && matches(kPatterns[each.pattern], kTopics[topic]))
+      place.is_unsure = true;
   }
   check_count();
 }
@@ -178,9 +200,13 @@ int Topics::subscribed(int place, int pattern, bool gets_retained) {
 
 void Topics::came(int index, const Note& note) {
   Place& place = at(index);
-  if (place.role == Role::Member) return came_to_member(place, note);
   const auto here = std::find_if(place.waiting.begin(), place.waiting.end(),
                                  [&](const Waiting& each) { return each.number == note.number; });
+  if (place.is_unsure || sent[static_cast<std::size_t>(note.number)].is_half) {
+    if (here != place.waiting.end()) place.waiting.erase(here);  // such a one may be retained
+    return;
+  }
+  if (place.role == Role::Member) return came_to_member(place, note);
   if (here == place.waiting.end()) {
     return run.found("unsubscribe", "a publication came twice, or to who was not subscribed when it was published");
   }
@@ -210,7 +236,7 @@ void Topics::check_count() {
 
 void Topics::check_at_rest() {
   for (const Place& place : places) {
-    if (place.waiting.empty() || place.has_ended) continue;
+    if (place.waiting.empty() || place.has_ended || place.is_unsure) continue;
     run.found("lost", "publication " + std::to_string(place.waiting.front().number) + " never came");
   }
   for (const Sent& each : sent)
@@ -266,7 +292,13 @@ struct Peer : Actor<Peer> {
   [[nodiscard]] bool may_churn() const { return place().role == Role::Churner || place().role == Role::Guest; }
   void subscribe(int pattern, const SubscribeOptions& options) {
     if (mine.size() == 3) return;
-    Subscription made = topics->broker.subscribe<Note>(kPatterns[pattern], self(), options);
+    Subscription made;
+    const bool finds_memory =
+        topics->run.finds_memory([&] { made = topics->broker.subscribe<Note>(kPatterns[pattern], self(), options); });
+    if (!finds_memory) {
+      if (options.retained && options.group.empty()) place().is_unsure = true;  // it may have some of that
+      return topics->check_count();
+    }
     topics->run.check(made.is_active(), "answer", "a subscription was refused");
     const int number = topics->subscribed(index, pattern, options.retained && options.group.empty());
     mine.emplace_back(number, std::move(made));

@@ -23,6 +23,7 @@ struct Family {
   Run& run;
   Moves moves;
   int alive[kMembersMax + 1] = {};
+  TimePoint ended_at{};  // when a member came to its end by itself, as late as its handler made that
 };
 
 struct Member : Actor<Member> {
@@ -39,8 +40,18 @@ struct Member : Actor<Member> {
     family->run.check(!had_stop, "on_stop", "it ran twice in one life");
     had_stop = true;
   }
-  void handle(Crash) { throw std::runtime_error{"crash"}; }
-  void handle(Quit) { stop(); }
+  void handle(Crash) {
+    end();
+    throw std::runtime_error{"crash"};
+  }
+  void handle(Quit) {
+    end();
+    stop();
+  }
+  void end() const {
+    family->run.slow_point();
+    family->ended_at = family->run.system().now();
+  }
   void handle(Noise) {}
   Family* family;
   int index;
@@ -128,13 +139,13 @@ std::string_view oracle_of(const Moves& expected, Moves moves) {
 void end_one(Run& run, Family& family, Expected& expected, const ActorRef<Member>& member, int who, bool normally) {
   family.moves.clear();
   expected.moves.clear();
-  expected.ended(who, normally, run.system().now());
   if (normally) {
     member.send(Quit{});
   } else {
     member.send(Crash{});
   }
   run.settle();
+  expected.ended(who, normally, family.ended_at);
   if (family.moves == expected.moves) return;
   run.found(oracle_of(expected.moves, family.moves),
             "expected" + text_of(expected.moves) + ", came" + text_of(family.moves));
@@ -169,6 +180,7 @@ void run_tree(Run& run) {
   for (int i = 1; i <= count; ++i) members.push_back(root->child<Member>(std::to_string(i)).value());
 
   constexpr Duration kPauses[] = {0s, 0s, 1s, kWithin - 1ms, kWithin, kWithin + 1ms};
+  run.faults_begin();
   for (int left = draw.between(6, 20); left > 0; --left) {
     const int who = draw.between(1, count);
     const bool normally = draw.one_in(3);
@@ -177,12 +189,13 @@ void run_tree(Run& run) {
     run.operate([&] {
       run.system().advance(pause);
       for (std::size_t i = 0; i < 2 * members.size(); ++i)
-        if ((noise >> i & 1) != 0) static_cast<void>(members[i / 2].send(Noise{}));
+        if ((noise >> i & 1) != 0) static_cast<void>(run.finds_memory([&] { members[i / 2].send(Noise{}); }));
       if (expected.gave_up || !expected.children[static_cast<std::size_t>(who) - 1].runs) return;
       end_one(run, family, expected, members[static_cast<std::size_t>(who) - 1], who, normally);
     });
   }
   run.settle();
+  run.faults_end();
   run.check(run.system().has_stopped(AnyRef{*root}) == expected.gave_up, "intensity",
             "the supervisor should have given up, or should not");
   family.moves.clear();
