@@ -22,8 +22,8 @@ struct HttpRequest {
   bool keep_alive = true;  ///< whether another one may follow
 };
 
-/// Makes requests of the bytes of one connection, however they are cut: llhttp, Node's parser, with limits, and with the
-/// headers that this server looks at. What it does not understand has a status (400, 413, 431) and ends it.
+/// Makes requests of the bytes of one connection, however they are cut: llhttp, Node's parser, with limits, and with
+/// the headers that this server looks at. What it does not understand has a status (400, 405, 413, 431) and ends it.
 ///
 /// Threads    one.
 class HttpParser {

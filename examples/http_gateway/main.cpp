@@ -1,12 +1,12 @@
 // A front for HTTP/1.1 over keys in shards: JSON over a parser that others keep, and actors that crash.
 //
-// It shows   connections as actors behind a TcpListener, each reading with llhttp, Node's parser: keep-alive, pipelines,
-//            chunked bodies, and a limit and a status for whatever is too much. Neither a crash of a connection (POST
+// It shows   connections as actors behind a TcpListener, each reading with llhttp, Node's parser: keep-alive,
+//            pipelines, chunked bodies, and a limit and a status for whatever is too much. Neither a crash of a connection (POST
 //            /crash/connection) nor of a shard (POST /crash/shard/N) is felt by anybody else; whose request is in hand
 //            when its shard crashes (POST /keys/K/crash) hears 503, and nothing that was answered is lost.
 // It prints  the port that it listens on. It ends at SIGINT or SIGTERM: in order, at the second one at once.
 //
-//     GET /keys/K   PUT /keys/K (JSON)   DELETE /keys/K   POST /keys/K/increment (a whole number, or nothing)   GET /keys
+//     GET /keys    GET /keys/K    PUT /keys/K (JSON)    DELETE /keys/K    POST /keys/K/increment (a whole number)
 //
 // Read       ../kv_server before; then http_parser.cpp, session.cpp. How: docs/how-to/serve_tcp.md.
 

@@ -13,7 +13,8 @@ namespace {
 
 constexpr HttpLimits kLimits{.header_bytes_max = 512, .body_bytes_max = 256};
 
-/// All that is in the bytes, fed in pieces of `step`, as one text; the status that ends it, if one does.
+/// All that is in the bytes, fed in pieces of `step`, as one text, and whether an error ends it. Not which one: of a
+/// target that is too long and wrong, whole pieces are wrong before they are too long.
 std::string parsed(std::string_view bytes, std::size_t step) {
   HttpParser parser{kLimits};
   std::string all;
@@ -30,7 +31,7 @@ std::string parsed(std::string_view bytes, std::size_t step) {
     fuzz::expect(result.status == 400 || result.status == 405 || result.status == 413 || result.status == 431,
                  "a status of no error");
     fuzz::expect(*result.error != 0, "an error without a word");
-    return all + std::to_string(result.status);
+    return all + "an error";
   }
   return all;
 }
