@@ -10,6 +10,7 @@
 #   CLI11 CLI11::CLI11                csv csv::csv (libcsv, for C)      Catch2 Catch2::Catch2WithMain
 #   benchmark benchmark::*            Python3 Python3::Interpreter
 #   zlib ZLIB::ZLIB                   SQLite3 SQLite::SQLite3
+#   llhttp: COPPICE_LLHTTP_* say where it is, no target
 #   caf caf::core, caf::io (0.17)     erlang erlang::erlc
 include_guard(GLOBAL)
 
@@ -137,6 +138,18 @@ endfunction()
 function(coppice_find_SQLite3)
   find_package(SQLite3 QUIET)
   coppice_answer(SQLite::SQLite3 "SQLite 3 (<sqlite3.h>)" libsqlite3-dev sqlite-devel)
+endfunction()
+
+# Debian ships llhttp as the C sources that it builds Node's HTTP clients of, Fedora as a library.
+function(coppice_find_llhttp)
+  find_path(COPPICE_LLHTTP_INCLUDE_DIR llhttp.h PATHS /usr/share/include PATH_SUFFIXES llhttp)
+  find_library(COPPICE_LLHTTP_LIBRARY llhttp)
+  find_path(COPPICE_LLHTTP_SOURCE_DIR llhttp.c PATHS /usr/share/llhttp)
+  mark_as_advanced(COPPICE_LLHTTP_INCLUDE_DIR COPPICE_LLHTTP_LIBRARY COPPICE_LLHTTP_SOURCE_DIR)
+  coppice_answer(no_target "llhttp, an HTTP parser (<llhttp.h>)" node-llhttp llhttp-devel)
+  if(COPPICE_LLHTTP_INCLUDE_DIR AND (COPPICE_LLHTTP_LIBRARY OR COPPICE_LLHTTP_SOURCE_DIR))
+    set(found TRUE PARENT_SCOPE)
+  endif()
 endfunction()
 
 function(coppice_find_benchmark)

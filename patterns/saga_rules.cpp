@@ -82,6 +82,7 @@ std::vector<SagaRecord> SagaRules::decide(const SagaProgress& progress, const st
   // Whatever comes next, it waits for what is under way; but the rest of a stage, or of its undoing, goes with it.
   const auto next = progress.failed ? next_back(progress) : next_forward(progress);
   std::vector<SagaRecord> records;
+  records.reserve(next.size() + 1);
   for (const std::size_t index : next) {
     records.push_back(
         {saga, progress.failed ? SagaEvent::UndoBegun : SagaEvent::StepBegun, steps_[index].step.name, {}});

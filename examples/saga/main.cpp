@@ -1,8 +1,8 @@
 // A saga for each order: reserve stock, charge the customer, ship; when a step fails, undo in reverse what was done.
 //
 // It shows   services and a coordinator that crash in the middle of it (--crash-every K) and are started again by their
-//            supervisors. What must survive lives outside them: a journal of the sagas, and the services' storage, where
-//            a step that is asked for twice is done once. With --journal FILE both are on disk: kill it at any moment,
+//            supervisors. What must survive lives outside them: a journal of the sagas, and the services' storage,
+//            where a step that is asked for twice is done once. With --journal FILE both are on disk: kill it at any moment,
 //            run it again, and it goes on. At the end every order is done or undone, and stock and money add up to
 //            the unit.
 // It prints  the orders that are done and those that are undone, crashes and restarts, the sums. --json writes the same

@@ -149,6 +149,43 @@ TEST_CASE("transitions of many sagas share the writes of a journal") {
   check_end(process.system);
 }
 
+/// Sees half of it.
+struct Before final : SagaObserver {
+  void writing(const SagaRecord& record) override { seen.push_back(record); }
+  std::vector<SagaRecord> seen;
+};
+struct After final : SagaObserver {
+  void written(const SagaRecord& record) override { seen.push_back(record); }
+  std::vector<SagaRecord> seen;
+};
+
+TEST_CASE("an observer sees each transition before and after it is written") {
+  for (const bool before : {true, false}) {
+    SagaWorld world;
+    script(world);
+    const auto first = std::make_shared<Before>();
+    const auto last = std::make_shared<After>();
+    const std::shared_ptr<SagaObserver> observer = before ? std::shared_ptr<SagaObserver>{first} : last;
+    SagaProcess process{world, &shop, 5, {.observer = observer}};
+    process.run({"good", "broke"});
+    CHECK((before ? first->seen : last->seen) == world.journal);
+    check_end(process.system);
+  }
+}
+
+TEST_CASE("a coordinator counts its sagas of this process and of those before") {
+  SagaWorld world;
+  script(world);
+  for (int lives = 1; lives <= 2; ++lives) {
+    SagaProcess process{world, &shop, 5};
+    process.run({"good", "slow", "broke"});
+    auto counts = process.coordinator.ask(CountSagas{}, 1s);
+    process.system.run_until_idle();
+    CHECK(counts.get().value() == SagaCounts{.open = 0, .completed = 2, .compensated = 1});
+    check_end(process.system);
+  }
+}
+
 /// Throws at the n-th sight of a transition.
 struct Saboteur final : SagaObserver {
   void writing(const SagaRecord&) override { see(); }

@@ -1,0 +1,1 @@
+target_link_libraries(${example} PRIVATE coppice_llhttp)

@@ -1,0 +1,3 @@
+if(NOT TARGET coppice_llhttp)  # cmake/CoppiceLlhttp.cmake has said so
+  set(left_out TRUE)
+endif()

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <chrono>
+#include <coppice/coppice.hpp>
+#include <coppice/io/tcp_connection.hpp>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http_parser.hpp"
+#include "response.hpp"
+#include "shard.hpp"
+
+/// What all sessions know of the server.
+struct ServerInfo {
+  std::vector<coppice::ActorRef<Shard>> shards;
+  HttpLimits limits = {};
+  coppice::Duration request_within = std::chrono::seconds{10};  ///< from a request's first byte to its last
+  coppice::Duration shard_within = std::chrono::seconds{2};     ///< then it is answered with 503
+  std::size_t pipeline_max = 256;                               ///< with more unanswered nothing is read
+};
+
+/// One client: reads requests, has the shards do them, and answers in their order.
+class Session : public coppice::TcpConnection<Session> {
+ public:
+  struct RequestLate {};
+
+  Session(coppice::AcceptedSocket socket, std::shared_ptr<const ServerInfo> server);
+  void on_data(std::string_view bytes);
+  void on_end_of_input();
+  void on_drain();
+  void handle(RequestLate);
+
+ private:
+  /// A request whose answer is not there yet, or waits for those before it.
+  struct Pending {
+    bool is_1_0 = false;
+    bool is_head = false;
+    std::optional<Response> response = {};
+  };
+  /// The parts of a target: "/keys/a%20b" is {"keys", "a b"}. Nothing: it cannot be decoded.
+  using Path = std::optional<std::vector<std::string>>;
+
+  void run(HttpRequest request);
+  void route(std::uint64_t number, const HttpRequest& request);
+  void route_key(std::uint64_t number, const HttpRequest& request, const std::string& key);
+  void increment(std::uint64_t number, const HttpRequest& request, const std::string& key);
+  void crash(std::uint64_t number, const HttpRequest& request, const std::vector<std::string>& path);
+  void count_keys(std::uint64_t number);
+  template <class M>
+  void ask_shard(std::uint64_t number, const std::string& key, M message);
+  void take_answer(std::uint64_t number, const std::string& key, coppice::Result<Answer, coppice::AskError> answer);
+  void refuse_method(std::uint64_t number, const char* allowed);
+  void respond(std::uint64_t number, Response response);
+  /// Answers `response` after all that is pending, and ends.
+  void respond_and_end(Response response);
+  void write_ready();
+  void watch_time();
+  [[nodiscard]] static Path path_of(std::string_view target);
+
+  std::shared_ptr<const ServerInfo> server_;
+  HttpParser parser_;
+  std::deque<Pending> pending_;
+  std::uint64_t first_ = 0;  // the number of the request at the front
+  coppice::TimerHandle late_;
+  bool is_paused_ = false;
+  bool is_ending_ = false;  // nothing is read any more; when all is answered it finishes
+};
