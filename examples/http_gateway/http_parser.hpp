@@ -9,8 +9,8 @@
 
 /// What a request may cost.
 struct HttpLimits {
-  std::size_t header_bytes_max = 16 * 1024;  ///< target, names and values of one request together
-  std::size_t body_bytes_max = 1024 * 1024;  ///< of one request, chunked or not
+  std::size_t header_bytes_max = std::size_t{16} * 1024;  ///< target, names and values of one request together
+  std::size_t body_bytes_max = std::size_t{1024} * 1024;  ///< of one request, chunked or not
 };
 
 /// One request, whole.

@@ -54,10 +54,10 @@ Session::Session(AcceptedSocket socket, std::shared_ptr<const ServerInfo> server
 
 void Session::on_data(std::string_view bytes) {
   if (is_ending_) return;
-  HttpParser::Result result = parser_.feed(bytes);
-  for (HttpRequest& request : result.requests) {
+  const HttpParser::Result result = parser_.feed(bytes);
+  for (const HttpRequest& request : result.requests) {
     if (is_ending_) return;  // the one before was the last one
-    run(std::move(request));
+    run(request);
   }
   if (is_ending_) return;
   if (result.status != 0) return respond_and_end(error_response(result.status, result.error));
@@ -86,7 +86,7 @@ void Session::watch_time() {
   }
 }
 
-void Session::run(HttpRequest request) {
+void Session::run(const HttpRequest& request) {
   late_ = {};  // its time is over; another one's begins with its first byte
   const std::uint64_t number = first_ + pending_.size();
   pending_.push_back({.is_1_0 = request.is_1_0, .is_head = request.method == "HEAD"});

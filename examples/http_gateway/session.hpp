@@ -45,7 +45,7 @@ class Session : public coppice::TcpConnection<Session> {
   /// The parts of a target: "/keys/a%20b" is {"keys", "a b"}. Nothing: it cannot be decoded.
   using Path = std::optional<std::vector<std::string>>;
 
-  void run(HttpRequest request);
+  void run(const HttpRequest& request);
   void route(std::uint64_t number, const HttpRequest& request);
   void route_key(std::uint64_t number, const HttpRequest& request, const std::string& key);
   void increment(std::uint64_t number, const HttpRequest& request, const std::string& key);

@@ -109,6 +109,7 @@ void Keeper::handle(Commit) {
   std::vector<Asked> asked = std::move(asked_);
   asked_.clear();
   std::vector<SagaAnswer> answers;
+  answers.reserve(asked.size());
   storage_->begin();
   for (const Asked& one : asked) answers.push_back(apply_once(*storage_, one.entry.call, *one.entry.order));
   storage_->commit();

@@ -24,28 +24,28 @@ struct Accounts {
 
 /// Takes what an order costs, once, however often it is asked.
 struct Bank : Actor<Bank> {
-  explicit Bank(std::shared_ptr<Accounts> a) : accounts{std::move(a)} {}
+  explicit Bank(std::shared_ptr<Accounts> a) : accounts_{std::move(a)} {}
 
   SagaAnswer handle(const SagaCall& call) {
-    if (const auto known = accounts->answers.find(call.key()); known != accounts->answers.end()) return known->second;
+    if (const auto known = accounts_->answers.find(call.key()); known != accounts_->answers.end()) return known->second;
     // One transaction: the effect, and the key with its answer.
-    return accounts->answers[call.key()] = call.action == SagaAction::Do ? charge(call) : refund(call);
+    return accounts_->answers[call.key()] = call.action == SagaAction::Do ? charge(call) : refund(call);
   }
 
  private:
   SagaAnswer charge(const SagaCall& call) {
     const int price = std::stoi(call.payload);
-    if (accounts->answers.contains(call.saga + "/charge/undo")) return SagaAnswer::refused("it is refunded");
-    if (accounts->cents < price) return SagaAnswer::refused("card declined");
-    accounts->cents -= price;
+    if (accounts_->answers.contains(call.saga + "/charge/undo")) return SagaAnswer::refused("it is refunded");
+    if (accounts_->cents < price) return SagaAnswer::refused("card declined");
+    accounts_->cents -= price;
     return SagaAnswer::done();
   }
   SagaAnswer refund(const SagaCall& call) {
-    const auto charged = accounts->answers.find(call.saga + "/charge/do");
-    if (charged != accounts->answers.end() && charged->second.is_done) accounts->cents += std::stoi(call.payload);
+    const auto charged = accounts_->answers.find(call.saga + "/charge/do");
+    if (charged != accounts_->answers.end() && charged->second.is_done) accounts_->cents += std::stoi(call.payload);
     return SagaAnswer::done();
   }
-  std::shared_ptr<Accounts> accounts;
+  std::shared_ptr<Accounts> accounts_;
 };
 
 /// Ships nothing above 50 cents.

@@ -171,13 +171,15 @@ TEST_CASE("a journal with spoiled or missing bytes is read as it was or refused"
   REQUIRE(opened(path)->append(many));
   const std::string whole = bytes_of(path);
   std::mt19937_64 random{5};
-  int refused = 0;
-  for (std::uint64_t i = 0; i < testing::scaled(200); ++i) {
+  std::uint64_t refused = 0;
+  const std::uint64_t tries = testing::scaled(200);
+  for (std::uint64_t i = 0; i < tries; ++i) {
     std::string spoiled = whole;
     if (i % 4 == 0) {
       spoiled.resize(1 + random() % (spoiled.size() - 1));
     } else {
-      spoiled[random() % spoiled.size()] ^= static_cast<char>(1U << random() % 8);
+      char& byte = spoiled[random() % spoiled.size()];
+      byte = static_cast<char>(static_cast<unsigned char>(byte) ^ (1U << random() % 8));
     }
     put_bytes(path, spoiled);
     fs::remove(path + "-wal");
@@ -195,7 +197,7 @@ TEST_CASE("a journal with spoiled or missing bytes is read as it was or refused"
       ++refused;
     }
   }
-  CHECK(refused > 50);
+  CHECK(refused >= tries / 4);
 }
 
 TEST_CASE("what a killed process had appended is there and of its last append all or nothing") {  // [J1], [J2]
@@ -208,7 +210,7 @@ TEST_CASE("what a killed process had appended is there and of its last append al
     const pid_t child = ::fork();
     if (child == 0) {
       const auto journal = SqliteJournal::open({.path = folder.file(), .subject = "orders"});
-      for (std::size_t i = 0; journal; ++i) {
+      while (journal) {
         if (!(*journal)->append(kSome) || ::write(pipe[1], "+", 1) != 1) break;
       }
       ::_exit(1);

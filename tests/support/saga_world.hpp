@@ -64,18 +64,18 @@ struct MortalJournal final : SagaJournal {
 
 /// Does any step once, and says so as often as it is asked.
 struct Participant : Actor<Participant> {
-  explicit Participant(SagaWorld* w) : world{w} {}
+  explicit Participant(SagaWorld* w) : world_{w} {}
 
   Later<SagaAnswer> handle(const SagaCall& call) {
     auto [promise, later] = reply_later<SagaAnswer>();
     const std::string place = call.saga + '/' + call.step;
     const bool undo = call.action == SagaAction::Undo;
-    ++world->calls[call.key()];
-    if (!world->has(call.saga, undo ? SagaEvent::UndoBegun : SagaEvent::StepBegun, call.step))
-      world->unannounced.push_back(call.key());
-    if (!undo && take(world->drop, place)) return std::move(later);
+    ++world_->calls[call.key()];
+    if (!world_->has(call.saga, undo ? SagaEvent::UndoBegun : SagaEvent::StepBegun, call.step))
+      world_->unannounced.push_back(call.key());
+    if (!undo && take(world_->drop, place)) return std::move(later);
     const SagaAnswer answer = apply_once(call, place);
-    if (take(undo ? world->lose_undos : world->lose, place)) return std::move(later);
+    if (take(undo ? world_->lose_undos : world_->lose, place)) return std::move(later);
     promise.set(SagaAnswer{answer});
     return std::move(later);
   }
@@ -83,22 +83,24 @@ struct Participant : Actor<Participant> {
  private:
   static bool take(std::map<std::string, int>& left, const std::string& place) {
     const auto found = left.find(place);
-    return found != left.end() && found->second > 0 && found->second-- > 0;
+    if (found == left.end() || found->second == 0) return false;
+    --found->second;
+    return true;
   }
   SagaAnswer apply_once(const SagaCall& call, const std::string& place) {
-    if (const auto known = world->answers.find(call.key()); known != world->answers.end()) return known->second;
+    if (const auto known = world_->answers.find(call.key()); known != world_->answers.end()) return known->second;
     SagaAnswer answer;
     if (call.action == SagaAction::Undo) {
-      const auto done = world->answers.find(place + "/do");
-      if (done != world->answers.end() && done->second.is_done) --world->effects[place];
-    } else if (world->refuse.contains(place) || world->answers.contains(place + "/undo")) {
+      const auto done = world_->answers.find(place + "/do");
+      if (done != world_->answers.end() && done->second.is_done) --world_->effects[place];
+    } else if (world_->refuse.contains(place) || world_->answers.contains(place + "/undo")) {
       answer = SagaAnswer::refused("refused by " + call.step);
     } else {
-      ++world->effects[place];
+      ++world_->effects[place];
     }
-    return world->answers.emplace(call.key(), answer).first->second;
+    return world_->answers.emplace(call.key(), answer).first->second;
   }
-  SagaWorld* world;
+  SagaWorld* world_;
 };
 
 /// Wants some sagas, and keeps how they ended.
