@@ -15,9 +15,9 @@ namespace coppice::detail {
 namespace {
 
 constexpr std::size_t kBufferBytes = 65'536;
-constexpr int kReadsATurn = 4;                               // then others have theirs
-constexpr std::size_t kSendAt = std::size_t{64} * 1024;      // queued in one hook: it is sent before its end
-constexpr std::size_t kKeptOutput = std::size_t{16} * 1024;  // of the queue's memory, when it is empty
+constexpr int kReadsATurn = 4;                           // then others have theirs
+constexpr std::size_t kSendAt = std::size_t{64} * 1024;  // queued in one hook: it is sent before its end
+constexpr std::size_t kKeptOutput = 256;                 // of the queue's memory, when it is empty
 
 /// One for each thread that reads: nothing of it outlives a hook.
 [[nodiscard]] char* read_buffer() {
@@ -184,7 +184,7 @@ void TcpStream::Body::all_sent() {
   const bool had_some = sent != 0;
   sent = 0;
   output.clear();
-  if (output.capacity() > kKeptOutput) output = {};
+  if (output.capacity() > kKeptOutput) std::string{}.swap(output);  // assigned, it would keep its memory
   if (!finishing) {
     if (had_some) hooks.all_sent(actor);
     return;
@@ -220,7 +220,7 @@ void TcpStream::Body::end(TcpEnd how, std::string_view text) {
   descriptor.close(ignored);
   idle_alarm.cancel();
   other_alarm.cancel();
-  output = {};
+  std::string{}.swap(output);
   sent = 0;
   accepted.slot()->ends(how);
   accepted = {};
