@@ -9,7 +9,7 @@
 #   nlohmann_json nlohmann_json::*    concurrentqueue concurrentqueue::concurrentqueue
 #   CLI11 CLI11::CLI11                csv csv::csv (libcsv, for C)      Catch2 Catch2::Catch2WithMain
 #   benchmark benchmark::*            Python3 Python3::Interpreter
-#   zlib ZLIB::ZLIB
+#   zlib ZLIB::ZLIB                   OpenSSL OpenSSL::SSL
 #   caf caf::core (0.17)              erlang erlang::erlc
 include_guard(GLOBAL)
 
@@ -127,6 +127,11 @@ endfunction()
 function(coppice_find_zlib)
   find_package(ZLIB QUIET)
   coppice_answer(ZLIB::ZLIB "zlib (<zlib.h>)" zlib1g-dev zlib-devel)
+endfunction()
+
+function(coppice_find_OpenSSL)
+  find_package(OpenSSL 3.0 QUIET)
+  coppice_answer(OpenSSL::SSL "OpenSSL 3 (<openssl/ssl.h>)" libssl-dev openssl-devel)
 endfunction()
 
 function(coppice_find_Catch2)

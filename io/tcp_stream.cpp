@@ -62,6 +62,11 @@ TcpStream::Body::Body(Cell& c, AcceptedSocket socket, const StreamHooks& h, void
   static_cast<void>(accepted.release());
   accepted.slot()->bind(cell, *hooks.drain_ops);
   if (options.idle_within != kForever) set_alarm(idle_alarm, Alarm::Idle, options.idle_within);
+  if (const auto& security = accepted.slot()->plan().options.security) {
+    line = security->open(descriptor.native_handle());
+    if (!line) throw std::bad_alloc{};
+    set_alarm(other_alarm, Alarm::Handshake, security->handshake_within());
+  }
   await_input();
 }
 
@@ -69,8 +74,16 @@ TcpStream::Body::Body(Cell& c, AcceptedSocket socket, const StreamHooks& h, void
 
 void TcpStream::Body::await_input() {
   if (ended || awaits_input || input_over) return;
-  if (!finishing && (paused || unsent() > options.write_bytes_pause)) return;
+  const bool is_wanted = finishing || output_awaits_input || (!paused && unsent() <= options.write_bytes_pause);
+  if (!is_wanted) return;
   awaits_input = true;
+  if (line && line->has_input()) {  // the socket would not tell
+    descriptor.get_executor().require(asio::execution::blocking.never).execute([this] {
+      awaits_input = false;
+      if (!ended) on_input();
+    });
+    return;
+  }
   descriptor.async_wait(asio::posix::descriptor_base::wait_read, [this](const std::error_code& error) {
     awaits_input = false;
     if (ended) return;
@@ -92,10 +105,14 @@ void TcpStream::Body::on_input() {
 
 /// Whether there may be more.
 bool TcpStream::Body::read_once(char* buffer) {
-  const ssize_t count = ::recv(descriptor.native_handle(), buffer, options.read_bytes_max, 0);
+  const std::ptrdiff_t count = receive(buffer, options.read_bytes_max);
   if (count < 0) {
     if (errno == EINTR) return true;
-    if (errno != EAGAIN && errno != EWOULDBLOCK) fail(errno);
+    if (errno != EAGAIN && errno != EWOULDBLOCK) {
+      fail(errno);
+    } else if (line && line->wants_room()) {
+      await_room();
+    }
     return false;
   }
   if (count == 0) {
@@ -105,7 +122,11 @@ bool TcpStream::Body::read_once(char* buffer) {
   active_at = now();
   if (!finishing) hooks.data(actor, std::string_view{buffer, static_cast<std::size_t>(count)});
   if (ended || (!finishing && (paused || unsent() > options.write_bytes_pause))) return false;
-  return static_cast<std::size_t>(count) == options.read_bytes_max;
+  return line || static_cast<std::size_t>(count) == options.read_bytes_max;  // a line gives a record at a time
+}
+
+std::ptrdiff_t TcpStream::Body::receive(char* to, std::size_t most) {
+  return line ? line->receive(to, most) : ::recv(descriptor.native_handle(), to, most, 0);
 }
 
 void TcpStream::Body::on_end_of_input() {
@@ -148,16 +169,29 @@ void TcpStream::Body::flush() {
 
 void TcpStream::Body::send_queued() {
   while (!ended && unsent() != 0) {
-    const ssize_t count = ::send(descriptor.native_handle(), output.data() + sent, unsent(), MSG_NOSIGNAL);
+    const std::ptrdiff_t count = send_some();
     if (count < 0) {
       if (errno == EINTR) continue;
-      if (errno == EAGAIN || errno == EWOULDBLOCK) return await_room();
-      return fail(errno);
+      if (errno != EAGAIN && errno != EWOULDBLOCK) return fail(errno);
+      output_awaits_input = line && !line->wants_room();
+      return output_awaits_input ? watch_stall() : await_room();
     }
+    output_awaits_input = false;
     sent += static_cast<std::size_t>(count);
     active_at = taken_at = now();
   }
   if (!ended) all_sent();
+}
+
+std::ptrdiff_t TcpStream::Body::send_some() {
+  const char* const bytes = output.data() + sent;
+  return line ? line->send(bytes, unsent()) : ::send(descriptor.native_handle(), bytes, unsent(), MSG_NOSIGNAL);
+}
+
+void TcpStream::Body::watch_stall() {
+  if (other_alarm.is_active()) return;
+  taken_at = now();
+  set_alarm(other_alarm, Alarm::Stalled, options.write_within);
 }
 
 /// The kernel takes no more for this peer.
@@ -168,14 +202,12 @@ void TcpStream::Body::await_room() {
   }
   if (awaits_room) return;
   awaits_room = true;
-  if (!other_alarm.is_active()) {
-    taken_at = now();
-    set_alarm(other_alarm, Alarm::Stalled, options.write_within);
-  }
+  watch_stall();
   descriptor.async_wait(asio::posix::descriptor_base::wait_write, [this](const std::error_code& error) {
     awaits_room = false;
     if (ended) return;
     if (error) return fail(error.value());
+    if (line && !line->is_open()) on_input();  // which waited for room, to come to terms
     flush();
   });
 }
@@ -205,7 +237,9 @@ void TcpStream::Body::finish() {
 /// that nobody has read, it would be reset, and what was sent last be lost on its way.
 void TcpStream::Body::say_goodbye() {
   output_closed = true;
+  if (line && input_over) line->finish();
   if (input_over || options.linger_within == Duration::zero()) return end(TcpEnd::Finished, {});
+  if (line) line->finish();
   ::shutdown(descriptor.native_handle(), SHUT_WR);
   set_alarm(other_alarm, Alarm::Lingers, options.linger_within);
   await_input();
@@ -241,6 +275,10 @@ void TcpStream::Body::on_alarm(Alarm alarm) {
   if (ended) return;
   switch (alarm) {
     case Alarm::Lingers: return end(TcpEnd::Finished, {});
+    case Alarm::Handshake:
+      if (!line->is_open()) return end(TcpEnd::Idle, "it has not come to terms in time");
+      if (unsent() != 0) watch_stall();
+      return;
     case Alarm::Idle: {
       const Duration idle = saturating_between(active_at, now());
       if (idle >= options.idle_within) return end(TcpEnd::Idle, "nothing came and nothing went");

@@ -4,11 +4,13 @@
 // After it: asio.hpp sets Asio's switches.
 #include <asio/posix/basic_stream_descriptor.hpp>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <system_error>
 
 #include "coppice/io/tcp_connection.hpp"
+#include "coppice/io/tcp_security.hpp"
 
 namespace coppice::detail {
 
@@ -33,7 +35,7 @@ struct TcpStream::Body {
   [[nodiscard]] bool is_open() const noexcept { return !ended && !finishing; }
   [[nodiscard]] std::size_t unsent() const noexcept { return output.size() - sent; }
 
-  enum class Alarm : unsigned char { Idle, Stalled, Lingers };
+  enum class Alarm : unsigned char { Idle, Stalled, Lingers, Handshake };
   struct AlarmTimer;
   void on_alarm(Alarm alarm);
 
@@ -43,6 +45,7 @@ struct TcpStream::Body {
   AcceptedSocket accepted;  // its place among the listener's connections, and its options
   const TcpConnectionOptions& options;
   asio::posix::basic_stream_descriptor<ActorExecutor> descriptor;
+  std::unique_ptr<SecureLine> line;  // null: the bytes are the socket's
   std::string output;
   std::size_t sent = 0;  // of it
   TimePoint active_at;   // when a byte came or went
@@ -51,7 +54,8 @@ struct TcpStream::Body {
   TimerHandle other_alarm;    // Stalled, then Lingers
   bool awaits_input = false;  // asked to be told of it, as the next
   bool awaits_room = false;
-  bool flush_is_due = false;  // a message in the mailbox, or the end of the hook in hand
+  bool output_awaits_input = false;  // with a line, which has to hear from the peer first
+  bool flush_is_due = false;         // a message in the mailbox, or the end of the hook in hand
   bool in_hook = false;
   bool paused = false;
   bool input_over = false;
@@ -66,6 +70,9 @@ struct TcpStream::Body {
   void on_end_of_input();
   void send_queued();
   void await_room();
+  [[nodiscard]] std::ptrdiff_t receive(char* to, std::size_t most);
+  [[nodiscard]] std::ptrdiff_t send_some();
+  void watch_stall();
   void all_sent();
   void say_goodbye();
   void fail(int error);

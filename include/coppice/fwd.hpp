@@ -221,6 +221,8 @@ class CancelRegistration;
 
 // io
 class AcceptedSocket;
+class TcpSecurity;
+struct TlsOptions;
 template <class Self>
 class TcpConnection;
 class TcpListener;
