@@ -88,9 +88,9 @@ constexpr unsigned kDiskThreadsMost = 64;
 [[nodiscard]] Result<std::shared_ptr<const TcpSecurity>, std::string> security_of(const Options& options) {
   if (options.certificate.empty()) return std::shared_ptr<const TcpSecurity>{};
 #if defined(COPPICE_HAS_TLS)
-  return load_tls({.certificate_chain_file = options.certificate,
-                   .private_key_file = options.key,
-                   .handshake_within = std::chrono::seconds{options.patience}});
+  TlsOptions tls{.certificate_chain_file = options.certificate, .private_key_file = options.key};
+  tls.handshake_within = std::chrono::seconds{options.patience};
+  return load_tls(tls);
 #else
   return Error{std::string{"this was built without TLS: install OpenSSL (libssl-dev), and configure and build again"}};
 #endif
