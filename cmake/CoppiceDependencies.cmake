@@ -10,6 +10,7 @@
 #   CLI11 CLI11::CLI11                csv csv::csv (libcsv, for C)      Catch2 Catch2::Catch2WithMain
 #   benchmark benchmark::*            Python3 Python3::Interpreter
 #   zlib ZLIB::ZLIB                   SQLite3 SQLite::SQLite3
+#   OpenSSL OpenSSL::SSL
 #   llhttp: COPPICE_LLHTTP_* say where it is, no target
 #   caf caf::core, caf::io (0.17)     erlang erlang::erlc
 include_guard(GLOBAL)
@@ -128,6 +129,11 @@ endfunction()
 function(coppice_find_zlib)
   find_package(ZLIB QUIET)
   coppice_answer(ZLIB::ZLIB "zlib (<zlib.h>)" zlib1g-dev zlib-devel)
+endfunction()
+
+function(coppice_find_OpenSSL)
+  find_package(OpenSSL 3.0 QUIET)
+  coppice_answer(OpenSSL::SSL "OpenSSL 3 (<openssl/ssl.h>)" libssl-dev openssl-devel)
 endfunction()
 
 function(coppice_find_Catch2)

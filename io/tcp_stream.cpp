@@ -15,9 +15,9 @@ namespace coppice::detail {
 namespace {
 
 constexpr std::size_t kBufferBytes = 65'536;
-constexpr int kReadsATurn = 4;                               // then others have theirs
-constexpr std::size_t kSendAt = std::size_t{64} * 1024;      // queued in one hook: it is sent before its end
-constexpr std::size_t kKeptOutput = std::size_t{16} * 1024;  // of the queue's memory, when it is empty
+constexpr int kReadsATurn = 4;                           // then others have theirs
+constexpr std::size_t kSendAt = std::size_t{64} * 1024;  // queued in one hook: it is sent before its end
+constexpr std::size_t kKeptOutput = 256;                 // of the queue's memory, when it is empty
 
 /// One for each thread that reads: nothing of it outlives a hook.
 [[nodiscard]] char* read_buffer() {
@@ -63,6 +63,11 @@ TcpStream::Body::Body(Cell& c, AcceptedSocket&& from, const StreamHooks& h, void
   static_cast<void>(accepted.release());
   accepted.slot()->bind(cell, *hooks.drain_ops);
   if (options.idle_within != kForever) set_alarm(idle_alarm, Alarm::Idle, options.idle_within);
+  if (const auto& security = accepted.slot()->plan().options.security) {
+    line = security->open(socket.native_handle());
+    if (!line) throw std::bad_alloc{};
+    set_alarm(other_alarm, Alarm::Handshake, security->handshake_within());
+  }
   await_input();
 }
 
@@ -74,17 +79,31 @@ void TcpStream::Body::await_input() {
     if (finishing && std::exchange(holds_input, false)) on_input();  // to nobody, but it may be the peer's end
     return;
   }
-  if (!finishing && (paused || unsent() > options.write_bytes_pause)) return;
+  const bool is_wanted = finishing || output_awaits_input || (!paused && unsent() <= options.write_bytes_pause);
+  if (!is_wanted) return;
   awaits_input = true;
+  if (line) return await_line();
   const std::size_t most = std::min(first.size(), options.read_bytes_max);
   socket.async_read_some(asio::buffer(first, most), [this](const std::error_code& error, std::size_t count) {
-    awaits_input = false;
     first_size = static_cast<std::uint16_t>(count);
-    first_error = error == asio::error::eof ? 0 : error.value();
-    if (ended) return;
-    holds_input = paused && !finishing;  // since it was asked for
-    if (!holds_input) on_input();
+    input_came(error == asio::error::eof ? 0 : error.value());
   });
+}
+
+/// What a line has decrypted already, or what makes it decrypt more: nothing comes into `first`.
+void TcpStream::Body::await_line() {
+  if (line->has_input()) {  // the socket would not tell
+    return socket.get_executor().require(asio::execution::blocking.never).execute([this] { input_came(0); });
+  }
+  socket.async_wait(asio::socket_base::wait_read, [this](const std::error_code& error) { input_came(error.value()); });
+}
+
+void TcpStream::Body::input_came(int error) {
+  awaits_input = false;
+  first_error = error;
+  if (ended) return;
+  holds_input = paused && !finishing && !output_awaits_input;  // since it was asked for
+  if (!holds_input) on_input();
 }
 
 void TcpStream::Body::resume_reading() {
@@ -97,12 +116,12 @@ void TcpStream::Body::resume_reading() {
   });
 }
 
-/// What has come into `first`, and what is behind it.
+/// What has come, and what is behind it.
 void TcpStream::Body::on_input() {
   if (first_error != 0) return fail(first_error);
   char* const buffer = read_buffer();
   in_hook = true;
-  bool may_be_more = read_first(buffer);
+  bool may_be_more = line ? read_once(buffer, 0) : read_first(buffer);
   for (int reads = 1; may_be_more && reads < kReadsATurn; ++reads) may_be_more = read_once(buffer, 0);
   in_hook = false;
   if (ended) return;
@@ -110,7 +129,7 @@ void TcpStream::Body::on_input() {
   await_input();
 }
 
-/// Whether there may be more, as the next two.
+/// What is in `first`. Whether there may be more, as the next two.
 bool TcpStream::Body::read_first(char* buffer) {
   if (first_size == 0) {
     on_end_of_input();
@@ -123,9 +142,9 @@ bool TcpStream::Body::read_first(char* buffer) {
 
 /// With `filled` bytes in the buffer already, which go along.
 bool TcpStream::Body::read_once(char* buffer, std::size_t filled) {
-  ssize_t count = 0;
+  std::ptrdiff_t count = 0;
   do {
-    count = ::recv(socket.native_handle(), buffer + filled, options.read_bytes_max - filled, 0);
+    count = receive(buffer + filled, options.read_bytes_max - filled);
   } while (count < 0 && errno == EINTR);
   if (count > 0) return take({buffer, filled + static_cast<std::size_t>(count)});
   const int error = count == 0 ? 0 : errno;
@@ -134,15 +153,21 @@ bool TcpStream::Body::read_once(char* buffer, std::size_t filled) {
     on_end_of_input();
   } else if (error != EAGAIN && error != EWOULDBLOCK) {
     fail(error);
+  } else if (line && line->wants_room()) {
+    await_room();
   }
   return false;
+}
+
+std::ptrdiff_t TcpStream::Body::receive(char* to, std::size_t most) {
+  return line ? line->receive(to, most) : ::recv(socket.native_handle(), to, most, 0);
 }
 
 bool TcpStream::Body::take(std::string_view bytes) {
   active_at = now();
   if (!finishing) hooks.data(actor, bytes);
   if (ended || (!finishing && (paused || unsent() > options.write_bytes_pause))) return false;
-  return bytes.size() == options.read_bytes_max;
+  return line || bytes.size() == options.read_bytes_max;  // a line gives a record at a time
 }
 
 void TcpStream::Body::on_end_of_input() {
@@ -185,16 +210,29 @@ void TcpStream::Body::flush() {
 
 void TcpStream::Body::send_queued() {
   while (!ended && unsent() != 0) {
-    const ssize_t count = ::send(socket.native_handle(), output.data() + sent, unsent(), MSG_NOSIGNAL);
+    const std::ptrdiff_t count = send_some();
     if (count < 0) {
       if (errno == EINTR) continue;
-      if (errno == EAGAIN || errno == EWOULDBLOCK) return await_room();
-      return fail(errno);
+      if (errno != EAGAIN && errno != EWOULDBLOCK) return fail(errno);
+      output_awaits_input = line && !line->wants_room();
+      return output_awaits_input ? watch_stall() : await_room();
     }
+    output_awaits_input = false;
     sent += static_cast<std::size_t>(count);
     active_at = taken_at = now();
   }
   if (!ended) all_sent();
+}
+
+std::ptrdiff_t TcpStream::Body::send_some() {
+  const char* const bytes = output.data() + sent;
+  return line ? line->send(bytes, unsent()) : ::send(socket.native_handle(), bytes, unsent(), MSG_NOSIGNAL);
+}
+
+void TcpStream::Body::watch_stall() {
+  if (other_alarm.is_active()) return;
+  taken_at = now();
+  set_alarm(other_alarm, Alarm::Stalled, options.write_within);
 }
 
 /// The kernel takes no more for this peer.
@@ -205,14 +243,12 @@ void TcpStream::Body::await_room() {
   }
   if (awaits_room) return;
   awaits_room = true;
-  if (!other_alarm.is_active()) {
-    taken_at = now();
-    set_alarm(other_alarm, Alarm::Stalled, options.write_within);
-  }
+  watch_stall();
   socket.async_wait(asio::socket_base::wait_write, [this](const std::error_code& error) {
     awaits_room = false;
     if (ended) return;
     if (error) return fail(error.value());
+    if (line && !line->is_open()) on_input();  // which waited for room, to come to terms
     flush();
   });
 }
@@ -221,7 +257,7 @@ void TcpStream::Body::all_sent() {
   const bool had_some = sent != 0;
   sent = 0;
   output.clear();
-  if (output.capacity() > kKeptOutput) output = {};
+  if (output.capacity() > kKeptOutput) std::string{}.swap(output);  // assigned, it would keep its memory
   if (!finishing) {
     if (had_some) hooks.all_sent(actor);
     return;
@@ -242,7 +278,9 @@ void TcpStream::Body::finish() {
 /// that nobody has read, it would be reset, and what was sent last be lost on its way.
 void TcpStream::Body::say_goodbye() {
   output_closed = true;
+  if (line && input_over) line->finish();
   if (input_over || options.linger_within == Duration::zero()) return end(TcpEnd::Finished, {});
+  if (line) line->finish();
   ::shutdown(socket.native_handle(), SHUT_WR);
   set_alarm(other_alarm, Alarm::Lingers, options.linger_within);
   await_input();
@@ -257,7 +295,7 @@ void TcpStream::Body::end(TcpEnd how, std::string_view text) {
   socket.close(ignored);
   idle_alarm.cancel();
   other_alarm.cancel();
-  output = {};
+  std::string{}.swap(output);
   sent = 0;
   accepted.slot()->ends(how);
   accepted = {};
@@ -278,6 +316,10 @@ void TcpStream::Body::on_alarm(Alarm alarm) {
   if (ended) return;
   switch (alarm) {
     case Alarm::Lingers: return end(TcpEnd::Finished, {});
+    case Alarm::Handshake:
+      if (!line->is_open()) return end(TcpEnd::Idle, "it has not come to terms in time");
+      if (unsent() != 0) watch_stall();
+      return;
     case Alarm::Idle: {
       const Duration idle = saturating_between(active_at, now());
       if (idle >= options.idle_within) return end(TcpEnd::Idle, "nothing came and nothing went");

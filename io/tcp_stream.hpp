@@ -5,11 +5,13 @@
 #include <array>
 #include <asio/ip/tcp.hpp>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <system_error>
 
 #include "coppice/io/tcp_connection.hpp"
+#include "coppice/io/tcp_security.hpp"
 
 namespace coppice::detail {
 
@@ -39,7 +41,7 @@ struct TcpStream::Body {
   [[nodiscard]] bool is_open() const noexcept { return !ended && !finishing; }
   [[nodiscard]] std::size_t unsent() const noexcept { return output.size() - sent; }
 
-  enum class Alarm : unsigned char { Idle, Stalled, Lingers };
+  enum class Alarm : unsigned char { Idle, Stalled, Lingers, Handshake };
   struct AlarmTimer;
   void on_alarm(Alarm alarm);
 
@@ -49,6 +51,7 @@ struct TcpStream::Body {
   AcceptedSocket accepted;  // its place among the listener's connections, and its options
   const TcpConnectionOptions& options;
   asio::basic_stream_socket<asio::ip::tcp, ActorExecutor> socket;
+  std::unique_ptr<SecureLine> line;  // null: the bytes are the socket's
   std::string output;
   std::size_t sent = 0;  // of it
   TimePoint active_at;   // when a byte came or went
@@ -57,19 +60,22 @@ struct TcpStream::Body {
   TimerHandle other_alarm;    // Stalled, then Lingers
   bool awaits_input = false;  // the reactor may write into `first`, or what it wrote is on its way
   bool awaits_room = false;   // asked to be told of it
-  bool flush_is_due = false;  // a message in the mailbox, or the end of the hook in hand
+  bool output_awaits_input = false;  // with a line, which has to hear from the peer first
+  bool flush_is_due = false;         // a message in the mailbox, or the end of the hook in hand
   bool in_hook = false;
   bool paused = false;
   bool input_over = false;
   bool finishing = false;
   bool output_closed = false;
   bool ended = false;
-  bool holds_input = false;  // what came into `first` while reading was paused; the next two belong to it
+  bool holds_input = false;  // what came while reading was paused; the next two belong to it
   std::uint16_t first_size = 0;
   int first_error = 0;
   std::array<char, kFirstBytes> first;
 
  private:
+  void await_line();
+  void input_came(int error);
   void on_input();
   bool read_first(char* buffer);
   bool read_once(char* buffer, std::size_t filled);
@@ -77,6 +83,9 @@ struct TcpStream::Body {
   void on_end_of_input();
   void send_queued();
   void await_room();
+  [[nodiscard]] std::ptrdiff_t receive(char* to, std::size_t most);
+  [[nodiscard]] std::ptrdiff_t send_some();
+  void watch_stall();
   void all_sent();
   void say_goodbye();
   void fail(int error);

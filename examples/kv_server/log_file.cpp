@@ -177,7 +177,7 @@ LogFile::Snapshot LogFile::write_snapshot(const Place& place, std::uint64_t end)
     snapshot.error = place.path + ": " + (reading.error.empty() ? "it cannot be read back" : reading.error);
     return snapshot;
   }
-  bytes = {};
+  std::string{}.swap(bytes);
   const std::string under_way = place.path + ".new";
   static_cast<void>(::unlink(under_way.c_str()));
   const Descriptor file = open_file(under_way, O_WRONLY | O_CREAT | O_EXCL);

@@ -6,6 +6,7 @@
 // or SIGTERM: in order, at the second one at once.
 //
 //     kv_server [--port P] [--shards N] [--data DIR] [--fsync always|everysec|no]
+//               [--tls-cert FILE --tls-key FILE]
 //
 // Without --data nothing outlives it. With --fsync always what has been acknowledged outlives a power cut.
 //
@@ -16,6 +17,7 @@
 #include <coppice/io/service_notifier.hpp>
 #include <coppice/io/stop_signals.hpp>
 #include <coppice/io/tcp_listener.hpp>
+#include <coppice/io/tls.hpp>
 // After asio.hpp, which sets Asio's switches.
 #include <asio/thread_pool.hpp>
 
@@ -48,6 +50,8 @@ struct Options {
   std::string data;
   unsigned patience = 30;
   ShardLogOptions log;
+  std::string certificate;
+  std::string key;
 };
 
 constexpr unsigned kDiskThreadsMost = 64;
@@ -68,12 +72,28 @@ constexpr unsigned kDiskThreadsMost = 64;
       ->check(CLI::Range(1, 86'400));
   app.add_option("--compact-bytes", options.log.compact_bytes, "a shard's log below that is never made smaller")
       ->check(examples::whole_number(1, std::uint64_t{1} << 40));
+  auto* const certificate = app.add_option("--tls-cert", options.certificate, "TLS: the certificate's file, in PEM");
+  auto* const key = app.add_option("--tls-key", options.key, "TLS: the file of its private key, in PEM");
+  certificate->needs(key)->check(examples::not_empty());
+  key->needs(certificate)->check(examples::not_empty());
   return examples::parse(app, argc, argv);
 }
 
 [[nodiscard]] int complain(const std::string& text) {
   std::fprintf(stderr, "kv_server: %s\n", text.c_str());
   return 1;
+}
+
+/// Empty without TLS; or what is wrong.
+[[nodiscard]] Result<std::shared_ptr<const TcpSecurity>, std::string> security_of(const Options& options) {
+  if (options.certificate.empty()) return std::shared_ptr<const TcpSecurity>{};
+#if defined(COPPICE_HAS_TLS)
+  TlsOptions tls{.certificate_chain_file = options.certificate, .private_key_file = options.key};
+  tls.handshake_within = std::chrono::seconds{options.patience};
+  return load_tls(tls);
+#else
+  return Error{std::string{"this was built without TLS: install OpenSSL (libssl-dev), and configure and build again"}};
+#endif
 }
 
 /// As many as there may be descriptors, but for those that the rest needs.
@@ -126,6 +146,9 @@ constexpr unsigned kDiskThreadsMost = 64;
   server->request_within = patience;
   TcpListenerOptions clients{.id = "clients", .port = options.port, .connections_max = connections_most(options)};
   clients.connection.write_within = patience;
+  auto security = security_of(options);
+  if (!security) return complain(security.error());
+  clients.security = std::move(security).value();
   const auto front = system.start(
       supervisor({.id = "front"}, tcp_listener<Session>(std::move(clients), std::shared_ptr<const ServerInfo>{server}),
                  child<ServiceNotifier>({.id = "systemd"})));

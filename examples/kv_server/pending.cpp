@@ -48,7 +48,7 @@ void PendingCommands::pop() {
     if (front_ < commands_.size() / 2 || front_ < kKept) return;
     commands_.erase(commands_.begin(), commands_.begin() + static_cast<std::ptrdiff_t>(front_));
   } else {
-    commands_ = {};
+    commands_ = std::vector<Pending>{};  // a plain {} would keep its memory
   }
   front_ = 0;
 }

@@ -137,10 +137,10 @@ RespParser::Step RespParser::take_inline(Arguments& arguments) {
 
 RespParser::Step RespParser::fail(std::string text) {
   error_ = std::move(text);
-  buffer_ = {};
+  std::string{}.swap(buffer_);
   input_ = {};
   at_ = scanned_ = taken_bytes_ = 0;
-  taken_ = {};
+  taken_ = Arguments{};
   return Step::Error;
 }
 
@@ -149,7 +149,7 @@ RespParser::Step RespParser::fail(std::string text) {
 void RespParser::keep_rest() {
   const std::string_view rest = input_.substr(at_);
   if (rest.empty()) {
-    if (buffer_.capacity() > kHeaderBytes) buffer_ = {};
+    if (buffer_.capacity() > kHeaderBytes) std::string{}.swap(buffer_);  // assigned, it would keep its memory
     buffer_.clear();
   } else if (input_.data() != buffer_.data()) {
     buffer_.assign(rest);

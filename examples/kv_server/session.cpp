@@ -147,6 +147,6 @@ void Session::write_ready() {
   writes_ = false;
   send_outgoing();
   if (!pending_.empty()) return;
-  outgoing_ = {};  // there is none, and an idle connection shall hold little
+  outgoing_ = std::vector<Outgoing>{};  // there is none, and an idle connection shall hold little
   if (is_ending_) finish();
 }

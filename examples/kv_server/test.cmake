@@ -10,6 +10,11 @@ add_test(NAME example/${example}_hostile COMMAND Python3::Interpreter
   "${checks}/check_hostile.py" $<TARGET_FILE:${example}> ${memory})
 set_tests_properties(example/${example}_hostile PROPERTIES LABELS example TIMEOUT 240)
 
+if(COPPICE_HAS_TLS)
+  add_test(NAME example/${example}_tls COMMAND Python3::Interpreter "${checks}/check_tls.py" $<TARGET_FILE:${example}>)
+  set_tests_properties(example/${example}_tls PROPERTIES LABELS example TIMEOUT 120 SKIP_RETURN_CODE 77)
+endif()
+
 # What is loaded in front of the C library does not go with a sanitizer, which wants to be first.
 if(NOT COPPICE_SANITIZE AND CMAKE_SYSTEM_NAME STREQUAL "Linux")
   add_library(${example}_power_cut MODULE "${checks}/power_cut.cpp")

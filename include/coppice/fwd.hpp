@@ -248,6 +248,8 @@ struct SqliteJournalOptions;
 
 // io
 class AcceptedSocket;
+class TcpSecurity;
+struct TlsOptions;
 template <class Self>
 class TcpConnection;
 class TcpListener;

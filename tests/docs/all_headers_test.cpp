@@ -57,6 +57,8 @@
 #include <coppice/io/tcp_connection.hpp>
 #include <coppice/io/tcp_listener.hpp>
 #include <coppice/io/tcp_options.hpp>
+#include <coppice/io/tcp_security.hpp>
+#include <coppice/io/tls.hpp>
 #include <coppice/journals/sqlite_journal.hpp>
 #include <coppice/mailbox/bound.hpp>
 #include <coppice/mailbox/mailbox.hpp>

@@ -192,6 +192,12 @@ def check_idle(program):
             each.close()
         before = memory(server)
         idle = [socket.create_connection(("127.0.0.1", server.port), timeout=20) for _ in range(count)]
+        check(Connection(server.port).call("SET", "large", b"x" * 50_000), "+OK", "SET")
+        for each in idle[::5]:  # what a large request and its reply have needed is not kept
+            each.sendall(command("ECHO", b"y" * 20_000) + command("GET", "large"))
+            left = len(b"$20000\r\n\r\n$50000\r\n\r\n") + 70_000
+            while left > 0:
+                left -= len(each.recv(left)) or sys.exit("one of many is closed")
         for each in idle:
             each.sendall(command("GET", "none"))
         for each in idle:

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -14,6 +15,8 @@
 #include "coppice/supervisors/child_spec.hpp"
 
 namespace coppice {
+
+class TcpSecurity;
 
 /// What one connection may cost; see TcpConnection.
 struct TcpConnectionOptions {
@@ -51,8 +54,9 @@ struct TcpListenerOptions {
   Shutdown connection_shutdown = std::chrono::seconds{1};  ///< of each connection's actor
   MailboxOptions mailbox = Unbounded{};                    ///< of each connection's actor
   TcpConnectionOptions connection = {};
-  Intensity intensity = {};              ///< of the supervisor of it all
-  Restart restart = Restart::Permanent;  ///< as a child of another supervisor
+  std::shared_ptr<const TcpSecurity> security = nullptr;  ///< TLS, by load_tls(); none: bytes as they are
+  Intensity intensity = {};                               ///< of the supervisor of it all
+  Restart restart = Restart::Permanent;                   ///< as a child of another supervisor
 };
 
 /// What is out of its bounds, if anything. A listener with such options does not start, and says the same.
