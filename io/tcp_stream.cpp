@@ -76,7 +76,8 @@ TcpStream::Body::Body(Cell& c, AcceptedSocket&& from, const StreamHooks& h, void
 void TcpStream::Body::await_input() {
   if (ended || awaits_input || input_over) return;
   if (holds_input) {
-    if (finishing && std::exchange(holds_input, false)) on_input();  // to nobody, but it may be the peer's end
+    // Finishing it goes to nobody, but it may be the peer's end; and what is written may wait for it.
+    if ((finishing || output_awaits_input) && std::exchange(holds_input, false)) on_input();
     return;
   }
   const bool is_wanted = finishing || output_awaits_input || (!paused && unsent() <= options.write_bytes_pause);
