@@ -25,16 +25,22 @@ std::vector<std::string> audit(const Books& books) {
     units.emplace(order->item, books.beginning.units);
     cents.emplace(order->customer, books.beginning.cents);
   }
+  std::size_t open = 0;
+  std::string first_open;
   std::int64_t shipped = 0;
   std::int64_t taken = 0;
   for (const OrderPtr& order : books.orders) {
     const Outcome::End end = books.outcomes[order->number].end;
-    if (end == Outcome::End::Open) wrong.push_back(fmt::format("order {} is neither done nor undone", order->id));
+    if (end == Outcome::End::Open && open++ == 0) first_open = order->id;
     if (end != Outcome::End::Done) continue;
     units[order->item] -= order->quantity;
     cents[order->customer] -= order->amount();
     shipped += order->quantity;
     taken += order->amount();
+  }
+  if (open > 0) {  // some of their steps may be done: nothing can be said of the sums
+    wrong.push_back(fmt::format("{} orders are neither done nor undone, {} the first of them", open, first_open));
+    return wrong;
   }
   compare(wrong, "units", books.holdings.stock, units);
   compare(wrong, "cents", books.holdings.money, cents);

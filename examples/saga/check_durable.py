@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import random
+import resource
 import shutil
 import signal
 import sqlite3
@@ -269,6 +270,22 @@ class Durable(unittest.TestCase):
             database.commit()
             database.close()
             self.assert_refused(orders, journal, "is not as it was written")
+
+    def test_a_full_disk_is_explained_and_with_room_it_goes_on(self):
+        path, journal_path, report = self.some_orders("orders.csv", 300), self.folder / "j.db", self.folder / "report.json"
+
+        def little_room():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
+
+        ran = subprocess.run(self.command(path, journal_path), preexec_fn=little_room, capture_output=True, text=True, timeout=300)
+        self.assertEqual(ran.returncode, 1)
+        self.assertRegex(ran.stderr, "(?m)^saga: [0-9]+ orders are neither done nor undone, N[0-9]+ the first of them$")
+        self.assertRegex(ran.stderr, "(?m)^saga: the coordinator gave up: .*(disk|full|I/O)")
+        self.assertEqual(len(ran.stderr.splitlines()), 2, ran.stderr)
+        ran = self.run_it(path, journal_path, "--json", report)
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        self.assert_over(Journal(journal_path), read_orders(path), json.loads(report.read_text()))
 
     def test_two_at_a_time_are_one_too_many(self):
         orders, journal = self.some_orders("orders.csv", 1500), self.folder / "j.db"

@@ -107,7 +107,7 @@ void print_sums(const Books& books) {
 void print_what_is_wrong(const Finished& finished) {
   for (const std::string& sentence : finished.wrong) fmt::print(stderr, "saga: {}\n", printable(sentence));
   if (!finished.gave_up.empty()) fmt::print(stderr, "saga: the coordinator gave up: {}\n", printable(finished.gave_up));
-  if (!crashes_add_up(finished)) {
+  if (finished.gave_up.empty() && !crashes_add_up(finished)) {
     const Tally all = finished.crashes.all();
     fmt::print(stderr, "saga: {} crashes were injected; the supervisors saw {} crashes and {} restarts\n",
                finished.injected, all.crashes, all.restarts);
