@@ -49,6 +49,7 @@ struct Options {
   unsigned shards = 4;
   std::string data;
   unsigned patience = 30;
+  std::optional<unsigned> workers;
   ShardLogOptions log;
   std::string certificate;
   std::string key;
@@ -61,6 +62,8 @@ constexpr unsigned kDiskThreadsMost = 64;
   app.add_option("--port", options.port, "where to listen, on the loopback; 0: where it is free")
       ->check(CLI::Range(0, 65'535));
   app.add_option("--shards", options.shards, "how many actors share the keys; the same for as long as a DIR lives")
+      ->check(CLI::Range(1, 1'024));
+  app.add_option("--workers", options.workers, "threads that serve; as many as there are processors by default")
       ->check(CLI::Range(1, 1'024));
   app.add_option("--data", options.data, "a folder for the keys; none: they end with the server")
       ->check(examples::not_empty());
@@ -170,7 +173,7 @@ int main(int argc, char** argv) {
   // A thread for each log, which blocks, and one for a snapshot; they outlive the system, whose actors run there.
   std::shared_ptr<asio::thread_pool> disk;
   if (!options.data.empty()) disk = std::make_shared<asio::thread_pool>(std::min(options.shards, kDiskThreadsMost) + 1);
-  ActorSystem system;
+  ActorSystem system{{.workers = options.workers ? Workers{*options.workers} : Workers{}}};
   const int code = serve(system, options, disk, signals);
   static_cast<void>(system.shutdown());
   return code;

@@ -6,7 +6,7 @@
 
 namespace {
 
-constexpr std::size_t kKept = 4;  // at the front, that have been answered
+constexpr std::size_t kKept = 64;  // at the front, that have been answered
 
 }  // namespace
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -12,12 +13,17 @@ inline constexpr const char* kOk = "+OK\r\n";
 
 [[nodiscard]] inline std::string headed(char kind, std::size_t count) { return kind + std::to_string(count) + "\r\n"; }
 [[nodiscard]] inline std::string bulk(std::string_view text) {
+  char head[24];
+  char* const end = std::to_chars(head, head + sizeof head, text.size()).ptr;
+  const auto digits = static_cast<std::size_t>(end - head);
   std::string reply;
-  const std::string head = headed('$', text.size());
-  reply.reserve(head.size() + text.size() + 2);
-  reply += head;
+  reply.reserve(1 + digits + 2 + text.size() + 2);
+  reply += '$';
+  reply.append(head, digits);
+  reply += "\r\n";
   reply += text;
-  return reply += "\r\n";
+  reply += "\r\n";
+  return reply;
 }
 [[nodiscard]] inline std::string number(std::int64_t n) { return ':' + std::to_string(n) + "\r\n"; }
 [[nodiscard]] inline std::string error(std::string_view text) { return "-ERR " + std::string{text} + "\r\n"; }

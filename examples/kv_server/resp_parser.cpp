@@ -1,5 +1,6 @@
 #include "resp_parser.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <utility>
@@ -14,6 +15,7 @@ namespace {
 [[nodiscard]] bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\0'; }
 
 constexpr std::size_t kHeaderBytes = 64;
+constexpr std::size_t kReservedMost = 8;  // arguments, before they have come
 
 }  // namespace
 
@@ -77,6 +79,7 @@ RespParser::Step RespParser::take_header() {
   std::int64_t count = 0;
   if (!parse(line.substr(1), count) || count > static_cast<std::int64_t>(limits_.arguments_max))
     return fail("Protocol error: invalid multibulk length");
+  taken_.reserve(std::min<std::size_t>(static_cast<std::size_t>(std::max<std::int64_t>(count, 0)), kReservedMost));
   left_ = count > 0 ? static_cast<std::size_t>(count) : 0;  // none, or less: no command, as the server has it
   return Step::Taken;
 }

@@ -12,6 +12,8 @@ constexpr std::size_t kPendingMost = 10'000;  // commands
 constexpr std::size_t kAnsweredMost = std::size_t{4} << 20;
 constexpr std::size_t kUnsentMost = std::size_t{1} << 20;
 constexpr std::size_t kBytesMost = std::size_t{64} << 20;
+constexpr std::size_t kRequestBytes = 36;  // of a small one
+constexpr std::size_t kPartsAtOnce = 8;    // to a shard, of a pipeline
 constexpr auto kShardAnswers = 5s;
 
 }  // namespace
@@ -23,6 +25,7 @@ void Session::on_data(std::string_view bytes) {
   if (is_ending_) return;
   if (!parser_.has_begun()) request_since_ = now();
   parser_.feed(bytes);
+  if (pending_.empty()) pending_.expect(bytes.size() / kRequestBytes + 1);
   Words words;
   while (!is_ending_) {
     const auto status = parser_.next(words);
@@ -84,6 +87,10 @@ void Session::add_part(const CommandInfo& info, Words words, std::size_t shard, 
   std::size_t bytes = 0;
   for (const std::string& word : words) bytes += word.size();
   bytes_asked_ += bytes;
+  if (outgoing_[shard].places.empty() && pending_.size() > 1) {
+    outgoing_[shard].batch.parts.reserve(kPartsAtOnce);
+    outgoing_[shard].places.reserve(kPartsAtOnce);
+  }
   outgoing_[shard].batch.parts.push_back({&info, std::move(words), resp3_, is_joined});
   outgoing_[shard].places.push_back({pending_.last(), part, bytes});
 }

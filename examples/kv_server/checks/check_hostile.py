@@ -37,6 +37,9 @@ class Neighbour(threading.Thread):
             self.failure = str(error)
 
     def end(self):
+        deadline = time.monotonic() + 20
+        while self.count < 10 and self.is_alive() and time.monotonic() < deadline:
+            time.sleep(0.01)
         self.stop.set()
         self.join()
         if self.failure or self.count < 10:
