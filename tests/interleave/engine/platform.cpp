@@ -27,7 +27,10 @@ void wake_all(Atomic<std::uint32_t>& word) noexcept { interleave::wake(word, int
 bool on_fork(void (*)() noexcept, void (*)() noexcept, void (*)() noexcept) noexcept { return true; }
 
 unsigned usable_cpus() noexcept { return 2; }
-Result<void, std::string> pin_this_thread(unsigned) { return {}; }
+Result<void, std::string> pin_this_thread(unsigned cpu) {
+  interleave::pinned(cpu);
+  return {};
+}
 void wake_on_time() noexcept {}
 std::vector<unsigned> affinity_of_this_thread() { return {}; }
 
