@@ -5,6 +5,9 @@ file(GLOB engine CONFIGURE_DEPENDS "${interleave}/engine/*.cpp")
 foreach(part IN ITEMS base message mailbox scheduler actor system)
   file(GLOB interleaved_${part} CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${part}/*.cpp")
 endforeach()
+foreach(part IN ITEMS supervisors brokers)
+  file(GLOB interleaved_${part} CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${part}/*.cpp")
+endforeach()
 # The engine's platform.cpp has the way a program ends.
 list(FILTER interleaved_base EXCLUDE REGEX "/assert\\.cpp$")
 
@@ -18,7 +21,8 @@ target_include_directories(coppice_interleaved_kernels BEFORE PUBLIC
 target_link_libraries(coppice_interleaved_kernels PUBLIC fmt::fmt Threads::Threads)
 target_compile_features(coppice_interleaved_kernels PUBLIC cxx_std_20)
 
-add_library(coppice_interleaved_core STATIC ${interleaved_actor} ${interleaved_system})
+add_library(coppice_interleaved_core STATIC
+  ${interleaved_actor} ${interleaved_system} ${interleaved_supervisors} ${interleaved_brokers})
 target_link_libraries(coppice_interleaved_core PUBLIC coppice_interleaved_kernels)
 
 foreach(layer IN ITEMS kernels core)
@@ -29,7 +33,7 @@ foreach(layer IN ITEMS kernels core)
     TEST_PREFIX "interleave/"
     EXTRA_ARGS --warn NoTests
     # Freed memory is overwritten, so that who still uses it is noticed.
-    PROPERTIES LABELS interleave TIMEOUT 120 ENVIRONMENT MALLOC_PERTURB_=165)
+    PROPERTIES LABELS interleave TIMEOUT 300 ENVIRONMENT MALLOC_PERTURB_=165)
 endforeach()
 
 # The script that weakens each memory order still finds the places that it says nobody can notice.

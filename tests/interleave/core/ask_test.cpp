@@ -15,8 +15,8 @@ struct Answerer : Actor<Answerer> {
 };
 
 TEST_CASE("an ask from outside is answered without help of time") {  // P12
-  check_weak_and_in_order(400, 17'760, [] {
-    Scene scene;
+  check_weak_and_in_order(400, {17'760, 10'140, 1'519}, [](unsigned workers) {
+    Scene scene{workers};
     const auto answerer = scene.system.spawn<Answerer>();
     int left = 2;
     // Idle workers look around every few milliseconds; the asks' own time-outs are an hour away.
@@ -76,8 +76,8 @@ struct Timed : Actor<Timed> {
 };
 
 TEST_CASE("a timer meets its cancel and a stop") {  // P14
-  check_by_seed_and_in_order(Sampled{.runs = 1'000, .early_timers = true}, 3'984, [] {
-    Scene scene;
+  check_by_seed_and_in_order(Sampled{.runs = 1'000, .early_timers = true}, {3'984, 6'469, 1'562}, [](unsigned workers) {
+    Scene scene{workers};
     Turns turns;
     const auto timed = scene.system.spawn<Timed>(&turns);
     together({[&] {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdlib>
+#include <functional>
 #include <limits>
 #include <string>
 #include <utility>
@@ -80,7 +82,14 @@ struct Turns {
   int handled = 0;
   Plain<int> of_the_actor{0};
   Progress* progress = nullptr;
+  int lives = 0;
+  int alive = 0;
 
+  void begin_life() {
+    if (++lives > 1 && progress != nullptr) progress->make();
+    expect(++alive == 1, "one life at a time");
+  }
+  void end_life() { --alive; }
   void take(int sender, int number) {
     expect(!is_on, "[P1] one handler at a time");
     is_on = true;
@@ -99,19 +108,44 @@ struct Number {
   int number;
 };
 
-/// In every order without a preemption: of these there are so many.
-inline void check_in_order(std::uint64_t executions, const Body& body) {
-  CHECK_THAT(explore("every order", Exhaustive{.preemptions = 0, .runs_max = 200'000, .steps_max = 20'000}, body),
-             found(executions, 0));
+/// A scene, for so many workers.
+using Play = std::function<void(unsigned workers)>;
+
+/// How many orders there are: on two workers without a preemption, and on one with one. (On two with one there are a
+/// hundred times as many.)
+struct Orders {
+  std::uint64_t without;
+  std::uint64_t with_one;
+  std::uint64_t with_one_given_up;  // since they come to a state that another has gone on from
+};
+
+inline void check_in_order(const Orders& orders, const Play& play) {
+  const auto search = [&](const std::string& label, unsigned workers, Exhaustive how) {
+    how.steps_max = 20'000;
+    return explore(label, how, [&] { play(workers); });
+  };
+  // COPPICE_PREEMPTIONS=n: all orders with so many, on one worker and on two, for as long as it takes.
+  if (const char* const wanted = std::getenv("COPPICE_PREEMPTIONS")) {
+    const auto preemptions = static_cast<std::uint32_t>(std::atoi(wanted));
+    for (const unsigned workers : {1U, 2U}) {
+      CHECK_THAT(search("every order on " + std::to_string(workers), workers,
+                        {.preemptions = preemptions, .runs_max = ~std::uint64_t{0}}),
+                 holds());
+    }
+    return;
+  }
+  CHECK_THAT(search("every order", 2, {.preemptions = 0, .gives_up_known_states = false}), found(orders.without, 0));
+  CHECK_THAT(search("every order with a preemption", 1, {.preemptions = 1}),
+             found(orders.with_one, orders.with_one_given_up));
 }
 /// Besides, in orders drawn by seed.
-inline void check_by_seed_and_in_order(const Sampled& by_seed, std::uint64_t executions, const Body& body) {
-  CHECK_THAT(explore("sequential", by_seed, body), holds());
-  check_in_order(executions, body);
+inline void check_by_seed_and_in_order(const Sampled& by_seed, const Orders& orders, const Play& play) {
+  CHECK_THAT(explore("sequential", by_seed, [&] { play(2); }), holds());
+  check_in_order(orders, play);
 }
-inline void check_weak_and_in_order(std::uint64_t runs, std::uint64_t executions, const Body& body) {
-  CHECK_THAT(explore("weak", Sampled{.runs = runs, .memory = Memory::Weak}, body), holds());
-  check_by_seed_and_in_order({.runs = runs}, executions, body);
+inline void check_weak_and_in_order(std::uint64_t runs, const Orders& orders, const Play& play) {
+  CHECK_THAT(explore("weak", Sampled{.runs = runs, .memory = Memory::Weak}, [&] { play(2); }), holds());
+  check_by_seed_and_in_order({.runs = runs}, orders, play);
 }
 
 }  // namespace coppice::interleave

@@ -12,6 +12,7 @@
 #include <optional>
 #include <utility>
 
+#include "interleave/engine/history.hpp"
 #include "interleave/engine/memory.hpp"
 #include "interleave/engine/search.hpp"
 #include "interleave/engine/stack.hpp"
@@ -62,6 +63,7 @@ void (*fiber_start)(unsigned) = nullptr;
 struct Rules {
   Memory memory = Memory::Sequential;
   bool sleep_sets = false;
+  Known* known = nullptr;  // states that runs have come to; null: every way is gone to its end
   std::uint32_t preemptions = kUnbounded;
   bool early_timers = false;
   std::uint32_t failures_for_nothing = 0;
@@ -96,8 +98,18 @@ class Engine {
   [[nodiscard]] unsigned me() const noexcept { return current_->id; }
   [[nodiscard]] bool is_weak() const noexcept { return rules_.memory == Memory::Weak; }
   [[nodiscard]] WeakMemory& memory() noexcept { return memory_; }
-  std::int64_t now() noexcept { return now_ += 100; }
+  /// Each look is later than the one before. Where states are told apart time stands still instead, until nobody can go
+  /// on: an order of looks would make a difference.
+  std::int64_t now() noexcept { return rules_.known != nullptr ? now_ : now_ += 100; }
+  void forget(const void* where) {
+    if (is_weak()) memory_.forget(where);
+    if (rules_.known != nullptr) history_.forget(where);
+  }
   void at_stall(Body check) { stall_check_ = std::move(check); }
+  void at_pin(std::function<void(unsigned)> call) { pin_ = std::move(call); }
+  void pinned(unsigned cpu) {
+    if (pin_) pin_(cpu);
+  }
   void tell_value(const char* what, Bits value) const;
   void yield();
   /// Something is not as it was: who waits in a loop may look again.
@@ -117,11 +129,17 @@ class Engine {
     return way;
   }
   [[nodiscard]] bool are_dependent(const Operation& a, const Operation& b) const noexcept;
+  [[nodiscard]] static bool concerns_all(const Operation& operation) noexcept {
+    return operation.step == Step::HeavyFence || operation.step == Step::Yield || operation.step == Step::Mark;
+  }
+  [[nodiscard]] bool is_known(bool may_stay);
+  void remember(const Fiber& fiber);
   void tell(const Operation& operation) const;
   [[nodiscard]] std::string who_waits() const;
 
   const Rules rules_;
   Strategy& strategy_;
+  History history_;
   WeakMemory memory_;
   Stack root_{Stack::OfThread{}};
   std::vector<std::unique_ptr<Fiber>> fibers_;
@@ -136,6 +154,7 @@ class Engine {
   std::vector<std::uint32_t> decisions_;
   std::string failure_;
   Body stall_check_;
+  std::function<void(unsigned)> pin_;
   mutable std::vector<const void*> names_;  // of locations, for who reads
 };
 
@@ -146,12 +165,14 @@ void Engine::run(const Body& body) {
   decisions_.clear();
   failure_.clear();
   stall_check_ = nullptr;
+  pin_ = nullptr;
   names_.clear();
   asleep_ = 0;
   redundant_ = false;
   preemptions_ = steps_ = choices_ = 0;
   now_ = kStart;
   memory_.clear(rules_.failures_for_nothing);
+  history_.clear();
   strategy_.begin();
   struct First final : Thread::Body {
     explicit First(const interleave::Body& c) : call{c} {}
@@ -224,9 +245,6 @@ void Engine::fail_here(const std::string& what) {
 // ---- who goes on ----
 
 bool Engine::are_dependent(const Operation& a, const Operation& b) const noexcept {
-  const auto concerns_all = [](const Operation& o) {
-    return o.step == Step::HeavyFence || o.step == Step::Yield || o.step == Step::Mark;
-  };
   if (concerns_all(a) || concerns_all(b)) return true;
   if (a.is_sequential && b.is_sequential && (a.step == Step::Fence || b.step == Step::Fence)) return true;
   if (a.where != b.where || a.where == nullptr) return false;
@@ -263,6 +281,7 @@ bool Engine::let_time_pass() {
   }
   if (next == nullptr) return false;
   now_ = std::max(now_, next->until);
+  history_.barrier(static_cast<std::uint64_t>(now_));
   next->state = Fiber::State::Ready;
   next->is_timed_out = true;
   return true;
@@ -290,6 +309,10 @@ Fiber& Engine::pick() {
     list_options(may_stay);
   }
   if (redundant_) return *fibers_[options_[0]];
+  if (options_.size() > 1 && is_known(may_stay)) {
+    redundant_ = true;
+    return *fibers_[options_[0]];
+  }
   std::uint32_t way = 0;
   if (options_.size() > 1) {
     way = note(strategy_.pick(options_, may_stay));
@@ -297,6 +320,7 @@ Fiber& Engine::pick() {
   }
   Fiber& next = *fibers_[options_[way]];
   if (may_stay && &next != current_) ++preemptions_;
+  remember(next);
   if (rules_.sleep_sets) {
     // What was tried before at this place, from here on need not be tried until something happens that it depends on.
     for (std::uint32_t i = 0; i < way; ++i) asleep_ |= std::uint64_t{1} << options_[i];
@@ -308,9 +332,30 @@ Fiber& Engine::pick() {
   return next;
 }
 
+/// Whether another run has gone on from here, or from a state that is the same.
+bool Engine::is_known(bool may_stay) {
+  if (rules_.known == nullptr || !strategy_.is_beyond()) return false;
+  const std::uint64_t here = History::mix(history_.state() + 2 * current_->id + (may_stay ? 1 : 0));
+  const auto [found, is_new] = rules_.known->try_emplace(here, preemptions_);
+  if (!is_new && found->second <= preemptions_) return true;
+  found->second = preemptions_;
+  return false;
+}
+
+/// What that fiber does now has happened.
+void Engine::remember(const Fiber& fiber) {
+  if (rules_.known == nullptr) return;
+  const Operation& operation = fiber.next;
+  // In sequential mode a fence does nothing.
+  if (concerns_all(operation) && operation.step != Step::HeavyFence) return history_.step_of_all(fiber.id);
+  history_.step(fiber.id, operation.where, operation.step == Step::Load);
+}
+
 std::uint32_t Engine::draw(std::uint32_t ways) {
   if (redundant_) return 0;
-  return note(strategy_.draw(ways));
+  const std::uint32_t way = note(strategy_.draw(ways));
+  history_.barrier(way);
+  return way;
 }
 
 void Engine::switch_to(Fiber& fiber) {
@@ -491,14 +536,17 @@ std::optional<Explored> replay(const std::string& label, Rules rules, const Body
 }  // namespace
 
 Explored explore(const std::string& label, const Exhaustive& how, const Body& body) {
-  const Rules rules{.memory = how.memory,
-                    .sleep_sets = how.preemptions == kUnbounded,
-                    .preemptions = how.preemptions,
-                    .failures_for_nothing = how.failures_for_nothing,
-                    .steps_max = how.steps_max};
+  Rules rules{.memory = how.memory,
+              .sleep_sets = how.preemptions == kUnbounded,
+              .preemptions = how.preemptions,
+              .failures_for_nothing = how.failures_for_nothing,
+              .steps_max = how.steps_max};
   if (auto replayed = replay(label, rules, body)) return *replayed;
   Explored explored;
   Exhaust strategy;
+  Known known;
+  if (how.preemptions != kUnbounded && how.memory == Memory::Sequential && how.gives_up_known_states)
+    rules.known = &known;
   Engine each{rules, strategy};
   do {
     each.run(body);
@@ -582,7 +630,7 @@ Exchange try_exchange(const void* where, Bits now, Bits expected, Bits value, bo
 }
 
 void forget(const void* where) noexcept {
-  if (engine != nullptr && engine->is_weak()) engine->memory().forget(where);
+  if (engine != nullptr) engine->forget(where);
 }
 
 void fence(std::memory_order order) noexcept {
@@ -678,6 +726,8 @@ void fail(const std::string& what) noexcept {
 
 void pause() noexcept { point(Step::Mark, nullptr); }
 void at_stall(Body check) { engine->at_stall(std::move(check)); }
+void at_pin(std::function<void(unsigned cpu)> call) { engine->at_pin(std::move(call)); }
+void pinned(unsigned cpu) { engine->pinned(cpu); }
 void keep_by_fiber(void* memory, std::size_t bytes) { own_memories().push_back({memory, bytes}); }
 void at_fiber_start(void (*start)(unsigned)) { fiber_start = start; }
 

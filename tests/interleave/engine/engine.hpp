@@ -23,11 +23,14 @@ enum class Memory : unsigned char {
 
 inline constexpr std::uint32_t kUnbounded = ~std::uint32_t{0};
 
-/// Every way to go, each once: orders of steps that have nothing to do with each other count as one (sleep sets), unless
-/// the number of preemptions is bounded.
+/// Every way to go, each once: orders of steps that have nothing to do with each other count as one. Without a bound by
+/// sleep sets. With a bound a run is given up where it comes to a state that another run has gone on from with as many
+/// preemptions left: after the same steps in the same order, as far as that order makes a difference. (Happens-before
+/// caching: Musuvathi, Qadeer, PLDI 2007.)
 struct Exhaustive {
   Memory memory = Memory::Sequential;
   std::uint32_t preemptions = kUnbounded;
+  bool gives_up_known_states = true;
   std::uint32_t failures_for_nothing = 0;  // of compare_exchange_weak, in weak mode
   std::uint64_t runs_max = 2'000'000;      // more are a failure: the case is too large
   std::uint32_t steps_max = 2'000;
@@ -70,6 +73,8 @@ void expect(bool holds, const char* text, std::source_location where = std::sour
 void pause() noexcept;
 /// Called when nobody can go on unless time passes: what is left undone now waits for a time-out. For this run.
 void at_stall(Body check);
+/// Called on each thread that is pinned, instead. For this run.
+void at_pin(std::function<void(unsigned cpu)> call);
 /// Whether a run is under way.
 [[nodiscard]] bool is_running() noexcept;
 
@@ -105,6 +110,7 @@ class Plain {
 /// A futex. Answers false when the time was up.
 bool wait_while(const Atomic<std::uint32_t>& word, std::uint32_t expected, std::int64_t until) noexcept;
 void wake(const Atomic<std::uint32_t>& word, std::uint32_t most) noexcept;
+void pinned(unsigned cpu);
 /// Every fiber passes a full fence, one after the other.
 void fence_all() noexcept;
 

@@ -29,7 +29,10 @@ bool on_fork(void (*)() noexcept, void (*)() noexcept, void (*)() noexcept) noex
 unsigned usable_cpus() noexcept { return 2; }
 bool has_memory_nodes() noexcept { return false; }
 unsigned memory_node_of_this_thread() noexcept { return 0; }
-Result<void, std::string> pin_this_thread(unsigned) { return {}; }
+Result<void, std::string> pin_this_thread(unsigned cpu) {
+  interleave::pinned(cpu);
+  return {};
+}
 void wake_on_time() noexcept {}
 std::vector<unsigned> affinity_of_this_thread() { return {}; }
 

@@ -22,6 +22,8 @@ class Strategy {
   virtual std::uint32_t draw(std::uint32_t count) = 0;
   /// Whether there is another run to make.
   virtual bool next() { return true; }
+  /// Whether the next decision is one that no run has come to before.
+  [[nodiscard]] virtual bool is_beyond() const { return false; }
 };
 
 /// Each way once, in depth-first order.
@@ -33,6 +35,7 @@ class Exhaust final : public Strategy {
   }
   std::uint32_t draw(std::uint32_t count) override { return decide(count); }
   bool next() override;
+  [[nodiscard]] bool is_beyond() const override { return at_ == path_.size(); }
 
  private:
   struct Branch {
