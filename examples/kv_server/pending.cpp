@@ -6,6 +6,9 @@
 
 namespace {
 
+/// Room for the commands of whoever has some next on this thread: so idle sessions need none, and busy ones no malloc.
+thread_local std::vector<Pending> spare;
+
 constexpr std::size_t kKept = 64;  // at the front, that have been answered
 
 }  // namespace
@@ -34,6 +37,11 @@ std::string Pending::reply() {
   return {};
 }
 
+void PendingCommands::expect(std::size_t count) {
+  if (commands_.capacity() == 0) std::swap(commands_, spare);
+  commands_.reserve(commands_.size() + count);
+}
+
 Pending& PendingCommands::push(Sum sum, std::size_t parts) {
   Pending& pushed = commands_.emplace_back();
   pushed.sum = sum;
@@ -48,6 +56,8 @@ void PendingCommands::pop() {
     if (front_ < commands_.size() / 2 || front_ < kKept) return;
     commands_.erase(commands_.begin(), commands_.begin() + static_cast<std::ptrdiff_t>(front_));
   } else {
+    commands_.clear();
+    if (commands_.capacity() <= kKept && spare.capacity() == 0) std::swap(commands_, spare);
     commands_ = std::vector<Pending>{};  // a plain {} would keep its memory
   }
   front_ = 0;

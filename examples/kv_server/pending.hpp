@@ -37,7 +37,7 @@ class PendingCommands {
  public:
   Pending& push(Sum sum, std::size_t parts);
   /// There may be so many more of them.
-  void expect(std::size_t count) { commands_.reserve(commands_.size() + count); }
+  void expect(std::size_t count);
   /// By its number: they are counted from the connection's beginning.
   [[nodiscard]] Pending& operator[](std::uint64_t number) { return commands_[number - first_ + front_]; }
   [[nodiscard]] std::uint64_t first() const noexcept { return first_; }
