@@ -57,9 +57,9 @@ struct TcpStream::Body {
   TimePoint active_at;   // when a byte came or went
   TimePoint taken_at{};  // since when the peer has taken none, while some wait
   TimerHandle idle_alarm;
-  TimerHandle other_alarm;    // Stalled, then Lingers
-  bool awaits_input = false;  // the reactor may write into `first`, or what it wrote is on its way
-  bool awaits_room = false;   // asked to be told of it
+  TimerHandle other_alarm;           // Stalled, then Lingers
+  bool awaits_input = false;         // the reactor may write into `first`, or what it wrote is on its way
+  bool awaits_room = false;          // asked to be told of it
   bool output_awaits_input = false;  // with a line, which has to hear from the peer first
   bool flush_is_due = false;         // a message in the mailbox, or the end of the hook in hand
   bool in_hook = false;

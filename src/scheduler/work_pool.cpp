@@ -53,7 +53,11 @@ struct alignas(kCacheLine) WorkPool::Worker : WorkerSlot {
 };
 
 WorkPool::WorkPool(Runtime& runtime, const Clock& clock, const WorkPoolOptions& options)
-    : Scheduler{&runtime}, clock_{&clock}, options_{options}, idle_((options.workers + 63) / 64), has_memory_nodes_{has_memory_nodes()} {
+    : Scheduler{&runtime},
+      clock_{&clock},
+      options_{options},
+      idle_((options.workers + 63) / 64),
+      has_memory_nodes_{has_memory_nodes()} {
   workers_.reserve(options.workers);
   for (unsigned i = 0; i < options.workers; ++i) {
     workers_.push_back(std::make_unique<Worker>(*this, i, clock.now()));

@@ -12,7 +12,8 @@ namespace {
 using Order = std::vector<std::uint32_t>;
 
 /// Whom worker `me` asks where workers are on these nodes and nobody has anything, or `has` does.
-Order asked_by(std::uint32_t me, std::uint32_t first, const std::vector<unsigned>& nodes, bool has_nodes, int has = -1) {
+Order asked_by(std::uint32_t me, std::uint32_t first, const std::vector<unsigned>& nodes, bool has_nodes,
+               int has = -1) {
   Order order;
   static const int something = 0;
   const int* const found = ask_victims(
@@ -34,7 +35,7 @@ TEST_CASE("a worker asks all others once from where it found something last") {
 TEST_CASE("a worker asks those on its own memory node first and then the others once") {
   CHECK(asked_by(0, 0, {0, 1, 0, 1}, true) == Order{2, 1, 3});
   CHECK(asked_by(3, 2, {0, 1, 0, 1}, true) == Order{1, 2, 0});
-  CHECK(asked_by(0, 1, {0, 1, 1}, true) == Order{1, 2});     // alone on its node
+  CHECK(asked_by(0, 1, {0, 1, 1}, true) == Order{1, 2});         // alone on its node
   CHECK(asked_by(0, 0, {0, 1, 0, 1}, false) == Order{1, 2, 3});  // where there is one node nobody asks for it
 }
 
