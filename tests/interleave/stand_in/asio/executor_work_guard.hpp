@@ -6,6 +6,7 @@ namespace asio {
 template <class Executor>
 struct executor_work_guard {
   explicit executor_work_guard(const Executor&) noexcept {}
+  void reset() noexcept {}
 };
 
 }  // namespace asio
