@@ -7,14 +7,14 @@ namespace coppice::testing::detail {
 /// fails where the same run without one does.
 class OwnAllocations {
  public:
-  OwnAllocations() noexcept { ++depth_; }
+  OwnAllocations() noexcept { ++depth; }
   OwnAllocations(const OwnAllocations&) = delete;
   OwnAllocations& operator=(const OwnAllocations&) = delete;
-  ~OwnAllocations() { --depth_; }
-  [[nodiscard]] static bool are_under_way() noexcept { return depth_ != 0; }
+  ~OwnAllocations() { --depth; }
+  [[nodiscard]] static bool are_under_way() noexcept { return depth != 0; }
 
  private:
-  static inline thread_local unsigned depth_ = 0;
+  static inline thread_local unsigned depth = 0;
 };
 
 }  // namespace coppice::testing::detail
