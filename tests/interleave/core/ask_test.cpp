@@ -15,7 +15,7 @@ struct Answerer : Actor<Answerer> {
 };
 
 TEST_CASE("an ask from outside is answered without help of time") {  // P12
-  check_weak_and_in_order(400, {17'760, 10'140, 1'519}, [](unsigned workers) {
+  check_weak_and_in_order(400, {17'760, 10'230, 1'525}, [](unsigned workers) {
     Scene scene{workers};
     const auto answerer = scene.system.spawn<Answerer>();
     int left = 2;
