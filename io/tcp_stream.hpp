@@ -26,7 +26,7 @@ namespace coppice::detail {
 /// [S1] After end() no hook is called, and nothing is under way that would touch this object: what the reactor reads or
 ///      waits for is cancelled by the descriptor's close, timers here, and what is in the mailbox looks at `ended` first.
 struct TcpStream::Body {
-  static constexpr std::size_t kFirstBytes = 256;  // most requests of most protocols are shorter
+  static constexpr std::size_t kFirstBytes = 128;  // many requests of many protocols are shorter
 
   Body(Cell& cell, AcceptedSocket&& from, const StreamHooks& hooks, void* actor);
   Body(const Body&) = delete;
