@@ -359,7 +359,7 @@ void ActorAsk::send_answer(AskCore& core, bool hand_over) noexcept {
   // With the answer its count of the asker goes as well; a mailbox with a shelf is touched once more after that.
   const auto keep = IntrusivePtr<Cell>::share(self.asker->bound() == nullptr ? nullptr : &*self.asker);
   void* const block = std::exchange(self.reserved, nullptr);
-  deliver(*self.asker, ::new (block) AnswerEnvelope(&core.reply_ops->answer, self));
+  deliver_surely(*self.asker, ::new (block) AnswerEnvelope(&core.reply_ops->answer, self));
 }
 
 Outcome handle_answer(Cell& asker, Envelope& envelope) {

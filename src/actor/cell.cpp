@@ -209,7 +209,7 @@ Envelope* Cell::before_step(Envelope& envelope) noexcept {
     COPPICE_ASSERT(envelope.ops == &kTokenOps, "past the shelf something came into the list");
     bool more = false;
     Envelope* const next = shelf->take(shelf->measures() ? runtime()->clock->now() : TimePoint{}, more);
-    if (more) mailbox().push_own(*make_token());
+    if (more) mailbox().push_own(*make_token_surely());
     if (own_bound_->room != nullptr) admit_waiters();
     return next;
   }

@@ -232,7 +232,7 @@ void CellLife::send_downs(const ExitReason& reason) noexcept {
     Cell& watcher = *node->watcher;
     const auto keep = IntrusivePtr<Cell>::share(watcher.bound() == nullptr ? nullptr : &watcher);
     Down down{RefAccess::make<AnyRef>(IntrusivePtr<Cell>::share(&c)), c.incarnation(), reason};
-    deliver(watcher, DownEnvelope::make(std::move(node), std::move(down)));
+    deliver_surely(watcher, DownEnvelope::make(std::move(node), std::move(down)));
   }
 }
 

@@ -13,7 +13,7 @@ namespace {
 void send_down_at_once(Cell& ended, WatchNode& watch, std::uint32_t incarnation, ExitReason reason) noexcept {
   Down down{RefAccess::make<AnyRef>(IntrusivePtr<Cell>::share(&ended)), incarnation, std::move(reason)};
   Cell& watcher = *watch.watcher;
-  deliver(watcher, DownEnvelope::make(IntrusivePtr<WatchNode>::share(&watch), std::move(down)));
+  deliver_surely(watcher, DownEnvelope::make(IntrusivePtr<WatchNode>::share(&watch), std::move(down)));
 }
 
 /// The very signal that asked for the link carries the exit back: its sender may have no memory for another.

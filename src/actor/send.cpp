@@ -1,6 +1,7 @@
 #include "coppice/actor/send.hpp"
 
 #include "back_pressure.hpp"
+#include "base/thread.hpp"
 #include "coppice/actor/cell.hpp"
 #include "mailbox/room.hpp"
 #include "mailbox/shelf.hpp"
@@ -201,6 +202,21 @@ void refuse(Cell& cell, Envelope* envelope, Delivery why, DeadReason reason) {
 Delivery deliver(Cell& cell, Envelope* envelope, Refusal refusal) {
   if (!cell.runtime()->count_sent()) return refused_after_fork(cell, envelope, refusal);
   return deliver_counted(cell, envelope, refusal);
+}
+
+void deliver_surely(Cell& cell, Envelope* envelope) noexcept {
+  if (cell.bound() == nullptr) [[likely]] {  // which needs no memory
+    static_cast<void>(deliver(cell, envelope));
+    return;
+  }
+  for (;;) {
+    try {
+      static_cast<void>(deliver(cell, envelope, How{.stays_when_it_throws = true}));
+      return;
+    } catch (...) {
+      yield_thread();
+    }
+  }
 }
 
 Delivery deliver_counted(Cell& cell, Envelope* envelope, Refusal refusal) {

@@ -88,8 +88,11 @@ ContextScheduler::~ContextScheduler() { alarm_->end(); }
 
 void ContextScheduler::submit(Runnable& runnable) noexcept {
   if (abandoned_.load(kRelaxed)) return;
-  // After it runs, this may be gone.
-  post_surely(context_, [&runnable] { run(runnable); });
+  posted_.fetch_add(1, kRelaxed);
+  post_surely(context_, [this, &runnable] {
+    posted_.fetch_sub(1, kAcqRel);  // before: after it this may be gone
+    run(runnable);
+  });
 }
 
 void ContextScheduler::arm(Timer& timer, TimePoint deadline) noexcept {
@@ -104,24 +107,32 @@ bool ContextScheduler::wait(const Atomic<std::uint32_t>& word, std::uint32_t exp
   if (clock_.now() >= deadline) return false;
   waiting_.fetch_add(1, kSeqCst);
   if (word.load(kSeqCst) == expected) {
-    const Duration slice = std::min(kLookAgain, saturating_between(clock_.now(), deadline));
-    try {
-      // Stopped, nobody runs it, and all that is ours waits.
-      if (context_.stopped()) context_.restart();
-      context_.run_one_for(slice);
-    } catch (...) {
-      // A handler of the user's threw. Whoever runs the context hears of that, and we are nobody to tell.
-    }
+    run_for(std::min(kLookAgain, saturating_between(clock_.now(), deadline)));
   }
   waiting_.fetch_sub(1, kSeqCst);
   return true;
+}
+
+/// One function, if there is one within that time.
+void ContextScheduler::run_for(Duration slice) noexcept {
+  try {
+    // Stopped, nobody runs it, and all that is ours waits.
+    if (context_.stopped()) context_.restart();
+    context_.run_one_for(slice);
+  } catch (...) {
+    // A handler of the user's threw. Whoever runs the context hears of that, and we are nobody to tell.
+  }
 }
 
 void ContextScheduler::wake() noexcept {
   if (waiting_.load(kSeqCst) != 0) post_surely(context_, [] {});
 }
 
-void ContextScheduler::leave() noexcept { alarm_->end(); }
+bool ContextScheduler::leave(TimePoint until) noexcept {
+  while (posted_.load(kAcquire) != 0 && clock_.now() < until) run_for(kLookAgain);
+  alarm_->end();
+  return posted_.load(kAcquire) == 0;
+}
 
 std::uint64_t ContextScheduler::timers() const noexcept { return abandoned_.load(kRelaxed) ? 0 : alarm_->wheel.size(); }
 

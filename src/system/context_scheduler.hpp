@@ -36,8 +36,9 @@ class ContextScheduler final : public Scheduler {
   bool wait(const Atomic<std::uint32_t>& word, std::uint32_t expected, TimePoint deadline) noexcept;
   /// Lets those who wait look again.
   void wake() noexcept;
-  /// The actors are done: the context has no work of ours any more, and no timer fires.
-  void leave() noexcept;
+  /// The actors are done: runs what they have left behind, until then, and lets go of the context, which has no work of
+  /// ours any more. False: something is left, or a handler has not come back.
+  bool leave(TimePoint until) noexcept;
   /// In the child of a fork(): nothing runs any more.
   void abandon() noexcept { abandoned_.store(true, kRelaxed); }
 
@@ -46,10 +47,12 @@ class ContextScheduler final : public Scheduler {
 
  private:
   struct Alarm;
+  void run_for(Duration slice) noexcept;
 
   const Clock& clock_;
   asio::io_context& context_;
-  std::shared_ptr<Alarm> alarm_;  // shared with what waits in the context, which may come to it after us
+  std::shared_ptr<Alarm> alarm_;     // shared with what waits in the context, which may come to it after us
+  Atomic<std::uint64_t> posted_{0};  // and not begun yet
   Atomic<std::uint32_t> waiting_{0};
   Atomic<bool> abandoned_{false};
 };

@@ -180,7 +180,7 @@ void SystemCore::finish_threads() noexcept {
   for (WorkPool* const pool : pools) all_back = pool->stop(until) && all_back;
   if (context_ != nullptr) {
     // Actors that are not done need it to come to their end.
-    if (actors_done) context_->leave();
+    if (actors_done) all_back = context_->leave(until) && all_back;
     all_back = all_back && zombies_.load(kAcquire) == 0;
   }
   emit(EventKind::SystemStopped, {});

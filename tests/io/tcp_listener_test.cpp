@@ -142,8 +142,7 @@ TEST_CASE("a crash of one connection closes it and no other notices") {
 
 TEST_CASE("input of any length comes whole and in pieces no longer than asked for") {
   // Around the few bytes that a connection reads into a buffer of its own, and with the least and the most at once.
-  for (const std::size_t most :
-       {1U, 127U, 128U, 129U, 65'536U}) {
+  for (const std::size_t most : {1U, 127U, 128U, 129U, 65'536U}) {
     Server server{{.id = "echo", .connection = {.read_bytes_max = most}}};
     TcpClient client = server.connect();
     for (const std::size_t length : {1, 127, 128, 129, 256, 4'097}) {

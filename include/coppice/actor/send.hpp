@@ -30,6 +30,9 @@ struct How {
 /// A function of the library: inlined into each send it would be 60 instructions there, and save one or two.
 Delivery deliver(Cell& cell, Envelope* envelope, Refusal refusal = Refusal::DeadLetter);
 Delivery deliver(Cell& cell, Envelope* envelope, const How& how);
+/// For what the runtime owes somebody, an answer or a Down: where a mailbox has no memory for its place in it, there will
+/// be.
+void deliver_surely(Cell& cell, Envelope* envelope) noexcept;
 /// The same for an envelope that has been counted as sent, with others of its publication.
 Delivery deliver_counted(Cell& cell, Envelope* envelope, Refusal refusal = Refusal::DeadLetter);
 
