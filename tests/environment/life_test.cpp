@@ -246,7 +246,7 @@ struct Handy : Actor<Handy> {
   };
   /// Whether there was an n-th allocation.
   bool handle(Try attempt) {
-    if (attempt.what == What::Unstash) {
+    if (attempt.what == What::Unstash && stashed() == 0) {
       static_cast<void>(stash(Large{}));
       static_cast<void>(stash(Large{}));
     }

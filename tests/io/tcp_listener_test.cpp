@@ -145,7 +145,7 @@ TEST_CASE("input of any length comes whole and in pieces no longer than asked fo
   for (const std::size_t most : {1U, 127U, 128U, 129U, 65'536U}) {
     Server server{{.id = "echo", .connection = {.read_bytes_max = most}}};
     TcpClient client = server.connect();
-    for (const std::size_t length : {1, 127, 128, 129, 256, 4'097}) {
+    for (const std::size_t length : {1U, 127U, 128U, 129U, 256U, 4'097U}) {
       CAPTURE(most, length);
       std::string sent;
       for (std::size_t i = 0; i < length; ++i) sent.push_back(static_cast<char>('A' + (i * 7 + length) % 26));
