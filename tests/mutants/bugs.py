@@ -135,9 +135,9 @@ BUGS = (
         "    to_link(seen)->next.store(&link, planted(20) ? kRelaxed : kRelease);",
         Test("test_interleave_kernels", "two senders wake an owner that may rest in every order of steps")),
     bug(21, "a Down is sent twice", "src/actor/cell_end.cpp",
-        "    deliver(watcher, DownEnvelope::make(std::move(node), std::move(down)));",
+        "    deliver_surely(watcher, DownEnvelope::make(std::move(node), std::move(down)));",
         "    if (planted(21)) {\n      auto twice = node;\n      deliver(watcher, make_envelope<DownEnvelope>(node->down_ops, Down{down}, std::move(twice)));\n    }\n"
-        "    deliver(watcher, DownEnvelope::make(std::move(node), std::move(down)));",
+        "    deliver_surely(watcher, DownEnvelope::make(std::move(node), std::move(down)));",
         Simulate("lives", ("down",))),
     bug(22, "a Down that waits is handled after the unwatch", "src/actor/actor.cpp",
         "  if (watch->withdrawn || watch->watcher_incarnation",
