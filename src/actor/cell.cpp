@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "base/surely.hpp"
 #include "cell_extras.hpp"
 #include "cell_life.hpp"
 #include "coppice/actor/send.hpp"
@@ -209,7 +210,7 @@ Envelope* Cell::before_step(Envelope& envelope) noexcept {
     COPPICE_ASSERT(envelope.ops == &kTokenOps, "past the shelf something came into the list");
     bool more = false;
     Envelope* const next = shelf->take(shelf->measures() ? runtime()->clock->now() : TimePoint{}, more);
-    if (more) mailbox().push_own(*make_token_surely());
+    if (more) mailbox().push_own(*surely(make_token));
     if (own_bound_->room != nullptr) admit_waiters();
     return next;
   }

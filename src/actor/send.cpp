@@ -1,7 +1,7 @@
 #include "coppice/actor/send.hpp"
 
 #include "back_pressure.hpp"
-#include "base/thread.hpp"
+#include "base/surely.hpp"
 #include "coppice/actor/cell.hpp"
 #include "mailbox/room.hpp"
 #include "mailbox/shelf.hpp"
@@ -209,14 +209,7 @@ void deliver_surely(Cell& cell, Envelope* envelope) noexcept {
     static_cast<void>(deliver(cell, envelope));
     return;
   }
-  for (;;) {
-    try {
-      static_cast<void>(deliver(cell, envelope, How{.stays_when_it_throws = true}));
-      return;
-    } catch (...) {
-      yield_thread();
-    }
-  }
+  surely([&] { return deliver(cell, envelope, How{.stays_when_it_throws = true}); });
 }
 
 Delivery deliver_counted(Cell& cell, Envelope* envelope, Refusal refusal) {

@@ -1,7 +1,5 @@
 #include "shelf.hpp"
 
-#include "base/thread.hpp"
-
 #include <mutex>
 #include <new>
 #include <utility>
@@ -17,16 +15,6 @@ constexpr TypeInfo kTokenType{"a token"};
 const EnvelopeOps kTokenOps{nullptr, nullptr, [](Envelope&) {}, &kTokenType, nullptr, sizeof(Envelope), false};
 
 Envelope* make_token() { return ::new (allocate_block(sizeof(Envelope))) Envelope{&kTokenOps}; }
-
-Envelope* make_token_surely() noexcept {
-  for (;;) {
-    try {
-      return make_token();
-    } catch (...) {
-      yield_thread();
-    }
-  }
-}
 
 struct Shelf::Node : PoolAllocated {
   Envelope* envelope = nullptr;

@@ -17,8 +17,6 @@ namespace coppice::detail {
 /// What stands for a shelf in the mailbox's list: as long as something waits on the shelf, one token waits in the list.
 extern const EnvelopeOps kTokenOps;
 [[nodiscard]] Envelope* make_token();
-/// For an owner that must have it: where there is no memory, there will be.
-[[nodiscard]] Envelope* make_token_surely() noexcept;
 struct TokenDelete {
   void operator()(Envelope* token) const noexcept { destroy_envelope(token); }
 };

@@ -4,10 +4,9 @@
 #include <asio/steady_timer.hpp>
 #include <chrono>
 #include <mutex>
-#include <thread>
 
 #include "base/mutex.hpp"
-#include "base/platform.hpp"
+#include "base/surely.hpp"
 #include "scheduler/timer_wheel.hpp"
 
 namespace coppice::detail {
@@ -15,19 +14,6 @@ namespace {
 
 /// So long a waiting thread stays in the context at once: what wakes it may go to another thread that runs it.
 constexpr Duration kLookAgain = std::chrono::milliseconds{1};
-
-/// What is posted must run, or an actor would never run again and nobody would know: where there is no memory for it,
-/// there will be.
-template <class Function>
-void post_surely(asio::io_context& context, const Function& function) noexcept {
-  for (;;) {
-    try {
-      return asio::post(context, function);
-    } catch (...) {
-      std::this_thread::yield();
-    }
-  }
-}
 
 }  // namespace
 
@@ -44,19 +30,14 @@ struct ContextScheduler::Alarm : std::enable_shared_from_this<Alarm> {
     if (!timer) return;
     const TimePoint next = wheel.next();
     if (next == TimePoint::max() || next >= set_to) return;
-    for (;;) {
-      try {
-        timer->expires_at(std::chrono::time_point_cast<std::chrono::steady_clock::duration>(next));
-        timer->async_wait([me = weak_from_this()](const asio::error_code& error) {
-          if (error) return;  // another deadline came first, or all is over
-          if (const auto alive = me.lock()) alive->ring();
-        });
-        set_to = next;
-        return;
-      } catch (...) {
-        std::this_thread::yield();  // no memory for it: there will be
-      }
-    }
+    surely([&] {
+      timer->expires_at(std::chrono::time_point_cast<std::chrono::steady_clock::duration>(next));
+      timer->async_wait([me = weak_from_this()](const asio::error_code& error) {
+        if (error) return;  // another deadline came first, or all is over
+        if (const auto alive = me.lock()) alive->ring();
+      });
+    });
+    set_to = next;
   }
   void ring() noexcept {
     {
@@ -89,9 +70,11 @@ ContextScheduler::~ContextScheduler() { alarm_->end(); }
 void ContextScheduler::submit(Runnable& runnable) noexcept {
   if (abandoned_.load(kRelaxed)) return;
   posted_.fetch_add(1, kRelaxed);
-  post_surely(context_, [this, &runnable] {
-    posted_.fetch_sub(1, kAcqRel);  // before: after it this may be gone
-    run(runnable);
+  surely([&] {
+    asio::post(context_, [this, &runnable] {
+      posted_.fetch_sub(1, kAcqRel);  // before: after it this may be gone
+      run(runnable);
+    });
   });
 }
 
@@ -125,7 +108,7 @@ void ContextScheduler::run_for(Duration slice) noexcept {
 }
 
 void ContextScheduler::wake() noexcept {
-  if (waiting_.load(kSeqCst) != 0) post_surely(context_, [] {});
+  if (waiting_.load(kSeqCst) != 0) surely([this] { asio::post(context_, [] {}); });
 }
 
 bool ContextScheduler::leave(TimePoint until) noexcept {

@@ -12,6 +12,8 @@
 #include <cstdlib>
 #include <new>
 
+#include "support/plain_delete.hpp"
+
 // What stands here takes the place of the C library's functions of the same name, in this program only. malloc is
 // replaced by the linker's --wrap, in the objects that are linked here: the sanitizers' own remains below it.
 
@@ -122,13 +124,3 @@ void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept { return _
 void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept {
   return __wrap_malloc(bytes == 0 ? 1 : bytes);
 }
-void operator delete(void* block) noexcept { std::free(block); }
-void operator delete[](void* block) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t) noexcept { std::free(block); }
-void operator delete[](void* block, std::size_t) noexcept { std::free(block); }
-void operator delete(void* block, std::align_val_t) noexcept { std::free(block); }
-void operator delete[](void* block, std::align_val_t) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t, std::align_val_t) noexcept { std::free(block); }
-void operator delete[](void* block, std::size_t, std::align_val_t) noexcept { std::free(block); }
-void operator delete(void* block, const std::nothrow_t&) noexcept { std::free(block); }
-void operator delete[](void* block, const std::nothrow_t&) noexcept { std::free(block); }

@@ -29,7 +29,7 @@ struct Folder {
   Folder() {
     const fs::path memory{"/dev/shm"};
     const fs::path home = fs::is_directory(memory) ? memory : fs::temp_directory_path();
-    std::string name = (home / "coppice_journal_XXXXXX").string();
+    std::string name = (home / "coppice_journal_XXXXXX").string();  // mkdtemp() fills in the rest
     REQUIRE(::mkdtemp(name.data()) != nullptr);
     path = name;
   }
@@ -219,7 +219,7 @@ TEST_CASE("what a killed process had appended is there and of its last append al
     const std::size_t least = 1 + random() % 20;
     std::size_t answered = 0;
     for (char byte = 0; answered < least && ::read(pipe[0], &byte, 1) == 1;) ++answered;
-    ::usleep(static_cast<useconds_t>(random() % 2'000));
+    ::usleep(static_cast<useconds_t>(random() % 2'000));  // nothing is waited for: this is the moment of the kill
     ::kill(child, SIGKILL);
     int status = 0;
     ::waitpid(child, &status, 0);
@@ -245,7 +245,7 @@ TEST_CASE("a process that is killed while it makes a journal leaves what can be 
       const auto journal = SqliteJournal::open({.path = folder.file(), .subject = "orders"});
       ::_exit(journal ? 0 : 1);
     }
-    ::usleep(static_cast<useconds_t>(random() % 15'000));
+    ::usleep(static_cast<useconds_t>(random() % 15'000));  // as above: anywhere in the creation, or after it
     ::kill(child, SIGKILL);
     int status = 0;
     ::waitpid(child, &status, 0);
