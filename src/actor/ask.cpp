@@ -262,7 +262,7 @@ void look_for(const ThreadAsk& ask) noexcept {
   if (most <= Duration::zero()) return;
   static thread_local SpinBudget budget;
   const SteadyClock wall;
-  const TimePoint until = saturating_add(wall.now(), budget.next(most));
+  const TimePoint until = std::min(ask.until, saturating_add(wall.now(), budget.next(most)));
   while (!ask.is_done()) {
     if (wall.now() >= until) return budget.in_vain();
     for (int i = 0; i < 8; ++i) pause_cpu();

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/surely.hpp"
 #include "base/thread.hpp"
 #include "cell_extras.hpp"
 #include "cell_life.hpp"
@@ -132,9 +133,10 @@ void put_in_front(Cell& cell, Envelope* envelope) noexcept {
   cell.runtime()->count(Count::Sent);
   if (cell.bound() != nullptr) note_enqueued(cell);
   envelope->next.store(nullptr, kRelaxed);
-  if (!is_in_user_code(cell)) return put_before_all(cell, *envelope, *envelope);
+  const auto put = [&] { put_before_all(cell, *envelope, *envelope); };
+  if (!is_in_user_code(cell)) return surely(put);
   const OwnerGuard guard{cell};
-  if (guard) return put_before_all(cell, *envelope, *envelope);
+  if (guard) return surely(put);
   append(cell.extras(), *envelope);
 }
 

@@ -18,7 +18,7 @@ class SpinBudget {
   [[nodiscard]] Duration next(Duration most) noexcept {
     return ++looks_ % kProbeEvery == 0 ? most : std::min(time_, most);
   }
-  void found(Duration most) noexcept { time_ = std::min(most, time_ * 2 + Duration{100}); }
+  void found(Duration most) noexcept { time_ = time_ > most / 2 ? most : std::min(most, time_ * 2 + Duration{100}); }
   void in_vain() noexcept { time_ /= 2; }
 
  private:

@@ -113,7 +113,7 @@ class Shelf {
   void grow_index();
   void note_depth() noexcept;
   [[nodiscard]] Node** bucket(std::uint64_t hash) noexcept;
-  /// The lock, with a token if none is out. Memory is not asked for under it.
+  /// The lock, with a token if none is out, for which memory is asked before it.
   [[nodiscard]] std::unique_lock<BriefLock> lock_with_token(TokenOwner& token);
 
   const Overflow overflow_;

@@ -341,7 +341,8 @@ Runnable* WorkPool::search(Worker& me) noexcept {
     searching_.fetch_add(1, kAcqRel);
     me.is_searching = true;
   }
-  const TimePoint until = saturating_add(clock_->now(), me.spin.next(options_.spin));
+  const TimePoint until =
+      std::min(me.wheel.next_at_least(), saturating_add(clock_->now(), me.spin.next(options_.spin)));
   for (;;) {
     Runnable* runnable = steal(me);
     if (runnable == nullptr && poll_reactor()) runnable = next_local(me);

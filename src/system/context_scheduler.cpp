@@ -3,9 +3,10 @@
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 #include <chrono>
-#include <mutex>
+#include <new>
 
 #include "base/mutex.hpp"
+#include "base/platform.hpp"
 #include "base/surely.hpp"
 #include "scheduler/timer_wheel.hpp"
 
@@ -14,6 +15,11 @@ namespace {
 
 /// So long a waiting thread stays in the context at once: what wakes it may go to another thread that runs it.
 constexpr Duration kLookAgain = std::chrono::milliseconds{1};
+
+/// So many waits of a thread stand inside of each other; the next one leaves the context to others. Each function that it
+/// runs may wait in turn, and the stack has an end.
+constexpr unsigned kNestedMost = 64;
+constinit thread_local unsigned nested = 0;
 
 }  // namespace
 
@@ -26,7 +32,7 @@ struct ContextScheduler::Alarm : std::enable_shared_from_this<Alarm> {
 
   /// To the first deadline there is now.
   void set() noexcept {
-    const std::lock_guard lock{mutex};
+    const Lock lock{mutex};
     if (!timer) return;
     const TimePoint next = wheel.next();
     if (next == TimePoint::max() || next >= set_to) return;
@@ -40,8 +46,9 @@ struct ContextScheduler::Alarm : std::enable_shared_from_this<Alarm> {
     set_to = next;
   }
   void ring() noexcept {
+    if (abandoned.load(kRelaxed)) return;
     {
-      const std::lock_guard lock{mutex};
+      const Lock lock{mutex};
       set_to = TimePoint::max();
     }
     wheel.advance(clock.now());  // no user code: it puts messages into mailboxes
@@ -49,14 +56,15 @@ struct ContextScheduler::Alarm : std::enable_shared_from_this<Alarm> {
   }
   void end() noexcept {
     wheel.clear();
-    const std::lock_guard lock{mutex};
+    const Lock lock{mutex};
     timer.reset();
     work.reset();
   }
 
   const Clock& clock;
   TimerWheel wheel;
-  BriefLock mutex;
+  Atomic<bool> abandoned{false};
+  Mutex mutex;
   asio::executor_work_guard<asio::io_context::executor_type> work;
   std::optional<asio::steady_timer> timer;
   TimePoint set_to = TimePoint::max();
@@ -65,32 +73,46 @@ struct ContextScheduler::Alarm : std::enable_shared_from_this<Alarm> {
 ContextScheduler::ContextScheduler(Runtime& runtime, const Clock& clock, asio::io_context& context)
     : Scheduler{&runtime}, clock_{clock}, context_{context}, alarm_{std::make_shared<Alarm>(clock, context)} {}
 
-ContextScheduler::~ContextScheduler() { alarm_->end(); }
+ContextScheduler::~ContextScheduler() {
+  if (alarm_->abandoned.load(kRelaxed)) {  // its locks may be another thread's for ever: it is left as it is
+    static_cast<void>(new (std::nothrow) std::shared_ptr<Alarm>{alarm_});
+  } else {
+    alarm_->end();
+  }
+}
 
 void ContextScheduler::submit(Runnable& runnable) noexcept {
-  if (abandoned_.load(kRelaxed)) return;
+  if (alarm_->abandoned.load(kRelaxed)) return;
   posted_.fetch_add(1, kRelaxed);
   surely([&] {
     asio::post(context_, [this, &runnable] {
-      posted_.fetch_sub(1, kAcqRel);  // before: after it this may be gone
+      if (alarm_->abandoned.load(kRelaxed)) return;  // posted before a fork(): the parent's to run
+      posted_.fetch_sub(1, kAcqRel);                 // before: after it this may be gone
       run(runnable);
     });
   });
 }
 
 void ContextScheduler::arm(Timer& timer, TimePoint deadline) noexcept {
-  if (abandoned_.load(kRelaxed)) return;
+  if (alarm_->abandoned.load(kRelaxed)) return;
   if (alarm_->wheel.arm(timer, deadline)) alarm_->set();
 }
 
-bool ContextScheduler::disarm(Timer& timer) noexcept { return !abandoned_.load(kRelaxed) && TimerWheel::disarm(timer); }
+bool ContextScheduler::disarm(Timer& timer) noexcept {
+  return !alarm_->abandoned.load(kRelaxed) && TimerWheel::disarm(timer);
+}
 
 bool ContextScheduler::wait(const Atomic<std::uint32_t>& word, std::uint32_t expected, TimePoint deadline) noexcept {
   if (word.load(kAcquire) != expected) return true;
   if (clock_.now() >= deadline) return false;
   waiting_.fetch_add(1, kSeqCst);
   if (word.load(kSeqCst) == expected) {
-    run_for(std::min(kLookAgain, saturating_between(clock_.now(), deadline)));
+    const Duration slice = std::min(kLookAgain, saturating_between(clock_.now(), deadline));
+    if (nested < kNestedMost) {
+      run_for(slice);
+    } else {
+      wait_on(word, expected, slice);
+    }
   }
   waiting_.fetch_sub(1, kSeqCst);
   return true;
@@ -98,18 +120,29 @@ bool ContextScheduler::wait(const Atomic<std::uint32_t>& word, std::uint32_t exp
 
 /// One function, if there is one within that time.
 void ContextScheduler::run_for(Duration slice) noexcept {
+  ++nested;
+  // Stopped, nobody runs it, and all that is ours waits. It is left as it was found.
+  const bool was_stopped = context_.stopped();
+  if (was_stopped) context_.restart();
   try {
-    // Stopped, nobody runs it, and all that is ours waits.
-    if (context_.stopped()) context_.restart();
     context_.run_one_for(slice);
   } catch (...) {
     // A handler of the user's threw. Whoever runs the context hears of that, and we are nobody to tell.
   }
+  if (was_stopped) context_.stop();
+  --nested;
 }
 
 void ContextScheduler::wake() noexcept {
   if (waiting_.load(kSeqCst) != 0) surely([this] { asio::post(context_, [] {}); });
 }
+
+void ContextScheduler::actors_ended() noexcept {
+  const Lock lock{alarm_->mutex};
+  alarm_->work.reset();
+}
+
+void ContextScheduler::abandon() noexcept { alarm_->abandoned.store(true, kRelaxed); }
 
 bool ContextScheduler::leave(TimePoint until) noexcept {
   while (posted_.load(kAcquire) != 0 && clock_.now() < until) run_for(kLookAgain);
@@ -117,6 +150,8 @@ bool ContextScheduler::leave(TimePoint until) noexcept {
   return posted_.load(kAcquire) == 0;
 }
 
-std::uint64_t ContextScheduler::timers() const noexcept { return abandoned_.load(kRelaxed) ? 0 : alarm_->wheel.size(); }
+std::uint64_t ContextScheduler::timers() const noexcept {
+  return alarm_->abandoned.load(kRelaxed) ? 0 : alarm_->wheel.size();
+}
 
 }  // namespace coppice::detail

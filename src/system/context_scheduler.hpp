@@ -16,7 +16,7 @@ namespace coppice::detail {
 
 /// A whole system inside of an io_context that is the user's: its activations are functions posted there, its timers one
 /// timer there. No thread is ours. Whoever waits for something of the system runs the context meanwhile, since nobody
-/// else may.
+/// else may; but for one who waits inside of many waits already.
 ///
 /// Threads    any.
 /// Ownership  the context is the user's, and outlives the system. leave() lets go of it.
@@ -36,11 +36,13 @@ class ContextScheduler final : public Scheduler {
   bool wait(const Atomic<std::uint32_t>& word, std::uint32_t expected, TimePoint deadline) noexcept;
   /// Lets those who wait look again.
   void wake() noexcept;
-  /// The actors are done: runs what they have left behind, until then, and lets go of the context, which has no work of
+  /// The actors are done: from here the context may run out of work, and whoever runs it comes back.
+  void actors_ended() noexcept;
+  /// After that: runs what they have left behind, until then, and lets go of the context, which has no work of
   /// ours any more. False: something is left, or a handler has not come back.
   bool leave(TimePoint until) noexcept;
   /// In the child of a fork(): nothing runs any more.
-  void abandon() noexcept { abandoned_.store(true, kRelaxed); }
+  void abandon() noexcept;
 
   [[nodiscard]] asio::io_context& context() noexcept { return context_; }
   [[nodiscard]] std::uint64_t timers() const noexcept;
@@ -54,7 +56,6 @@ class ContextScheduler final : public Scheduler {
   std::shared_ptr<Alarm> alarm_;     // shared with what waits in the context, which may come to it after us
   Atomic<std::uint64_t> posted_{0};  // and not begun yet
   Atomic<std::uint32_t> waiting_{0};
-  Atomic<bool> abandoned_{false};
 };
 
 }  // namespace coppice::detail

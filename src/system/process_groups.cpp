@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/mutex.hpp"
+#include "base/surely.hpp"
 #include "coppice/actor/holding.hpp"
 #include "coppice/actor/send.hpp"
 #include "coppice/system/system.hpp"
@@ -75,6 +76,7 @@ class GroupsCore final : public Counted {
 
   [[nodiscard]] bool join(std::string_view name, Cell& cell, HoldFor until) {
     std::string key{name};
+    static_cast<void>(cell.extras());  // hold() needs them, and must not have to look for memory
     Refused refused;
     const Lock lock{mutex_};
     if (is_closed_) return false;
@@ -120,7 +122,7 @@ class GroupsCore final : public Counted {
     Refused refused;
     const Lock lock{mutex_};
     if (membership.group == nullptr) return;
-    prepare(*membership.group, GroupEvent::Kind::Left, membership, refused);
+    surely([&] { prepare(*membership.group, GroupEvent::Kind::Left, membership, refused); });
     remove(membership, refused);
   }
 
@@ -142,16 +144,22 @@ class GroupsCore final : public Counted {
 
   [[nodiscard]] Result<GroupWatch, GroupError> watch(std::string_view name, Cell& cell, const EnvelopeOps* ops) {
     std::string key{name};
+    static_cast<void>(cell.extras());  // as in join()
     IntrusivePtr<GroupWatcher> watcher;
     const Lock lock{mutex_};
     if (is_closed_) return Error{GroupError::Ended};
     watcher = IntrusivePtr<GroupWatcher>::adopt(
         new GroupWatcher{IntrusivePtr<GroupsCore>::of(*this), cell, ops, ++last_number_});
-    if (!hold(*watcher, HoldFor::Life)) return Error{GroupError::Ended};
     auto& entry = *groups_.try_emplace(std::move(key)).first;
+    const Tidy tidy{*this, entry};
+    GroupWatch watch{snapshot_of(entry.second), IntrusivePtr<GroupWatchNode>::share(watcher.get())};
+    const auto place = entry.second.watchers.emplace(watcher->number, watcher).first;
+    if (!hold(*watcher, HoldFor::Life)) {
+      entry.second.watchers.erase(place);
+      return Error{GroupError::Ended};
+    }
     watcher->group = &entry;
-    entry.second.watchers.emplace(watcher->number, watcher);
-    return GroupWatch{snapshot_of(entry.second), IntrusivePtr<GroupWatchNode>::share(watcher.get())};
+    return watch;
   }
 
   void forget(GroupWatcher& watcher) noexcept {
@@ -220,7 +228,12 @@ class GroupsCore final : public Counted {
   void prepare(Groups::value_type& entry, GroupEvent::Kind kind, Membership& membership, Refused& refused) {
     auto& [name, group] = entry;
     refused.envelopes.reserve(group.watchers.size());
+    std::size_t made = refused.envelopes.size();  // by a try before, which found no memory for the rest
     for (const auto& [number, watcher] : group.watchers) {
+      if (made != 0) {
+        --made;
+        continue;
+      }
       GroupEvent event{kind, name, RefAccess::make<AnyRef>(membership.holder)};
       refused.envelopes.push_back(make_envelope<GroupEventEnvelope>(
           watcher->ops, std::move(event), IntrusivePtr<GroupWatchNode>::share(watcher.get())));
@@ -234,7 +247,9 @@ class GroupsCore final : public Counted {
     auto envelope = refused.envelopes.begin();
     for (const auto& [number, watcher] : group.watchers) {
       // Handed back by a watcher that is ending at this moment: nobody's message, so no dead letter.
-      if (deliver(*watcher->holder, *envelope, Refusal::HandBack) == Delivery::Accepted) *envelope = nullptr;
+      // Where its mailbox has no memory for it, there will be.
+      if (surely([&] { return deliver(*watcher->holder, *envelope, Refusal::HandBack); }) == Delivery::Accepted)
+        *envelope = nullptr;
       ++envelope;
     }
   }

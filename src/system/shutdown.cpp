@@ -89,6 +89,7 @@ void SystemCore::ask_next() noexcept {
   }
   if (!next) {
     disarm_drive();
+    if (context_ != nullptr) context_->actors_ended();
     wake(shutdown_state_);
     return;
   }

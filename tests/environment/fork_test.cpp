@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "coppice/asio.hpp"
 #include "coppice/coppice.hpp"
 #include "support/ending.hpp"
 #include "support/gate.hpp"
@@ -138,6 +139,26 @@ TEST_CASE("in the child of a fork everything of a system answers that it is over
   CHECK(in_a_child([&](Words& words) { try_everything(system, broker, echo, words); }) == kEverything);
   // And here all goes on.
   CHECK(echo.ask(2, kPatience).get() == Result<int, AskError>{2});
+  testing::check_end(system);
+}
+
+TEST_CASE("what was posted in a context of the user's before a fork is the parent's to run") {  // P2 P23
+  asio::io_context io;
+  ActorSystem system{testing::quiet({.run_in = users_context(io)})};
+  const auto echo = system.spawn<Echo>();
+  REQUIRE(echo.ask(1, kPatience).get().has_value());
+  const int before = Echo::ticks;
+  echo.send(Tick{});
+  const std::string said = in_a_child([&](Words& words) {
+    while (io.poll() != 0) {
+    }
+    words.check(Echo::ticks == before, "ticks");
+    words.check(echo.send(Tick{}) == Delivery::Closed, "send");
+    words.check(echo.ask(1, kForever).get().error() == AskError::Closed, "ask");
+  });
+  CHECK(said == "ticks send ask ");
+  CHECK(echo.ask(2, kPatience).get().has_value());
+  CHECK(Echo::ticks == before + 1);
   testing::check_end(system);
 }
 

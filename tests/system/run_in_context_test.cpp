@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 #include <atomic>
 #include <chrono>
@@ -94,6 +95,46 @@ TEST_CASE("a context of the user's that is run to its end ends with its system")
   io.run();  // returns because the system is gone
   CHECK(report.complete);
   CHECK(worker.is_closed());
+  testing::check_end(system);
+}
+
+TEST_CASE("a context of the user's comes back when an actor has ended the system") {
+  struct End {};
+  struct Ender : Actor<Ender> {
+    explicit Ender(System* s) : system{s} {}
+    void handle(End) { CHECK(system->shutdown().asynchronous); }
+    System* system;
+  };
+  asio::io_context io;
+  ActorSystem system{in(io)};
+  const auto worker = system.spawn<Worker>();
+  const auto ender = system.spawn<Ender>(&system);
+  ender.send(End{});
+  io.run();
+  CHECK(worker.is_closed());
+  CHECK(ender.is_closed());
+  testing::check_end(system);
+}
+
+TEST_CASE("waits inside of waits in a context of the user's have an end and each comes back") {
+  constexpr int kHandlers = 300;
+  asio::io_context io;
+  ActorSystem system{in(io)};
+  const auto worker = system.spawn<Worker>();
+  int depth = 0;
+  int deepest = 0;
+  int back = 0;
+  for (int i = 0; i < kHandlers; ++i) {
+    asio::post(io, [&] {
+      deepest = std::max(deepest, ++depth);
+      static_cast<void>(
+          worker.ask(Where{}, 20ms).get());  // the innermost ones may be too late: nobody runs the context
+      --depth;
+      ++back;
+    });
+  }
+  while (back < kHandlers) io.run_one_for(kPatience);
+  CHECK(deepest <= 65);
   testing::check_end(system);
 }
 

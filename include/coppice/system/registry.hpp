@@ -143,6 +143,7 @@ class Registry<Key, Value>::Table final : public detail::RegistryBase {
     detail::Cell* const cell = cell_of(actor);
     if (cell == nullptr) return Error{NameError{NameError::Kind::Ended, {}}};
     const auto item = detail::IntrusivePtr<Item>::adopt(new Item{*this, key, *cell, std::move(value)});
+    static_cast<void>(cell->extras());  // hold() needs them, and must not have to look for memory
     const Locked lock{*this};
     const auto known = by_key_.find(key);
     if (is_unique_ && known != by_key_.end()) {

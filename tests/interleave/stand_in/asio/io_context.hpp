@@ -37,6 +37,7 @@ class io_context {
   // What a system in a context of the user's needs besides. No scene has one.
   [[nodiscard]] bool stopped() const noexcept { return false; }
   void restart() noexcept {}
+  void stop() noexcept {}
   std::size_t run_one_for(std::chrono::nanoseconds /*time*/) { return run_next() ? 1 : 0; }
   void post(std::function<void()> completion) {
     {
