@@ -11,6 +11,7 @@
 #include <fstream>
 #include <iterator>
 #include <random>
+#include <utility>
 
 #include "catch.hpp"
 #include "coppice/system/actor_system.hpp"
@@ -138,11 +139,77 @@ TEST_CASE("a journal of another subject is refused and keeps its records") {
   CHECK(*opened(folder.file())->load() == kSome);
 }
 
+/// A process that is there already: of what happens here from now on it knows nothing but the files.
+class Stranger {
+ public:
+  /// `work` answers whether all went well.
+  template <class Work>
+  explicit Stranger(Work work) {
+    REQUIRE(::pipe(start_) == 0);
+    child_ = ::fork();
+    if (child_ != 0) return;
+    char byte = 0;
+    const bool told = ::read(start_[0], &byte, 1) == 1;
+    ::_exit(told && work() ? 0 : 1);
+  }
+  Stranger(const Stranger&) = delete;
+  Stranger& operator=(const Stranger&) = delete;
+  ~Stranger() {
+    if (child_ > 0) CHECK(work());
+    ::close(start_[0]);
+    ::close(start_[1]);
+  }
+  /// Lets it work, and waits until it is gone.
+  bool work() {
+    int status = 0;
+    const bool told = ::write(start_[1], "+", 1) == 1;
+    ::waitpid(std::exchange(child_, 0), &status, 0);
+    return told && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  }
+
+ private:
+  int start_[2] = {};
+  pid_t child_ = 0;
+};
+
 TEST_CASE("a journal that another process has open is refused") {
   const Folder folder;
+  Stranger other{[&] { return refusal(folder.file()) == "another process has it open"; }};
   const auto journal = opened(folder.file());
-  CHECK(refusal(folder.file()) == "another process has it open");
+  CHECK(other.work());
   CHECK(journal->append(kSome));
+}
+
+TEST_CASE("a journal that is refused because this process has it open loses nothing") {  // [J1]
+  const Folder folder;
+  const std::string path = folder.file();
+  const std::string other_name = folder.file("link");
+  // Once the locks here are gone nobody has it open, as SQLite sees it there: then it ends the write-ahead log, and what
+  // is appended from then on is in a file without a name.
+  const auto sees = [&](int rows) {
+    sqlite3* database = nullptr;
+    sqlite3_stmt* count = nullptr;
+    const bool right =
+        sqlite3_open(path.c_str(), &database) == SQLITE_OK &&
+        sqlite3_prepare_v2(database, "SELECT count(*) FROM saga_record", -1, &count, nullptr) == SQLITE_OK &&
+        sqlite3_step(count) == SQLITE_ROW && sqlite3_column_int(count, 0) == rows;
+    sqlite3_finalize(count);
+    return sqlite3_close(database) == SQLITE_OK && right;
+  };
+  Stranger reader{[&] { return sees(2); }};
+  Stranger later_reader{[&] { return sees(4); }};
+  {
+    const auto journal = opened(path);
+    REQUIRE(journal->append({kSome.data(), 2}));
+    CHECK_THAT(refusal(path), Catch::Contains("has it open"));
+    fs::create_symlink(path, other_name);
+    CHECK(refusal(other_name) == "this process has it open already");
+    CHECK(reader.work());
+    REQUIRE(journal->append({kSome.data() + 2, 2}));
+    CHECK(later_reader.work());
+  }
+  CHECK(*opened(path)->load() == kSome);
+  CHECK(*opened(other_name)->load() == kSome);
 }
 
 TEST_CASE("a record that was changed or taken away or put in is noticed") {

@@ -24,9 +24,13 @@ struct SqliteJournalOptions {
 /// participant may keep its own there, through a connection of its own.
 ///
 /// Threads    one at a time, as SagaJournal. Each function may block for as long as the disk takes.
+/// Ownership  the file's lock, until it is destroyed. Open it before every other connection that this process has to
+///            the file, and destroy it after all of them: POSIX drops all of a process's locks on a file when any one
+///            descriptor of it is closed, and what is written without them can be lost. For the same reason nothing
+///            else in the process may open and close the file.
 /// Failure    what is not such a file, or is one of another subject, is refused with a sentence before anything is
-///            written to it; so is one that another process has open. A file system that loses what it has synced
-///            loses records.
+///            written to it; so is one that another process, or this one, has open. A file system that loses what it
+///            has synced loses records.
 /// [J1], [J2] of SagaJournal, also when the process is killed at any moment.
 class SqliteJournal final : public SagaJournal {
  public:
