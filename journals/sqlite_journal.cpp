@@ -68,7 +68,8 @@ Outcome prepare(SqliteConnection& database, const std::string& subject) {
   const auto damaged = [](const std::string& why) { return Error{"it is damaged: " + why}; };
   const auto tables = database.ask("SELECT count(*) FROM sqlite_master");
   if (!tables) return damaged(tables.error());
-  if (*tables == "0") {
+  const bool is_new = *tables == "0";
+  if (is_new) {
     if (auto made = create(database, subject); !made) return made;
   }
   const auto sound = database.ask("PRAGMA quick_check(1)");
@@ -80,6 +81,7 @@ Outcome prepare(SqliteConnection& database, const std::string& subject) {
   const auto mode = database.ask("PRAGMA journal_mode = WAL");
   if (!mode) return Error{mode.error()};
   if (*mode != "wal") return Error{std::string{"there can be no write-ahead log beside it"}};
+  database.may_checkpoint(is_new);  // else the rows are to be looked at first: load()
   return database.run("PRAGMA synchronous = FULL");
 }
 
@@ -113,11 +115,12 @@ Result<std::shared_ptr<SqliteJournal>, std::string> SqliteJournal::open(const Sq
   if (auto ours = file->file.open(options.path, kApplicationId, kVersion); !ours) return Error{ours.error()};
   if (auto opened = file->database.open(options.path); !opened) return Error{opened.error()};
   if (auto ready = prepare(file->database, options.subject); !ready) return Error{ready.error()};
-  file->database.may_write_when_closed(true);
   return std::shared_ptr<SqliteJournal>{new SqliteJournal{std::move(file)}};
 }
 
 Result<std::vector<SagaRecord>, std::string> SqliteJournal::load() {
+  // A write-ahead log with rows that are not as they were written is evidence, and stays beside a file that is whole.
+  file_->database.may_checkpoint(false);
   SqliteStatement select{file_->database.get(),
                          "SELECT number, saga, event, step, text, sum, batch FROM saga_record ORDER BY number"};
   std::vector<SagaRecord> records;
@@ -135,6 +138,7 @@ Result<std::vector<SagaRecord>, std::string> SqliteJournal::load() {
     if (static_cast<std::uint64_t>(select.number(5)) != sum) return damaged();
   }
   if (stepped != SQLITE_DONE) return Error{file_->database.problem()};
+  file_->database.may_checkpoint(true);
   return records;
 }
 

@@ -230,6 +230,44 @@ TEST_CASE("a record that was changed or taken away or put in is noticed") {
   }
 }
 
+TEST_CASE("a journal whose log has a row that is not as it was written is refused and stays as it is") {
+  const Folder folder;
+  const std::string path = folder.file();
+  REQUIRE(opened(path)->append(kSome));
+  sqlite3* database = nullptr;
+  REQUIRE(sqlite3_open(path.c_str(), &database) == SQLITE_OK);
+  REQUIRE(sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr) == SQLITE_OK);
+  const char* const sql = GENERATE("UPDATE saga_record SET text = 'a ' WHERE number = 1",
+                                   "UPDATE saga_record SET event = 'nonsense' WHERE number = 3",
+                                   "DELETE FROM saga_record WHERE number = 2");
+  REQUIRE(sqlite3_exec(database, sql, nullptr, nullptr, nullptr) == SQLITE_OK);
+  REQUIRE(sqlite3_close(database) == SQLITE_OK);
+
+  const std::string before = bytes_of(path);
+  const std::string log_before = bytes_of(path + "-wal");
+  REQUIRE_FALSE(log_before.empty());
+  CHECK_THAT(refusal(path), Catch::Contains("it is damaged: row"));
+  CHECK(bytes_of(path) == before);
+  CHECK(bytes_of(path + "-wal") == log_before);
+}
+
+TEST_CASE("a journal that is read writes its log into the file when it is closed") {
+  const Folder folder;
+  const std::string path = folder.file();
+  REQUIRE(opened(path)->append({kSome.data(), 2}));
+  CHECK_FALSE(fs::exists(path + "-wal"));
+  {
+    const auto journal = opened(path);
+    REQUIRE(journal->load());
+    REQUIRE(journal->append({kSome.data() + 2, 2}));
+  }
+  CHECK_FALSE(fs::exists(path + "-wal"));
+  REQUIRE(opened(path)->append({kSome.data(), 1}));  // not read: it may be damaged
+  CHECK(fs::exists(path + "-wal"));
+  CHECK(opened(path)->load()->size() == 5);
+  CHECK_FALSE(fs::exists(path + "-wal"));
+}
+
 TEST_CASE("a journal with spoiled or missing bytes is read as it was or refused") {  // [J1]
   const Folder folder;
   const std::string path = folder.file();

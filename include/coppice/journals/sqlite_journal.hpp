@@ -29,7 +29,9 @@ struct SqliteJournalOptions {
 ///            descriptor of it is closed, and what is written without them can be lost. For the same reason nothing
 ///            else in the process may open and close the file.
 /// Failure    what is not such a file, or is one of another subject, is refused with a sentence before anything is
-///            written to it; so is one that another process, or this one, has open. A file system that loses what it
+///            written to it; so is one that another process, or this one, has open. load() refuses rows that are not as
+///            they were written; until it has found them good, what is appended stays in the write-ahead log beside
+///            the file, so nothing that is damaged is written over what is not. A file system that loses what it
 ///            has synced loses records.
 /// [J1], [J2] of SagaJournal, also when the process is killed at any moment.
 class SqliteJournal final : public SagaJournal {
