@@ -55,10 +55,10 @@ Outcome create(SqliteConnection& database, const std::string& subject) {
       "CREATE TABLE saga_record(number INTEGER PRIMARY KEY, batch INTEGER NOT NULL, saga TEXT NOT NULL, event TEXT NOT "
       "NULL,"
       " step TEXT NOT NULL, text TEXT NOT NULL, sum INTEGER NOT NULL);"
-      "CREATE TABLE saga_subject(subject TEXT NOT NULL);";
+      "CREATE TABLE saga_journal(subject TEXT NOT NULL, last INTEGER NOT NULL, sum INTEGER NOT NULL);";
   if (auto done = database.run(kBegin); !done) return done;
   {
-    SqliteStatement insert{database.get(), "INSERT INTO saga_subject VALUES(?)"};
+    SqliteStatement insert{database.get(), "INSERT INTO saga_journal VALUES(?, 0, 0)"};
     if (insert.bind(1, subject).step() != SQLITE_DONE) return Error{database.problem()};
   }
   return database.run("COMMIT");
@@ -75,7 +75,7 @@ Outcome prepare(SqliteConnection& database, const std::string& subject) {
   const auto sound = database.ask("PRAGMA quick_check(1)");
   if (!sound) return damaged(sound.error());
   if (*sound != "ok") return damaged(*sound);
-  const auto about = database.ask("SELECT subject FROM saga_subject");
+  const auto about = database.ask("SELECT subject FROM saga_journal");
   if (!about) return damaged(about.error());
   if (*about != subject) return Error{"it was begun with \"" + *about + "\" and not with \"" + subject + '"'};
   const auto mode = database.ask("PRAGMA journal_mode = WAL");
@@ -85,14 +85,17 @@ Outcome prepare(SqliteConnection& database, const std::string& subject) {
   return database.run("PRAGMA synchronous = FULL");
 }
 
+Result<Last, std::string> last_of(SqliteConnection& database) {
+  SqliteStatement select{database.get(), "SELECT last, sum FROM saga_journal"};
+  const int stepped = select.step();
+  if (stepped == SQLITE_ROW) return Last{select.number(0), static_cast<std::uint64_t>(select.number(1))};
+  return Error{stepped == SQLITE_DONE ? "it is damaged: nothing says which row is the last" : database.problem()};
+}
+
 Outcome insert(SqliteConnection& database, std::span<const SagaRecord> records) {
-  Last last;
-  {
-    SqliteStatement select{database.get(), "SELECT number, sum FROM saga_record ORDER BY number DESC LIMIT 1"};
-    const int stepped = select.step();
-    if (stepped != SQLITE_ROW && stepped != SQLITE_DONE) return Error{database.problem()};
-    if (stepped == SQLITE_ROW) last = {select.number(0), static_cast<std::uint64_t>(select.number(1))};
-  }
+  const auto before = last_of(database);
+  if (!before) return Error{before.error()};
+  Last last = *before;
   SqliteStatement put{database.get(), "INSERT INTO saga_record VALUES(?, ?, ?, ?, ?, ?, ?)"};
   const std::int64_t batch = last.number + 1;
   for (const SagaRecord& record : records) {
@@ -102,6 +105,9 @@ Outcome insert(SqliteConnection& database, std::span<const SagaRecord> records) 
     if (put.step() != SQLITE_DONE) return Error{database.problem()};
     put.reset();
   }
+  SqliteStatement note{database.get(), "UPDATE saga_journal SET last = ?, sum = ?"};
+  note.bind(1, last.number).bind(2, static_cast<std::int64_t>(last.sum));
+  if (note.step() != SQLITE_DONE) return Error{database.problem()};
   return {};
 }
 
@@ -138,6 +144,11 @@ Result<std::vector<SagaRecord>, std::string> SqliteJournal::load() {
     if (static_cast<std::uint64_t>(select.number(5)) != sum) return damaged();
   }
   if (stepped != SQLITE_DONE) return Error{file_->database.problem()};
+  const auto last = last_of(file_->database);
+  if (!last) return Error{last.error()};
+  if (last->number != static_cast<std::int64_t>(records.size()) || last->sum != sum)
+    return Error{"it is damaged: row " + std::to_string(last->number) + " was the last one, and row " +
+                 std::to_string(records.size()) + " is"};
   file_->database.may_checkpoint(true);
   return records;
 }

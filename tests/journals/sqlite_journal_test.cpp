@@ -221,13 +221,23 @@ TEST_CASE("a record that was changed or taken away or put in is noticed") {
        {"UPDATE saga_record SET text = 'a ' WHERE number = 1",
         "UPDATE saga_record SET event = 'step done' WHERE number = 3",
         "UPDATE saga_record SET event = 'nonsense' WHERE number = 3", "UPDATE saga_record SET sum = 0 WHERE number = 4",
-        "DELETE FROM saga_record WHERE number = 2", "UPDATE saga_record SET number = 9 WHERE number = 4",
+        "DELETE FROM saga_record WHERE number = 2", "DELETE FROM saga_record WHERE number = 4",
+        "DELETE FROM saga_record", "UPDATE saga_journal SET last = 3", "UPDATE saga_journal SET sum = 0",
+        "UPDATE saga_record SET number = 9 WHERE number = 4",
         "INSERT INTO saga_record VALUES(5, 5, '8', 'begun', '', '', 17)"}) {
     CAPTURE(sql);
     put_bytes(path, whole);
     run_sql(path, sql);
     CHECK_THAT(refusal(path), Catch::Contains("it is damaged: row"));
   }
+}
+
+TEST_CASE("a journal whose last rows were lost is not continued in silence") {
+  const Folder folder;
+  REQUIRE(opened(folder.file())->append(kSome));
+  run_sql(folder.file(), "DELETE FROM saga_record WHERE number >= 3");
+  REQUIRE(opened(folder.file())->append(kSome));
+  CHECK_THAT(refusal(folder.file()), Catch::Contains("it is damaged: row"));
 }
 
 TEST_CASE("a journal whose log has a row that is not as it was written is refused and stays as it is") {

@@ -19,9 +19,11 @@ struct SqliteJournalOptions {
 /// coppice::journals, which is built where SQLite is (libsqlite3-dev).
 ///
 /// In the file: `saga_record(number, batch, saga, event, step, text, sum)`, one row a transition, in order; `batch` is
-/// the number of the first row of the same append. Each sum covers the row and the sum before, so a row that was
-/// changed, lost or put in is noticed. Other tables are not looked at: a
-/// participant may keep its own there, through a connection of its own.
+/// the number of the first row of the same append. Each sum covers the row and the sum before, and `saga_journal(subject,
+/// last, sum)` has one row with the number and the sum of the last one, so a row that was changed, lost or put in is
+/// noticed, at the end as well. Not noticed: a file that is whole as it was at an earlier time, put back or
+/// copied without its log. Other tables are not looked at: a participant may keep its own there, through a connection
+/// of its own.
 ///
 /// Threads    one at a time, as SagaJournal. Each function may block for as long as the disk takes.
 /// Ownership  the file's lock, until it is destroyed. Open it before every other connection that this process has to
