@@ -7,6 +7,7 @@ Nothing here is the program's: the journal is read with Python's sqlite3, the or
 """
 import argparse
 import collections
+import contextlib
 import csv
 import json
 import os
@@ -283,6 +284,29 @@ class Durable(unittest.TestCase):
         self.assertRegex(ran.stderr, "(?m)^saga: [0-9]+ orders are neither done nor undone, N[0-9]+ the first of them$")
         self.assertRegex(ran.stderr, "(?m)^saga: the coordinator gave up: .*(disk|full|I/O)")
         self.assertEqual(len(ran.stderr.splitlines()), 2, ran.stderr)
+        ran = self.run_it(path, journal_path, "--json", report)
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        self.assert_over(Journal(journal_path), read_orders(path), json.loads(report.read_text()))
+
+    def test_a_storage_that_fails_does_not_keep_the_journal_from_writing(self):
+        path, journal_path, report = self.some_orders("orders.csv", 1500), self.folder / "j.db", self.folder / "report.json"
+        with subprocess.Popen(self.command(path, journal_path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
+            while first.poll() is None and not Journal(journal_path).applied:
+                time.sleep(0.01)
+            self.assertIsNone(first.poll(), "the first one was over too early")
+            first.kill()
+        with contextlib.closing(sqlite3.connect(journal_path)) as database:
+            database.execute("CREATE TRIGGER fail BEFORE UPDATE ON holding BEGIN SELECT RAISE(FAIL, 'no more of it'); END")
+        for _ in range(5):  # not each time is something to be written to the journal at that moment
+            begun = time.monotonic()
+            ran = self.run_it(path, journal_path, "--in-flight", "16")
+            took = time.monotonic() - begun
+            self.assertEqual(ran.returncode, 1)
+            # The second: the storage has failed before the clerk began to watch it.
+            self.assertRegex(ran.stderr, "the coordinator gave up: (error: no more of it|no such actor)\n")
+            self.assertLess(took, 2, "what waits for a lock is killed when half of the shutdown's 5 s are over")
+        with contextlib.closing(sqlite3.connect(journal_path)) as database:
+            database.execute("DROP TRIGGER fail")
         ran = self.run_it(path, journal_path, "--json", report)
         self.assertEqual(ran.returncode, 0, ran.stderr)
         self.assert_over(Journal(journal_path), read_orders(path), json.loads(report.read_text()))
