@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -351,24 +353,78 @@ TEST_CASE("what a killed process had appended is there and of its last append al
   }
 }
 
+/// A process that opens a journal, and says by a pipe when it begins and when it has it.
+class Maker {
+ public:
+  explicit Maker(const std::string& path) {
+    REQUIRE(::pipe(said_) == 0);
+    child_ = ::fork();
+    if (child_ == 0) {
+      const bool said = ::write(said_[1], "b", 1) == 1;
+      const auto journal = SqliteJournal::open({.path = path, .subject = "orders"});
+      ::_exit(said && journal && ::write(said_[1], "e", 1) == 1 ? 0 : 1);
+    }
+    ::close(said_[1]);
+    REQUIRE(hears('b'));
+  }
+  Maker(const Maker&) = delete;
+  Maker& operator=(const Maker&) = delete;
+  ~Maker() {
+    if (child_ > 0) kill();
+    ::close(said_[0]);
+  }
+  /// Waits for it. False: it has said something else, or is gone.
+  bool hears(char wanted) const {
+    char byte = 0;
+    return ::read(said_[0], &byte, 1) == 1 && byte == wanted;
+  }
+  /// Whether that came in the middle of it. It has not failed in any case.
+  bool kill() {
+    ::kill(child_, SIGKILL);
+    int status = 0;
+    ::waitpid(std::exchange(child_, 0), &status, 0);
+    CHECK((WIFSIGNALED(status) || WEXITSTATUS(status) == 0));
+    return !hears('e');
+  }
+
+ private:
+  int said_[2] = {};
+  pid_t child_ = 0;
+};
+
+/// The middle one of some.
+std::chrono::nanoseconds time_to_make() {
+  std::vector<std::chrono::nanoseconds> all;
+  for (int i = 0; i < 5; ++i) {
+    const Folder folder;
+    const Maker maker{folder.file()};
+    const auto begun = std::chrono::steady_clock::now();
+    REQUIRE(maker.hears('e'));
+    all.push_back(std::chrono::steady_clock::now() - begun);
+  }
+  std::ranges::sort(all);
+  return all[all.size() / 2];
+}
+
 TEST_CASE("a process that is killed while it makes a journal leaves what can be opened") {  // [J2]
   std::mt19937_64 random{13};
-  for (std::uint64_t round = 0; round < testing::scaled(40); ++round) {
+  const auto whole = static_cast<std::uint64_t>(time_to_make().count());
+  const std::uint64_t rounds = testing::scaled(60);
+  std::uint64_t in_middle = 0;
+  // Where other processes are busy most kills may come too late: then more of them, and not for ever.
+  for (std::uint64_t round = 0; round < rounds || (in_middle < rounds / 4 + 1 && round < rounds * 20); ++round) {
     const Folder folder;
-    const pid_t child = ::fork();
-    if (child == 0) {
-      const auto journal = SqliteJournal::open({.path = folder.file(), .subject = "orders"});
-      ::_exit(journal ? 0 : 1);
+    Maker maker{folder.file()};
+    const auto kill_at = std::chrono::steady_clock::now() + std::chrono::nanoseconds{random() % whole};
+    while (std::chrono::steady_clock::now() < kill_at) {  // a sleep may last as long as all of it does
     }
-    ::usleep(static_cast<useconds_t>(random() % 15'000));  // as above: anywhere in the creation, or after it
-    ::kill(child, SIGKILL);
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    CHECK((WIFSIGNALED(status) || WEXITSTATUS(status) == 0));
+    if (maker.kill()) ++in_middle;
     const auto journal = opened(folder.file());
     CHECK(journal->append(kSome));
     CHECK(*journal->load() == kSome);
   }
+  CAPTURE(whole, rounds);
+  CHECK(in_middle > rounds / 4);
 }
 
 TEST_CASE("a writer on a thread of its own writes to disk") {
