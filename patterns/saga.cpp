@@ -80,6 +80,7 @@ void SagaCoordinator::begin(const BeginSaga& wanted, ReplyPromise<SagaEnd> promi
   }
   const auto [found, is_new] = open_.try_emplace(wanted.id, Open{rules_->nothing(), wanted.payload, {}});
   Open& open = found->second;
+  if (open.waiting.size() == kWaitingMax) open.waiting.erase(open.waiting.begin());
   open.waiting.push_back(std::move(promise));
   if (!is_new) return;
   note(open, {wanted.id, SagaEvent::Begun, {}, wanted.payload});
