@@ -125,7 +125,11 @@ void Session::begin_requests() {
 void Session::pause_or_resume() {
   if (is_paused_ == !queued_.empty()) return;
   is_paused_ = !is_paused_;
-  is_paused_ ? pause_reading() : resume_reading();
+  if (is_paused_) {
+    pause_reading();
+  } else {
+    resume_reading();
+  }
   watch_time();
 }
 
