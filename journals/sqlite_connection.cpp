@@ -4,6 +4,7 @@ namespace coppice::detail {
 
 namespace {
 constexpr int kBusyMilliseconds = 10'000;  // another connection of this process, a participant's, may be writing
+constexpr int kCheckpointPages = 1'000;    // SQLite's own default
 }  // namespace
 
 SqliteStatement::SqliteStatement(sqlite3* database, const char* sql) noexcept {
@@ -38,7 +39,7 @@ Result<void, std::string> SqliteConnection::open(const std::string& path) {
   constexpr int kFlags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;  // one thread at a time; not made here
   if (sqlite3_open_v2(path.c_str(), &database_, kFlags, nullptr) != SQLITE_OK) return Error{problem()};
   sqlite3_busy_timeout(database_, kBusyMilliseconds);
-  may_write_when_closed(false);
+  may_checkpoint(false);
   return {};
 }
 
@@ -55,8 +56,9 @@ Result<std::string, std::string> SqliteConnection::ask(const char* sql) {
   return Error{problem()};
 }
 
-void SqliteConnection::may_write_when_closed(bool may) noexcept {
+void SqliteConnection::may_checkpoint(bool may) noexcept {
   sqlite3_db_config(database_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, may ? 0 : 1, nullptr);
+  sqlite3_wal_autocheckpoint(database_, may ? kCheckpointPages : 0);
 }
 
 }  // namespace coppice::detail

@@ -43,8 +43,9 @@ class SqliteConnection {
   [[nodiscard]] Result<void, std::string> run(const char* sql);
   /// The first column of the first row, as text; empty where there is no row.
   [[nodiscard]] Result<std::string, std::string> ask(const char* sql);
-  /// Whether closing may write what is in the write-ahead log into the file.
-  void may_write_when_closed(bool may) noexcept;
+  /// Whether what is in the write-ahead log may be written into the file, when that has grown long or when this is
+  /// closed. Not from the beginning.
+  void may_checkpoint(bool may) noexcept;
   [[nodiscard]] sqlite3* get() const noexcept { return database_; }
   [[nodiscard]] std::string problem() const { return sqlite3_errmsg(database_); }
 

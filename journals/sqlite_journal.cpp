@@ -55,10 +55,10 @@ Outcome create(SqliteConnection& database, const std::string& subject) {
       "CREATE TABLE saga_record(number INTEGER PRIMARY KEY, batch INTEGER NOT NULL, saga TEXT NOT NULL, event TEXT NOT "
       "NULL,"
       " step TEXT NOT NULL, text TEXT NOT NULL, sum INTEGER NOT NULL);"
-      "CREATE TABLE saga_subject(subject TEXT NOT NULL);";
+      "CREATE TABLE saga_journal(subject TEXT NOT NULL, last INTEGER NOT NULL, sum INTEGER NOT NULL);";
   if (auto done = database.run(kBegin); !done) return done;
   {
-    SqliteStatement insert{database.get(), "INSERT INTO saga_subject VALUES(?)"};
+    SqliteStatement insert{database.get(), "INSERT INTO saga_journal VALUES(?, 0, 0)"};
     if (insert.bind(1, subject).step() != SQLITE_DONE) return Error{database.problem()};
   }
   return database.run("COMMIT");
@@ -68,29 +68,34 @@ Outcome prepare(SqliteConnection& database, const std::string& subject) {
   const auto damaged = [](const std::string& why) { return Error{"it is damaged: " + why}; };
   const auto tables = database.ask("SELECT count(*) FROM sqlite_master");
   if (!tables) return damaged(tables.error());
-  if (*tables == "0") {
+  const bool is_new = *tables == "0";
+  if (is_new) {
     if (auto made = create(database, subject); !made) return made;
   }
   const auto sound = database.ask("PRAGMA quick_check(1)");
   if (!sound) return damaged(sound.error());
   if (*sound != "ok") return damaged(*sound);
-  const auto about = database.ask("SELECT subject FROM saga_subject");
+  const auto about = database.ask("SELECT subject FROM saga_journal");
   if (!about) return damaged(about.error());
   if (*about != subject) return Error{"it was begun with \"" + *about + "\" and not with \"" + subject + '"'};
   const auto mode = database.ask("PRAGMA journal_mode = WAL");
   if (!mode) return Error{mode.error()};
   if (*mode != "wal") return Error{std::string{"there can be no write-ahead log beside it"}};
+  database.may_checkpoint(is_new);  // else the rows are to be looked at first: load()
   return database.run("PRAGMA synchronous = FULL");
 }
 
+Result<Last, std::string> last_of(SqliteConnection& database) {
+  SqliteStatement select{database.get(), "SELECT last, sum FROM saga_journal"};
+  const int stepped = select.step();
+  if (stepped == SQLITE_ROW) return Last{select.number(0), static_cast<std::uint64_t>(select.number(1))};
+  return Error{stepped == SQLITE_DONE ? "it is damaged: nothing says which row is the last" : database.problem()};
+}
+
 Outcome insert(SqliteConnection& database, std::span<const SagaRecord> records) {
-  Last last;
-  {
-    SqliteStatement select{database.get(), "SELECT number, sum FROM saga_record ORDER BY number DESC LIMIT 1"};
-    const int stepped = select.step();
-    if (stepped != SQLITE_ROW && stepped != SQLITE_DONE) return Error{database.problem()};
-    if (stepped == SQLITE_ROW) last = {select.number(0), static_cast<std::uint64_t>(select.number(1))};
-  }
+  const auto before = last_of(database);
+  if (!before) return Error{before.error()};
+  Last last = *before;
   SqliteStatement put{database.get(), "INSERT INTO saga_record VALUES(?, ?, ?, ?, ?, ?, ?)"};
   const std::int64_t batch = last.number + 1;
   for (const SagaRecord& record : records) {
@@ -100,6 +105,9 @@ Outcome insert(SqliteConnection& database, std::span<const SagaRecord> records) 
     if (put.step() != SQLITE_DONE) return Error{database.problem()};
     put.reset();
   }
+  SqliteStatement note{database.get(), "UPDATE saga_journal SET last = ?, sum = ?"};
+  note.bind(1, last.number).bind(2, static_cast<std::int64_t>(last.sum));
+  if (note.step() != SQLITE_DONE) return Error{database.problem()};
   return {};
 }
 
@@ -113,11 +121,12 @@ Result<std::shared_ptr<SqliteJournal>, std::string> SqliteJournal::open(const Sq
   if (auto ours = file->file.open(options.path, kApplicationId, kVersion); !ours) return Error{ours.error()};
   if (auto opened = file->database.open(options.path); !opened) return Error{opened.error()};
   if (auto ready = prepare(file->database, options.subject); !ready) return Error{ready.error()};
-  file->database.may_write_when_closed(true);
   return std::shared_ptr<SqliteJournal>{new SqliteJournal{std::move(file)}};
 }
 
 Result<std::vector<SagaRecord>, std::string> SqliteJournal::load() {
+  // A write-ahead log with rows that are not as they were written is evidence, and stays beside a file that is whole.
+  file_->database.may_checkpoint(false);
   SqliteStatement select{file_->database.get(),
                          "SELECT number, saga, event, step, text, sum, batch FROM saga_record ORDER BY number"};
   std::vector<SagaRecord> records;
@@ -135,6 +144,12 @@ Result<std::vector<SagaRecord>, std::string> SqliteJournal::load() {
     if (static_cast<std::uint64_t>(select.number(5)) != sum) return damaged();
   }
   if (stepped != SQLITE_DONE) return Error{file_->database.problem()};
+  const auto last = last_of(file_->database);
+  if (!last) return Error{last.error()};
+  if (last->number != static_cast<std::int64_t>(records.size()) || last->sum != sum)
+    return Error{"it is damaged: row " + std::to_string(last->number) + " was the last one, and row " +
+                 std::to_string(records.size()) + " is"};
+  file_->database.may_checkpoint(true);
   return records;
 }
 

@@ -1,13 +1,9 @@
 #include "coppice/patterns/saga.hpp"
 
 #include <limits>
+#include <utility>
 
 namespace coppice {
-
-Result<void, std::string> InMemorySagaJournal::append(std::span<const SagaRecord> records) {
-  records_.insert(records_.end(), records.begin(), records.end());
-  return {};
-}
 
 namespace {
 
@@ -80,6 +76,7 @@ void SagaCoordinator::begin(const BeginSaga& wanted, ReplyPromise<SagaEnd> promi
   }
   const auto [found, is_new] = open_.try_emplace(wanted.id, Open{rules_->nothing(), wanted.payload, {}});
   Open& open = found->second;
+  if (open.waiting.size() == kWaitingMax) open.waiting.erase(open.waiting.begin());
   open.waiting.push_back(std::move(promise));
   if (!is_new) return;
   note(open, {wanted.id, SagaEvent::Begun, {}, wanted.payload});
@@ -105,7 +102,7 @@ void SagaCoordinator::write() {
   records.swap(unwritten_);
   using Kept = Result<void, std::string>;
   ask(journal_, WriteSagaJournal{records}, options_.journal_within)
-      .then([this, records](const Result<Kept, AskError>& answer) {
+      .then([this, records = std::move(records)](const Result<Kept, AskError>& answer) {
         if (!answer) return give_up(std::string{"the saga journal does not answer: "} + to_string(answer.error()));
         if (!*answer) return give_up("the saga journal cannot be written: " + answer->error());
         is_writing_ = false;

@@ -27,9 +27,9 @@ Reply = collections.namedtuple("Reply", "status headers body")
 
 
 class Server:
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, environment=None):
         self.process = subprocess.Popen([ARGUMENTS.program, "--port", "0", *map(str, arguments)], stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True)
+                                        stderr=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})})
         self.port = int(self.process.stdout.readline().split()[-1])
         # Crashes are reported on stderr: read away, or the pipe would fill.
         self.errors = threading.Thread(target=self.process.stderr.read, daemon=True)
@@ -45,6 +45,10 @@ class Server:
         self.process.stdout.close()
         self.process.stderr.close()
         assert code == 0, f"the server ended with {code}"
+
+    def peak_kilobytes(self):
+        with open(f"/proc/{self.process.pid}/status") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
 
 
 class Closed(Exception):
@@ -234,6 +238,31 @@ class Gateway(unittest.TestCase):
                     at += size
                 self.assertEqual([c.read().body["value"] for _ in range(whole)], wanted[:whole])
 
+    def test_what_is_wrong_comes_behind_what_was_right(self):
+        with Server() as server, Connection(server.port) as c:
+            self.assertEqual(c.ask("PUT", "/keys/a", json.dumps("x" * 50_000)).status, 201)
+            c.send(request("GET", "/keys/a") * 150 + b"nonsense\r\n\r\n" + request("GET", "/"))
+            self.assertEqual([c.read().status for _ in range(150)], [200] * 150)
+            self.assert_error(c.read(), 400)
+            self.assertTrue(c.is_closed())
+
+    def test_a_pipeline_of_large_answers_is_not_held_in_memory(self):
+        # Nothing that was freed is to be kept by AddressSanitizer.
+        with Server(environment={"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1"}) as server:
+            with Connection(server.port) as c:
+                self.assertEqual(c.ask("PUT", "/keys/a", json.dumps("x" * 1_000_000)).status, 201)
+
+            def peak_after(count):
+                with Connection(server.port) as c:
+                    c.send(request("GET", "/keys/a") * count)
+                    for _ in range(count):
+                        self.assertEqual(len(c.read().body["value"]), 1_000_000)
+                return server.peak_kilobytes()
+
+            few, many = peak_after(40), peak_after(200)  # both more than are at work at once
+            print(f"\npeak memory after 40 and 200 answers of a megabyte: {few} and {many} KiB", flush=True)
+            self.assertLess(many, 2 * few)
+
     def test_chunked_bodies(self):
         with Server() as server, Connection(server.port) as c:
             text = json.dumps({"text": "x" * 3_000}).encode()
@@ -272,6 +301,14 @@ class Gateway(unittest.TestCase):
                 self.assertEqual(c.read().status, 100)
                 c.send(b"17")
                 self.assertEqual(c.read().body["value"], 17)
+            expecting = b"PUT /keys/a HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+            with Connection(server.port) as c:  # behind one that is not answered yet
+                c.send(request("GET", "/keys/a") + expecting)
+                self.assertEqual([c.read().status for _ in range(2)], [200, 100])
+                c.send(b"18")
+                self.assertEqual(c.read().body["value"], 18)
+                c.send(request("GET", "/keys/a") + expecting + b"19" + request("GET", "/keys/a"))  # it does not wait
+                self.assertEqual([c.read().body["value"] for _ in range(3)], [18, 19, 19])
             with Connection(server.port) as c:  # half-closed: what was asked is answered
                 c.send(request("GET", "/") * 3)
                 c.socket.shutdown(socket.SHUT_WR)

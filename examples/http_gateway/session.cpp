@@ -4,6 +4,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -54,22 +55,29 @@ Session::Session(AcceptedSocket socket, std::shared_ptr<const ServerInfo> server
 
 void Session::on_data(std::string_view bytes) {
   if (is_ending_) return;
-  const HttpParser::Result result = parser_.feed(bytes);
-  for (const HttpRequest& request : result.requests) {
-    if (is_ending_) return;  // the one before was the last one
-    run(request);
+  HttpParser::Result result = parser_.feed(bytes);
+  if (!result.requests.empty()) {
+    late_ = {};  // their time is over; another one's begins with its first byte
+    wants_continue_ = false;
   }
-  if (is_ending_) return;
+  for (HttpRequest& request : result.requests) {
+    is_ending_ = !request.keep_alive;
+    queued_.push_back(std::move(request));
+    if (is_ending_) return go_on();  // nobody looks at what is behind the last one
+  }
   if (result.status != 0) return respond_and_end(error_response(result.status, result.error));
-  if (result.wants_continue && pending_.empty()) write("HTTP/1.1 100 Continue\r\n\r\n");
+  if (result.wants_continue) wants_continue_ = true;
+  go_on();
   watch_time();
 }
 
 /// The peer has said all; those requests that are whole are answered.
 void Session::on_end_of_input() {
   is_ending_ = true;
-  write_ready();
+  go_on();
 }
+
+void Session::on_all_sent() { go_on(); }
 
 void Session::on_drain() { on_end_of_input(); }
 
@@ -77,25 +85,58 @@ void Session::handle(RequestLate) {
   if (!is_ending_) respond_and_end(error_response(408, "the request did not come in time"));
 }
 
-/// A request that has begun must be whole in time, however busily its bytes drip in.
+/// A request that has begun must be whole in time, however busily its bytes drip in. While we do not read it has none.
 void Session::watch_time() {
-  if (!parser_.is_inside()) {
+  if (is_ending_ || is_paused_ || !parser_.is_inside()) {
     late_ = {};
   } else if (!late_.is_active()) {
     late_ = send_after(server_->request_within, RequestLate{});
   }
 }
 
+void Session::go_on() {
+  if (is_going_on_ || !is_open()) return;  // what is done below may come here again
+  is_going_on_ = true;
+  begin_requests();
+  is_going_on_ = false;
+  pause_or_resume();
+  if (is_ending_) {
+    if (is_all_answered()) finish();
+  } else if (wants_continue_ && is_all_answered()) {
+    wants_continue_ = false;
+    write("HTTP/1.1 100 Continue\r\n\r\n");
+  }
+}
+
+/// A request that is answered at once makes place for the next.
+void Session::begin_requests() {
+  write_ready();
+  while (!queued_.empty() && pending_.size() < server_->pipeline_max && has_room()) {
+    const HttpRequest request = std::move(queued_.front());
+    queued_.pop_front();
+    run(request);
+    write_ready();
+  }
+  if (!last_ || !queued_.empty()) return;
+  pending_.push_back({.response = std::exchange(last_, std::nullopt)});
+  write_ready();
+}
+
+void Session::pause_or_resume() {
+  if (is_paused_ == !queued_.empty()) return;
+  is_paused_ = !is_paused_;
+  if (is_paused_) {
+    pause_reading();
+  } else {
+    resume_reading();
+  }
+  watch_time();
+}
+
 void Session::run(const HttpRequest& request) {
-  late_ = {};  // its time is over; another one's begins with its first byte
   const std::uint64_t number = first_ + pending_.size();
   pending_.push_back({.is_1_0 = request.is_1_0, .is_head = request.method == "HEAD"});
-  if (!request.keep_alive) is_ending_ = true;
   route(number, request);
-  if (pending_.size() > server_->pipeline_max && !is_paused_) {
-    is_paused_ = true;
-    pause_reading();
-  }
 }
 
 void Session::route(std::uint64_t number, const HttpRequest& request) {
@@ -189,29 +230,24 @@ void Session::refuse_method(std::uint64_t number, const char* allowed) {
 
 void Session::respond(std::uint64_t number, Response response) {
   pending_[number - first_].response = std::move(response);
-  write_ready();
+  go_on();
 }
 
 void Session::respond_and_end(Response response) {
   late_ = {};
   is_ending_ = true;
-  pending_.push_back({.response = std::move(response)});
-  write_ready();
+  last_ = std::move(response);
+  go_on();
 }
 
 /// Answers go out in the order of the requests.
 void Session::write_ready() {
-  while (!pending_.empty() && pending_.front().response) {
+  while (!pending_.empty() && pending_.front().response && has_room()) {
     const Pending next = std::move(pending_.front());
     pending_.pop_front();
     ++first_;
-    const bool is_last = is_ending_ && pending_.empty();
+    const bool is_last = is_ending_ && is_all_answered();
     write(wire_text(*next.response, {.close = is_last, .is_1_0 = next.is_1_0, .with_body = !next.is_head}));
-  }
-  if (is_ending_ && pending_.empty()) return finish();
-  if (is_paused_ && pending_.size() <= server_->pipeline_max / 2) {
-    is_paused_ = false;
-    resume_reading();
   }
 }
 

@@ -21,10 +21,12 @@ struct ServerInfo {
   HttpLimits limits = {};
   coppice::Duration request_within = std::chrono::seconds{10};  ///< from a request's first byte to its last
   coppice::Duration shard_within = std::chrono::seconds{2};     ///< then it is answered with 503
-  std::size_t pipeline_max = 256;                               ///< with more unanswered nothing is read
+  std::size_t pipeline_max = 32;                                ///< requests at work at once for one connection
+  std::size_t unsent_max = std::size_t{1024} * 1024;  ///< bytes; with more no answer is made, no request begun
 };
 
-/// One client: reads requests, has the shards do them, and answers in their order.
+/// One client: reads requests, has the shards do them, and answers in their order. What it holds of a client that asks
+/// for much and takes little is bounded: nothing more is read while there are requests that cannot be begun.
 class Session : public coppice::TcpConnection<Session> {
  public:
   struct RequestLate {};
@@ -32,6 +34,7 @@ class Session : public coppice::TcpConnection<Session> {
   Session(coppice::AcceptedSocket socket, std::shared_ptr<const ServerInfo> server);
   void on_data(std::string_view bytes);
   void on_end_of_input();
+  void on_all_sent();
   void on_drain();
   void handle(RequestLate);
 
@@ -45,6 +48,12 @@ class Session : public coppice::TcpConnection<Session> {
   /// The parts of a target: "/keys/a%20b" is {"keys", "a b"}. Nothing: it cannot be decoded.
   using Path = std::optional<std::vector<std::string>>;
 
+  /// Does whatever can be done now: answers, begins requests, reads on, ends.
+  void go_on();
+  void begin_requests();
+  [[nodiscard]] bool has_room() const { return unsent() < server_->unsent_max; }
+  [[nodiscard]] bool is_all_answered() const { return queued_.empty() && pending_.empty() && !last_; }
+  void pause_or_resume();
   void run(const HttpRequest& request);
   void route(std::uint64_t number, const HttpRequest& request);
   void route_key(std::uint64_t number, const HttpRequest& request, const std::string& key);
@@ -64,9 +73,13 @@ class Session : public coppice::TcpConnection<Session> {
 
   std::shared_ptr<const ServerInfo> server_;
   HttpParser parser_;
+  std::deque<HttpRequest> queued_;  // whole, and not begun
   std::deque<Pending> pending_;
-  std::uint64_t first_ = 0;  // the number of the request at the front
+  std::optional<Response> last_;  // ends the connection, behind all of those
+  std::uint64_t first_ = 0;       // the number of the request at the front
   coppice::TimerHandle late_;
+  bool wants_continue_ = false;  // the request that is on its way waits for "100 Continue"
+  bool is_going_on_ = false;
   bool is_paused_ = false;
   bool is_ending_ = false;  // nothing is read any more; when all is answered it finishes
 };

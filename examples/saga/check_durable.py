@@ -7,6 +7,7 @@ Nothing here is the program's: the journal is read with Python's sqlite3, the or
 """
 import argparse
 import collections
+import contextlib
 import csv
 import json
 import os
@@ -57,14 +58,24 @@ class Journal:
             for suffix in ("", "-wal", "-journal"):
                 if os.path.exists(f"{path}{suffix}"):
                     shutil.copy(f"{path}{suffix}", f"{copy}{suffix}")
-            database = sqlite3.connect(copy)
-            tables = {name for name, in database.execute("SELECT name FROM sqlite_master")}
-            if "saga_record" in tables:
-                self.records = database.execute("SELECT saga, event, step, text, batch FROM saga_record ORDER BY number").fetchall()
-            if "holding" in tables:
-                self.holdings = {(account, name): amount for account, name, amount in database.execute("SELECT * FROM holding")}
-                self.applied = database.execute("SELECT key, is_done FROM applied").fetchall()
-            database.close()
+            with contextlib.closing(sqlite3.connect(copy)) as database:
+                self.read(database)
+
+    @classmethod
+    def of_a_live_process(cls, path):
+        """The copy is made without the file's locks: where a write came in between, there are no records yet."""
+        try:
+            return cls(path)
+        except (sqlite3.DatabaseError, FileNotFoundError):
+            return cls(path.parent / "no such journal")
+
+    def read(self, database):
+        tables = {name for name, in database.execute("SELECT name FROM sqlite_master")}
+        if "saga_record" in tables:
+            self.records = database.execute("SELECT saga, event, step, text, batch FROM saga_record ORDER BY number").fetchall()
+        if "holding" in tables:
+            self.holdings = {(account, name): amount for account, name, amount in database.execute("SELECT * FROM holding")}
+            self.applied = database.execute("SELECT key, is_done FROM applied").fetchall()
 
     def last_batch(self):
         """What the last write before the kill said."""
@@ -156,7 +167,7 @@ class Durable(unittest.TestCase):
         orders, journal = self.some_orders("first.csv", 400), self.folder / "first.db"
         begun = time.monotonic()
         with subprocess.Popen(self.command(orders, journal), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-            while process.poll() is None and not Journal(journal).records:
+            while process.poll() is None and not Journal.of_a_live_process(journal).records:
                 time.sleep(0.005)
             process.kill()
         return time.monotonic() - begun
@@ -287,10 +298,40 @@ class Durable(unittest.TestCase):
         self.assertEqual(ran.returncode, 0, ran.stderr)
         self.assert_over(Journal(journal_path), read_orders(path), json.loads(report.read_text()))
 
+    def test_a_storage_that_fails_does_not_keep_the_journal_from_writing(self):
+        path, journal_path, report = self.some_orders("orders.csv", 1500), self.folder / "j.db", self.folder / "report.json"
+        with subprocess.Popen(self.command(path, journal_path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
+            while first.poll() is None and not Journal.of_a_live_process(journal_path).applied:
+                time.sleep(0.01)
+            self.assertIsNone(first.poll(), "the first one was over too early")
+            first.kill()
+        with contextlib.closing(sqlite3.connect(journal_path)) as database:
+            database.execute("CREATE TRIGGER fail BEFORE UPDATE ON holding BEGIN SELECT RAISE(FAIL, 'no more of it'); END")
+        for _ in range(5):  # not each time is something to be written to the journal at that moment
+            begun = time.monotonic()
+            ran = self.run_it(path, journal_path, "--in-flight", "16")
+            took = time.monotonic() - begun
+            self.assertEqual(ran.returncode, 1)
+            # The second: the storage has failed before the clerk began to watch it.
+            self.assertRegex(ran.stderr, "the coordinator gave up: (error: no more of it|no such actor)\n")
+            self.assertLess(took, 2, "what waits for a lock is killed when half of the shutdown's 5 s are over")
+        with contextlib.closing(sqlite3.connect(journal_path)) as database:
+            database.execute("DROP TRIGGER fail")
+        ran = self.run_it(path, journal_path, "--json", report)
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        self.assert_over(Journal(journal_path), read_orders(path), json.loads(report.read_text()))
+
+    def test_what_is_copied_in_the_middle_of_a_write_has_no_records_yet(self):
+        orders, journal = self.some_orders("orders.csv", 20), self.folder / "j.db"
+        self.assertEqual(self.run_it(orders, journal).returncode, 0)
+        self.assertTrue(Journal.of_a_live_process(journal).records)
+        journal.write_bytes(journal.read_bytes()[:-8_192])  # the first page says that there are more
+        self.assertEqual(Journal.of_a_live_process(journal).records, [])
+
     def test_two_at_a_time_are_one_too_many(self):
         orders, journal = self.some_orders("orders.csv", 1500), self.folder / "j.db"
         with subprocess.Popen(self.command(orders, journal), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
-            while first.poll() is None and not Journal(journal).records:
+            while first.poll() is None and not Journal.of_a_live_process(journal).records:
                 time.sleep(0.01)
             second = self.run_it(orders, journal)
             self.assertIsNone(first.poll(), "the first one was over too early")

@@ -102,6 +102,8 @@ class SqliteStorage final : public Storage {
 
   void begin() override { begin_.run(); }
   void commit() override { commit_.run(); }
+  /// Refused where the failure has rolled back already.
+  void roll_back() noexcept override { sqlite3_exec(database_.get(), "ROLLBACK", nullptr, nullptr, nullptr); }
   std::int64_t amount(Account account, const std::string& name) override {
     const std::int64_t amount = amount_.run(name_of(account), name) ? amount_.number(0) : 0;
     amount_.done();

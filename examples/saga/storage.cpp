@@ -16,6 +16,7 @@ class MemoryStorage final : public Storage {
   explicit MemoryStorage(Holdings beginning) : holdings_{std::move(beginning)} {}
   void begin() override {}
   void commit() override {}
+  void roll_back() noexcept override {}
   std::int64_t amount(Account account, const std::string& name) override { return place(account, name); }
   void add(Account account, const std::string& name, std::int64_t amount) override { place(account, name) += amount; }
   std::optional<SagaAnswer> answer(const std::string& key) override {
@@ -110,8 +111,8 @@ void Keeper::handle(Commit) {
   asked_.clear();
   std::vector<SagaAnswer> answers;
   answers.reserve(asked.size());
-  storage_->begin();
+  Transaction transaction{*storage_};
   for (const Asked& one : asked) answers.push_back(apply_once(*storage_, one.entry.call, *one.entry.order));
-  storage_->commit();
+  transaction.commit();
   for (std::size_t i = 0; i < asked.size(); ++i) asked[i].promise.set(std::move(answers[i]));
 }

@@ -28,9 +28,10 @@ struct Holdings {
 [[nodiscard]] Holdings beginning_of(const std::vector<OrderPtr>& orders, Beginning beginning);
 
 /// What the services have in place of databases: holdings, and the answer to each call by its key. What is done
-/// between begin() and commit() is kept as a whole or not at all.
+/// between begin() and commit() is kept as a whole or not at all: see Transaction.
 ///
-/// Failure    std::runtime_error: it cannot be read or written any more.
+/// Failure    std::runtime_error: it cannot be read or written any more. What is only in memory has no such failure, and
+///            nothing to roll back.
 class Storage {
  public:
   enum class Account : unsigned char { Stock, Money, Paid, Shipped };
@@ -41,11 +42,30 @@ class Storage {
   virtual ~Storage() = default;
   virtual void begin() = 0;
   virtual void commit() = 0;
+  virtual void roll_back() noexcept = 0;
   [[nodiscard]] virtual std::int64_t amount(Account account, const std::string& name) = 0;
   virtual void add(Account account, const std::string& name, std::int64_t amount) = 0;
   [[nodiscard]] virtual std::optional<coppice::SagaAnswer> answer(const std::string& key) = 0;
   virtual void note(const std::string& key, const coppice::SagaAnswer& answer) = 0;
   [[nodiscard]] virtual Holdings holdings() = 0;
+};
+
+/// From begin() to commit(); without that it rolls back, or the file would stay locked, and the journal in it wait.
+class Transaction {
+ public:
+  explicit Transaction(Storage& storage) : storage_{&storage} { storage.begin(); }
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+  ~Transaction() {
+    if (storage_) storage_->roll_back();
+  }
+  void commit() {
+    storage_->commit();
+    storage_ = nullptr;
+  }
+
+ private:
+  Storage* storage_;
 };
 
 /// As long as the process.

@@ -7,10 +7,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <random>
+#include <utility>
 
 #include "catch.hpp"
 #include "coppice/system/actor_system.hpp"
@@ -138,11 +141,77 @@ TEST_CASE("a journal of another subject is refused and keeps its records") {
   CHECK(*opened(folder.file())->load() == kSome);
 }
 
+/// A process that is there already: of what happens here from now on it knows nothing but the files.
+class Stranger {
+ public:
+  /// `work` answers whether all went well.
+  template <class Work>
+  explicit Stranger(Work work) {
+    REQUIRE(::pipe(start_) == 0);
+    child_ = ::fork();
+    if (child_ != 0) return;
+    char byte = 0;
+    const bool told = ::read(start_[0], &byte, 1) == 1;
+    ::_exit(told && work() ? 0 : 1);
+  }
+  Stranger(const Stranger&) = delete;
+  Stranger& operator=(const Stranger&) = delete;
+  ~Stranger() {
+    if (child_ > 0) CHECK(work());
+    ::close(start_[0]);
+    ::close(start_[1]);
+  }
+  /// Lets it work, and waits until it is gone.
+  bool work() {
+    int status = 0;
+    const bool told = ::write(start_[1], "+", 1) == 1;
+    ::waitpid(std::exchange(child_, 0), &status, 0);
+    return told && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  }
+
+ private:
+  int start_[2] = {};
+  pid_t child_ = 0;
+};
+
 TEST_CASE("a journal that another process has open is refused") {
   const Folder folder;
+  Stranger other{[&] { return refusal(folder.file()) == "another process has it open"; }};
   const auto journal = opened(folder.file());
-  CHECK(refusal(folder.file()) == "another process has it open");
+  CHECK(other.work());
   CHECK(journal->append(kSome));
+}
+
+TEST_CASE("a journal that is refused because this process has it open loses nothing") {  // [J1]
+  const Folder folder;
+  const std::string path = folder.file();
+  const std::string other_name = folder.file("link");
+  // Once the locks here are gone nobody has it open, as SQLite sees it there: then it ends the write-ahead log, and what
+  // is appended from then on is in a file without a name.
+  const auto sees = [&](int rows) {
+    sqlite3* database = nullptr;
+    sqlite3_stmt* count = nullptr;
+    const bool right =
+        sqlite3_open(path.c_str(), &database) == SQLITE_OK &&
+        sqlite3_prepare_v2(database, "SELECT count(*) FROM saga_record", -1, &count, nullptr) == SQLITE_OK &&
+        sqlite3_step(count) == SQLITE_ROW && sqlite3_column_int(count, 0) == rows;
+    sqlite3_finalize(count);
+    return sqlite3_close(database) == SQLITE_OK && right;
+  };
+  Stranger reader{[&] { return sees(2); }};
+  Stranger later_reader{[&] { return sees(4); }};
+  {
+    const auto journal = opened(path);
+    REQUIRE(journal->append({kSome.data(), 2}));
+    CHECK_THAT(refusal(path), Catch::Contains("has it open"));
+    fs::create_symlink(path, other_name);
+    CHECK(refusal(other_name) == "this process has it open already");
+    CHECK(reader.work());
+    REQUIRE(journal->append({kSome.data() + 2, 2}));
+    CHECK(later_reader.work());
+  }
+  CHECK(*opened(path)->load() == kSome);
+  CHECK(*opened(other_name)->load() == kSome);
 }
 
 TEST_CASE("a record that was changed or taken away or put in is noticed") {
@@ -154,13 +223,61 @@ TEST_CASE("a record that was changed or taken away or put in is noticed") {
        {"UPDATE saga_record SET text = 'a ' WHERE number = 1",
         "UPDATE saga_record SET event = 'step done' WHERE number = 3",
         "UPDATE saga_record SET event = 'nonsense' WHERE number = 3", "UPDATE saga_record SET sum = 0 WHERE number = 4",
-        "DELETE FROM saga_record WHERE number = 2", "UPDATE saga_record SET number = 9 WHERE number = 4",
+        "DELETE FROM saga_record WHERE number = 2", "DELETE FROM saga_record WHERE number = 4",
+        "DELETE FROM saga_record", "UPDATE saga_journal SET last = 3", "UPDATE saga_journal SET sum = 0",
+        "UPDATE saga_record SET number = 9 WHERE number = 4",
         "INSERT INTO saga_record VALUES(5, 5, '8', 'begun', '', '', 17)"}) {
     CAPTURE(sql);
     put_bytes(path, whole);
     run_sql(path, sql);
     CHECK_THAT(refusal(path), Catch::Contains("it is damaged: row"));
   }
+}
+
+TEST_CASE("a journal whose last rows were lost is not continued in silence") {
+  const Folder folder;
+  REQUIRE(opened(folder.file())->append(kSome));
+  run_sql(folder.file(), "DELETE FROM saga_record WHERE number >= 3");
+  REQUIRE(opened(folder.file())->append(kSome));
+  CHECK_THAT(refusal(folder.file()), Catch::Contains("it is damaged: row"));
+}
+
+TEST_CASE("a journal whose log has a row that is not as it was written is refused and stays as it is") {
+  const Folder folder;
+  const std::string path = folder.file();
+  REQUIRE(opened(path)->append(kSome));
+  sqlite3* database = nullptr;
+  REQUIRE(sqlite3_open(path.c_str(), &database) == SQLITE_OK);
+  REQUIRE(sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr) == SQLITE_OK);
+  const char* const sql = GENERATE("UPDATE saga_record SET text = 'a ' WHERE number = 1",
+                                   "UPDATE saga_record SET event = 'nonsense' WHERE number = 3",
+                                   "DELETE FROM saga_record WHERE number = 2");
+  REQUIRE(sqlite3_exec(database, sql, nullptr, nullptr, nullptr) == SQLITE_OK);
+  REQUIRE(sqlite3_close(database) == SQLITE_OK);
+
+  const std::string before = bytes_of(path);
+  const std::string log_before = bytes_of(path + "-wal");
+  REQUIRE_FALSE(log_before.empty());
+  CHECK_THAT(refusal(path), Catch::Contains("it is damaged: row"));
+  CHECK(bytes_of(path) == before);
+  CHECK(bytes_of(path + "-wal") == log_before);
+}
+
+TEST_CASE("a journal that is read writes its log into the file when it is closed") {
+  const Folder folder;
+  const std::string path = folder.file();
+  REQUIRE(opened(path)->append({kSome.data(), 2}));
+  CHECK_FALSE(fs::exists(path + "-wal"));
+  {
+    const auto journal = opened(path);
+    REQUIRE(journal->load());
+    REQUIRE(journal->append({kSome.data() + 2, 2}));
+  }
+  CHECK_FALSE(fs::exists(path + "-wal"));
+  REQUIRE(opened(path)->append({kSome.data(), 1}));  // not read: it may be damaged
+  CHECK(fs::exists(path + "-wal"));
+  CHECK(opened(path)->load()->size() == 5);
+  CHECK_FALSE(fs::exists(path + "-wal"));
 }
 
 TEST_CASE("a journal with spoiled or missing bytes is read as it was or refused") {  // [J1]
@@ -236,24 +353,78 @@ TEST_CASE("what a killed process had appended is there and of its last append al
   }
 }
 
+/// A process that opens a journal, and says by a pipe when it begins and when it has it.
+class Maker {
+ public:
+  explicit Maker(const std::string& path) {
+    REQUIRE(::pipe(said_) == 0);
+    child_ = ::fork();
+    if (child_ == 0) {
+      const bool said = ::write(said_[1], "b", 1) == 1;
+      const auto journal = SqliteJournal::open({.path = path, .subject = "orders"});
+      ::_exit(said && journal && ::write(said_[1], "e", 1) == 1 ? 0 : 1);
+    }
+    ::close(said_[1]);
+    REQUIRE(hears('b'));
+  }
+  Maker(const Maker&) = delete;
+  Maker& operator=(const Maker&) = delete;
+  ~Maker() {
+    if (child_ > 0) kill();
+    ::close(said_[0]);
+  }
+  /// Waits for it. False: it has said something else, or is gone.
+  bool hears(char wanted) const {
+    char byte = 0;
+    return ::read(said_[0], &byte, 1) == 1 && byte == wanted;
+  }
+  /// Whether that came in the middle of it. It has not failed in any case.
+  bool kill() {
+    ::kill(child_, SIGKILL);
+    int status = 0;
+    ::waitpid(std::exchange(child_, 0), &status, 0);
+    CHECK((WIFSIGNALED(status) || WEXITSTATUS(status) == 0));
+    return !hears('e');
+  }
+
+ private:
+  int said_[2] = {};
+  pid_t child_ = 0;
+};
+
+/// The middle one of some.
+std::chrono::nanoseconds time_to_make() {
+  std::vector<std::chrono::nanoseconds> all;
+  for (int i = 0; i < 5; ++i) {
+    const Folder folder;
+    const Maker maker{folder.file()};
+    const auto begun = std::chrono::steady_clock::now();
+    REQUIRE(maker.hears('e'));
+    all.push_back(std::chrono::steady_clock::now() - begun);
+  }
+  std::ranges::sort(all);
+  return all[all.size() / 2];
+}
+
 TEST_CASE("a process that is killed while it makes a journal leaves what can be opened") {  // [J2]
   std::mt19937_64 random{13};
-  for (std::uint64_t round = 0; round < testing::scaled(40); ++round) {
+  const auto whole = static_cast<std::uint64_t>(time_to_make().count());
+  const std::uint64_t rounds = testing::scaled(60);
+  std::uint64_t in_middle = 0;
+  // Where other processes are busy most kills may come too late: then more of them, and not for ever.
+  for (std::uint64_t round = 0; round < rounds || (in_middle < rounds / 4 + 1 && round < rounds * 20); ++round) {
     const Folder folder;
-    const pid_t child = ::fork();
-    if (child == 0) {
-      const auto journal = SqliteJournal::open({.path = folder.file(), .subject = "orders"});
-      ::_exit(journal ? 0 : 1);
+    Maker maker{folder.file()};
+    const auto kill_at = std::chrono::steady_clock::now() + std::chrono::nanoseconds{random() % whole};
+    while (std::chrono::steady_clock::now() < kill_at) {  // a sleep may last as long as all of it does
     }
-    ::usleep(static_cast<useconds_t>(random() % 15'000));  // as above: anywhere in the creation, or after it
-    ::kill(child, SIGKILL);
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    CHECK((WIFSIGNALED(status) || WEXITSTATUS(status) == 0));
+    if (maker.kill()) ++in_middle;
     const auto journal = opened(folder.file());
     CHECK(journal->append(kSome));
     CHECK(*journal->load() == kSome);
   }
+  CAPTURE(whole, rounds);
+  CHECK(in_middle > rounds / 4);
 }
 
 TEST_CASE("a writer on a thread of its own writes to disk") {

@@ -137,6 +137,34 @@ TEST_CASE("the same saga asked for again is not begun again") {
   check_end(process.system);
 }
 
+TEST_CASE("of those who ask for one saga again and again the newest are answered") {
+  constexpr std::size_t kWaiting = SagaCoordinator::kWaitingMax;
+  SagaWorld world;
+  world.drop = {{"good/reserve", 1}};  // so that it is open until some time has gone by
+  SagaProcess process{world, &shop, 7};
+  std::vector<AskFuture<SagaEnd>> asked;
+  for (std::size_t i = 0; i < kWaiting + 3; ++i) asked.push_back(process.coordinator.ask(BeginSaga{"good"}, kForever));
+  process.system.run_until_idle();
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    CAPTURE(i);
+    CHECK(asked[i].is_ready() == (i < 3));
+  }
+  process.system.advance(1s);
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    CAPTURE(i);
+    REQUIRE(asked[i].is_ready());
+    const auto end = asked[i].get();
+    REQUIRE(end.has_value() == (i >= 3));
+    if (i < 3) {
+      CHECK(end.error() == AskError::NoReply);
+    } else {
+      CHECK(end->completed);
+    }
+  }
+  CHECK(world.calls.at("good/charge/do") == 1);
+  check_end(process.system);
+}
+
 TEST_CASE("transitions of many sagas share the writes of a journal") {
   SagaWorld world;
   SagaProcess process{world, &shop, 3};

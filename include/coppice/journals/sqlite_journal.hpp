@@ -19,14 +19,22 @@ struct SqliteJournalOptions {
 /// coppice::journals, which is built where SQLite is (libsqlite3-dev).
 ///
 /// In the file: `saga_record(number, batch, saga, event, step, text, sum)`, one row a transition, in order; `batch` is
-/// the number of the first row of the same append. Each sum covers the row and the sum before, so a row that was
-/// changed, lost or put in is noticed. Other tables are not looked at: a
-/// participant may keep its own there, through a connection of its own.
+/// the number of the first row of the same append. Each sum covers the row and the sum before, and `saga_journal(subject,
+/// last, sum)` has one row with the number and the sum of the last one, so a row that was changed, lost or put in is
+/// noticed, at the end as well. Not noticed: a file that is whole as it was at an earlier time, put back or
+/// copied without its log. Other tables are not looked at: a participant may keep its own there, through a connection
+/// of its own.
 ///
 /// Threads    one at a time, as SagaJournal. Each function may block for as long as the disk takes.
+/// Ownership  the file's lock, until it is destroyed. Open it before every other connection that this process has to
+///            the file, and destroy it after all of them: POSIX drops all of a process's locks on a file when any one
+///            descriptor of it is closed, and what is written without them can be lost. For the same reason nothing
+///            else in the process may open and close the file.
 /// Failure    what is not such a file, or is one of another subject, is refused with a sentence before anything is
-///            written to it; so is one that another process has open. A file system that loses what it has synced
-///            loses records.
+///            written to it; so is one that another process, or this one, has open. load() refuses rows that are not as
+///            they were written; until it has found them good, what is appended stays in the write-ahead log beside
+///            the file, so nothing that is damaged is written over what is not. A file system that loses what it
+///            has synced loses records.
 /// [J1], [J2] of SagaJournal, also when the process is killed at any moment.
 class SqliteJournal final : public SagaJournal {
  public:

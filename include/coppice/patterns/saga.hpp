@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -14,7 +15,8 @@
 namespace coppice {
 
 /// To a SagaCoordinator: bring this saga to its end and answer then. One that is there already, open or ended, is not
-/// begun again, and its first payload counts: ask again, with the same id, whenever there was no answer.
+/// begun again, and its first payload counts: ask again, with the same id, whenever there was no answer. Of those who
+/// wait for one saga only the newest SagaCoordinator::kWaitingMax are kept; each one before them has no reply.
 struct BeginSaga {
   std::string id = {};
   std::string payload = {};  ///< for the participants; journaled
@@ -74,6 +76,10 @@ struct SagaOptions {
 /// [G3] No participant is asked before that is written, and no answer is acted on before it is written.
 class SagaCoordinator : public Actor<SagaCoordinator> {
  public:
+  /// So many may wait for one saga. It is not known whether they still do: who asks again every second would be kept
+  /// anew each time until the saga ends.
+  static constexpr std::size_t kWaitingMax = 64;
+
   SagaCoordinator(std::shared_ptr<const SagaRules> rules, ActorRef<SagaJournalWriter> journal,
                   SagaOptions options = {});
 
