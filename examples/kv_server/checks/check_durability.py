@@ -59,7 +59,7 @@ class Books:
         self.clients = [({}, {}) for _ in range(clients)]
         self.acknowledged = 0
 
-    def write(self, server, seconds, meanwhile=lambda: None):
+    def write(self, server, seconds, meanwhile=lambda: None, end_of=Server.kill):
         at_work = [Client(str(i), server.port, known, tried, pipeline=1 + 7 * (i % 2))
                    for i, (known, tried) in enumerate(self.clients)]
         for each in at_work:
@@ -68,7 +68,7 @@ class Books:
         while time.monotonic() < end:
             meanwhile()
             time.sleep(0.01)
-        said = server.kill()
+        said = end_of(server)
         for each in at_work:
             each.join()
             self.acknowledged += each.acknowledged
@@ -132,6 +132,22 @@ def check_crashes(folder, dice):
         check(server.stop()[0], 0, "the exit status")
     with Server(PROGRAM, "--data", folder) as server:
         check(Connection(server.port).call("GET", "crashed"), b"199", "GET after an orderly end with fsync everysec")
+    return books.acknowledged
+
+
+def check_orderly_ends(base):
+    """What is acknowledged before it is written is written in the end, however slow the disk is."""
+    power = PowerCuts(base / "slow", base / "slow_mirror")
+    (power.mirror / "slow-fsync").touch()
+    books = Books()
+    for fsync, status in (("everysec", 0), ("no", 0)):
+        with power.start(fsync, "--shards", 1) as server:
+            # Its end comes while the log synchronizes what a second has brought, and much waits behind that.
+            books.write(server, 1.25, end_of=Server.stop)
+            check(server.process.returncode, status, f"the exit status with fsync {fsync}")
+        with power.start(fsync, "--shards", 1) as server:
+            expect_nothing_lost(books, server, f"an orderly end with fsync {fsync} and a slow disk")
+            server.kill()
     return books.acknowledged
 
 
@@ -356,6 +372,7 @@ def main():
         check_contents(base)
         check_files(base)
         check_bad_disks(base)
+        print("orderly ends:", check_orderly_ends(base), "writes acknowledged, none lost")
         print("kill -9:", check_kills(base / "kills", dice), "writes acknowledged, none lost")
         print("crashes of shards:", check_crashes(base / "crashes", dice), "writes acknowledged, none lost")
         print("power cuts:", check_power_cuts(base, dice), "writes acknowledged, none lost")

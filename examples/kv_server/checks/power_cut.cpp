@@ -2,7 +2,7 @@
 //
 // In the mirror there is what has been synchronized: inodes/N, a file's bytes, and entries, the folder's names. What was
 // written, made or renamed and not synchronized is not in it. With a file fail-write in the mirror the disk is full, half a
-// write before the error; with fail-fsync it cannot be synchronized.
+// write before the error; with fail-fsync it cannot be synchronized, with slow-fsync it takes 300 ms.
 //
 // POWER_CUT_FOLDER, POWER_CUT_MIRROR: where.
 
@@ -86,6 +86,7 @@ extern "C" int fsync(int descriptor) {
   static const auto real = next<int (*)(int)>("fsync");
   if (!is_ours(descriptor)) return real(descriptor);
   struct stat of{};
+  if (is_set("slow-fsync")) ::usleep(300'000);
   errno = EIO;
   if (is_set("fail-fsync") || ::fstat(descriptor, &of) != 0) return -1;
   if (S_ISDIR(of.st_mode) ? keep_folder() : keep_file(descriptor, of)) return 0;
