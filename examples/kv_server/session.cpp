@@ -12,8 +12,9 @@ constexpr std::size_t kPendingMost = 10'000;  // commands
 constexpr std::size_t kAnsweredMost = std::size_t{4} << 20;
 constexpr std::size_t kUnsentMost = std::size_t{1} << 20;
 constexpr std::size_t kBytesMost = std::size_t{64} << 20;
-constexpr std::size_t kRequestBytes = 36;  // of a small one
-constexpr std::size_t kPartsAtOnce = 8;    // to a shard, of a pipeline
+constexpr std::size_t kRequestBytes = 36;                   // of a small one
+constexpr std::size_t kPartsAtOnce = 8;                     // to a shard, of a pipeline
+constexpr std::size_t kReplyMost = std::size_t{512} << 20;  // of several shards together; as of one
 constexpr auto kShardAnswers = 5s;
 
 }  // namespace
@@ -111,20 +112,30 @@ void Session::send_outgoing() {
   }
 }
 
+void Session::take_answer(const Place& place, Answer answer) {
+  Pending& pending = pending_[place.command];
+  --pending.left;
+  bytes_asked_ -= place.bytes;
+  if (pending.is_too_large) return;
+  pending.answered_bytes += answer.text.size();
+  answered_bytes_ += answer.text.size();
+  pending.part(place.part) = std::move(answer);
+  // Of a transaction, which has been done, its shard has seen to that.
+  if (pending.sum == Sum::Transaction || pending.parts.empty() || pending.answered_bytes <= kReplyMost) return;
+  answered_bytes_ -= pending.answered_bytes;
+  pending.give_up();
+}
+
 void Session::take_answers(std::size_t shard, std::vector<Place>& places,
                            coppice::Result<Answers, coppice::AskError> answers) {
   Outgoing& next = outgoing_[shard];
   next.is_asked = false;
   const std::size_t count = answers ? answers->all.size() : places.size();
   for (std::size_t i = 0; i < count; ++i) {
-    Pending& pending = pending_[places[i].command];
-    Answer& part = pending.part(places[i].part);
-    part = answers ? std::move(answers->all[i])
-                   : Answer{"-UNAVAILABLE the shard failed: " + std::string{to_string(answers.error())} + "\r\n"};
-    pending.answered_bytes += part.text.size();
-    answered_bytes_ += part.text.size();
-    --pending.left;
-    bytes_asked_ -= places[i].bytes;
+    Answer part = answers
+                      ? std::move(answers->all[i])
+                      : Answer{"-UNAVAILABLE the shard failed: " + std::string{to_string(answers.error())} + "\r\n"};
+    take_answer(places[i], std::move(part));
   }
   if (count < places.size()) {
     next.places.insert(next.places.begin(), places.begin() + static_cast<std::ptrdiff_t>(count), places.end());

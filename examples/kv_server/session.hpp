@@ -75,6 +75,7 @@ class Session : public coppice::TcpConnection<Session> {
   void answer(std::string reply);
   void add_part(const CommandInfo& info, Words words, std::size_t shard, std::size_t part, bool is_joined = false);
   void send_outgoing();
+  void take_answer(const Place& place, Answer answer);
   void take_answers(std::size_t shard, std::vector<Place>& places, coppice::Result<Answers, coppice::AskError> answers);
   void write_ready();
   [[nodiscard]] bool has_much_under_way() const noexcept;

@@ -165,6 +165,21 @@ def check_never_reads(server):
     expect_growth_below(server, before, 200_000_000, "a subscriber that never reads")
 
 
+def check_large_replies(program):
+    """A request of 30 KB whose answer would be 3 GB, of several shards: neither is held, however little each of them has."""
+    with Server(program, stderr=None) as server:
+        c = Connection(server.port)
+        for number in range(4):
+            check(c.call("SET", f"large{number}", b"x" * 1_000_000), "+OK", "SET")
+        check(c.call("MGET", *(f"large{number % 4}" for number in range(3_000))), "-ERR the answer is too large", "MGET of 3 GB")
+        check([len(each) for each in c.call("MGET", *(f"large{number % 4}" for number in range(8)))], [1_000_000] * 8, "MGET of 8 MB")
+        with open(f"/proc/{server.process.pid}/status") as status:
+            most = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
+        print(f"an answer of 3 GB that was refused took {most / 1e6:.0f} MB")
+        if MEMORY and most > 700_000_000:
+            sys.exit(f"an answer that is refused: the server has had {most:,} bytes")
+
+
 def check_never_takes(program):
     """Who takes nothing of its reply is closed after a while."""
     with Server(program, "--patience", 1, stderr=None) as server:
@@ -234,6 +249,7 @@ def main():
         check_never_reads(server)
         print(f"the slowest reply beside hostile clients took {neighbour.end() * 1000:.1f} ms")
     check_slow_loris(program)
+    check_large_replies(program)
     check_never_takes(program)
     check_idle(program)
     return 0
