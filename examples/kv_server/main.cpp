@@ -25,6 +25,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <cstdio>
 #include <map>
@@ -57,6 +58,7 @@ struct Options {
 
 constexpr unsigned kDiskThreadsMost = 64;
 constexpr auto kShutdownWithin = 5s;
+constexpr auto kLooksEvery = 200ms;  // whether the server has ended by itself
 
 [[nodiscard]] std::optional<int> parse(int argc, char** argv, Options& options) {
   CLI::App app{"A server that speaks Redis's protocol"};
@@ -134,6 +136,21 @@ using Logs = std::vector<ActorRef<ShardLog>>;
   return specs;
 }
 
+/// Watches what nobody else does: a supervisor that gave up ends, and without it the server serves nobody.
+class Guard : public Actor<Guard> {
+ public:
+  Guard(std::vector<AnyRef> guarded, std::shared_ptr<std::atomic<bool>> has_ended) : has_ended_{std::move(has_ended)} {
+    for (const AnyRef& each : guarded) watch(each);
+  }
+  void handle(const Down& down) {
+    static_cast<void>(complain("it cannot go on: " + down.actor.path() + ": " + down.reason.to_string()));
+    *has_ended_ = true;
+  }
+
+ private:
+  std::shared_ptr<std::atomic<bool>> has_ended_;
+};
+
 /// In order: nobody asks the shards any more, then nobody writes to the logs, and these come to the end of what has been
 /// acknowledged already and waits in their mailboxes. A system's shutdown alone would discard it.
 [[nodiscard]] bool shut_down(System& system, const AnyRef& front, const AnyRef& keys, const Logs& logs) {
@@ -187,8 +204,12 @@ using Logs = std::vector<ActorRef<ShardLog>>;
   std::printf("listening on port %u\n", unsigned{listener.ask(GetTcpListener{}, 5s).get().value().port});
   std::fflush(stdout);
 
-  signals.wait();
-  return shut_down(system, front.value(), keys.value(), logs) ? 0 : 1;
+  const auto has_ended = std::make_shared<std::atomic<bool>>(false);
+  const auto guard = system.spawn<Guard>(std::vector<AnyRef>{front.value(), keys.value()}, has_ended);
+  while (!*has_ended && signals.wait_for(kLooksEvery) == 0) {
+  }
+  static_cast<void>(system.stop(guard).get());  // what ends from now on has been told to
+  return shut_down(system, front.value(), keys.value(), logs) && !*has_ended ? 0 : 1;
 }
 
 }  // namespace

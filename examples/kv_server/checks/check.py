@@ -9,10 +9,11 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
-from client import Connection, check, command
+from client import Connection, Server, check, command
 
 
 def check_commands(port):
@@ -248,6 +249,23 @@ def check_redis_tools(port):
     check(got, "OK", "redis-cli after the benchmark")
 
 
+def check_floods_of_crashes(program):
+    """A shard that has keys to load bears any flood of crashes. One that has none may have one too many: then the server
+    says so and ends, rather than that it stays and serves nobody."""
+    flood = command("DEBUG", "CRASH-SHARD", 0) * 300 + command("PING")
+    with tempfile.TemporaryDirectory(prefix="kv-") as folder:
+        with Server(program, "--data", folder, stderr=subprocess.DEVNULL) as server:
+            c = Connection(server.port)
+            check(c.call("MSET", *(f"key{i // 2}" if i % 2 == 0 else i for i in range(40))), "+OK", "MSET")
+            c.send(flood)
+            check([c.reply() for _ in range(301)], ["+OK"] * 300 + ["+PONG"], "a flood of crashes")
+            check(c.call("DBSIZE"), 20, "DBSIZE after a flood of crashes")
+    with Server(program) as server:
+        Connection(server.port).send(flood)
+        said = server.process.communicate(timeout=20)[1]
+        check((server.process.returncode, "it cannot go on: " in said), (1, True), f"the end after 300 crashes ({said!r})")
+
+
 def main():
     server = subprocess.Popen([sys.argv[1], "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
@@ -265,6 +283,7 @@ def main():
         check(server.wait(timeout=20), 0, "the exit status after SIGTERM")
     finally:
         server.kill()
+    check_floods_of_crashes(sys.argv[1])
     if not has_tools:
         print("skipped: redis-cli and redis-benchmark are not here (package redis-tools); all else held")
         return 77
