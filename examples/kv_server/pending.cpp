@@ -48,6 +48,14 @@ std::string Pending::reply() {
   return {};
 }
 
+void Pending::wait_with(std::string reply) {
+  sum = Sum::Reply;
+  is_too_large = false;
+  parts = {};
+  publishings = {};
+  only.text = std::move(reply);
+}
+
 void PendingCommands::expect(std::size_t count) {
   if (commands_.capacity() == 0) std::swap(commands_, spare);
   commands_.reserve(commands_.size() + count);

@@ -32,6 +32,8 @@ struct Pending {
   void give_up();
   [[nodiscard]] Answer& part(std::size_t index) { return parts.empty() ? only : parts[index]; }
   [[nodiscard]] std::string reply();
+  /// The next reply() is that.
+  void wait_with(std::string reply);
 };
 
 /// The commands of a client that are under way, in their order. Empty, it holds next to no memory.

@@ -151,15 +151,21 @@ bool Session::has_much_under_way() const noexcept {
   return pending_.size() > kPendingMost || bytes_asked_ > kBytesMost;
 }
 
-/// What the peer does not take yet stays here: to write it would cost its memory twice.
+/// What the peer does not take yet stays here: to write it would cost its memory twice. A large reply is written when all
+/// before it has gone, or a peer that is no more than slower than that would have too much unsent, and be reset.
 void Session::write_ready() {
   if (std::exchange(writes_, true)) return;  // all has been sent in the midst of it
   while (!pending_.empty() && pending_.front().left == 0 && unsent() < kUnsentMost) {
     Pending& ready = pending_.front();
+    if (!ready.publishings.empty()) publish(ready);
+    std::string text = ready.reply();
+    if (unsent() != 0 && text.size() > kUnsentMost - unsent()) {
+      ready.wait_with(std::move(text));
+      break;
+    }
     heard_bytes_ -= ready.heard_bytes;
     answered_bytes_ -= ready.answered_bytes;
-    if (!ready.publishings.empty()) publish(ready);
-    write(ready.reply());
+    write(text);
     pending_.pop();
   }
   writes_ = false;

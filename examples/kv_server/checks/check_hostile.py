@@ -180,6 +180,27 @@ def check_large_replies(program):
             sys.exit(f"an answer that is refused: the server has had {most:,} bytes")
 
 
+def check_slower_reader(program):
+    """Who does not read at once is not reset for a reply that is larger than what may be unsent, however much is before it."""
+    with Server(program, stderr=None) as server:
+        c = Connection(server.port)
+        check([c.call("SET", "b", b"x" * 68_000_000), c.call("SET", "a", b"y" * 900_000)], ["+OK", "+OK"], "SET")
+        for before in range(3, 7):
+            slower = socket.socket()
+            slower.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            slower.settimeout(20)
+            slower.connect(("127.0.0.1", server.port))
+            slower.sendall(command("GET", "a") * before + command("GET", "b"))
+            time.sleep(0.25)  # until the kernel has no more room for it
+            left = before * (900_000 + len(b"$900000\r\n\r\n")) + 1_000_000
+            try:
+                while left > 0:
+                    left -= len(slower.recv(min(left, 1_000_000))) or sys.exit("a slower reader is closed")
+            except ConnectionResetError:
+                sys.exit(f"a slower reader is reset, with {before} replies before a large one")
+            slower.close()
+
+
 def check_never_takes(program):
     """Who takes nothing of its reply is closed after a while."""
     with Server(program, "--patience", 1, stderr=None) as server:
@@ -250,6 +271,7 @@ def main():
         print(f"the slowest reply beside hostile clients took {neighbour.end() * 1000:.1f} ms")
     check_slow_loris(program)
     check_large_replies(program)
+    check_slower_reader(program)
     check_never_takes(program)
     check_idle(program)
     return 0
