@@ -253,6 +253,9 @@ def check_bad_disks(base):
         while not (said := c.call("SET", "b", "kept")).startswith("-MISCONF"):
             if time.monotonic() > deadline:
                 sys.exit("everysec: writes are taken though the disk is full")
+        for shard in range(4):
+            check(c.call("DEBUG", "CRASH-SHARD", shard), "+OK", "CRASH-SHARD")
+        check(c.call("GET", "b"), b"kept", "GET after a crash while the disk is full")
         (power.mirror / "fail-write").unlink()
         while c.call("SET", "c", "later") != "+OK":
             if time.monotonic() > deadline:
