@@ -51,6 +51,7 @@ class Shard : public coppice::TickingActor<Shard> {
   coppice::Later<std::string> handle(GetReady question);
   void handle(Written written);
   void handle(CrashShard);
+  void handle(const coppice::Down& down);
 
  private:
   /// Answers that wait for the log.

@@ -267,6 +267,25 @@ def check_bad_disks(base):
         check([c.call("GET", "b"), c.call("GET", "c")], [b"kept", b"later"], "what was acknowledged while the disk was full")
 
 
+def check_lost_logs(base):
+    """A log that ends for good acknowledges nothing any more, and nobody waits for it."""
+    for fsync in ("always", "everysec"):
+        power = PowerCuts(base / f"lost-{fsync}", base / f"lost-{fsync}_mirror")
+        with power.start(fsync, "--shards", 1) as server:
+            c = Connection(server.port)
+            check(c.call("SET", "a", "before"), "+OK", "SET")
+            (power.mirror / "throw-write").touch()
+            deadline = time.monotonic() + 20
+            while not (said := c.call("SET", "a", "lost")).startswith("-MISCONF the log has failed"):
+                if said != "+OK" or fsync == "always" or time.monotonic() > deadline:
+                    sys.exit(f"SET with fsync {fsync}, when the log has ended: {said!r}")
+            check(c.call("DEBUG", "CRASH-SHARD", 0), "+OK", "CRASH-SHARD")
+            said = c.call("SET", "a", "lost")
+            if not said.startswith("-MISCONF the log has failed"):
+                sys.exit(f"SET of the next life with fsync {fsync}, when the log has ended: {said!r}")
+            server.kill()
+
+
 def written_folder(folder):
     with Server(PROGRAM, "--data", folder, "--fsync", "always", "--shards", 1) as server:
         c = Connection(server.port)
@@ -375,6 +394,7 @@ def main():
         check_contents(base)
         check_files(base)
         check_bad_disks(base)
+        check_lost_logs(base)
         print("orderly ends:", check_orderly_ends(base), "writes acknowledged, none lost")
         print("kill -9:", check_kills(base / "kills", dice), "writes acknowledged, none lost")
         print("crashes of shards:", check_crashes(base / "crashes", dice), "writes acknowledged, none lost")

@@ -2,7 +2,8 @@
 //
 // In the mirror there is what has been synchronized: inodes/N, a file's bytes, and entries, the folder's names. What was
 // written, made or renamed and not synchronized is not in it. With a file fail-write in the mirror the disk is full, half a
-// write before the error; with fail-fsync it cannot be synchronized, with slow-fsync it takes 300 ms.
+// write before the error; with fail-fsync it cannot be synchronized, with slow-fsync it takes 300 ms, and with throw-write
+// memory is short just then.
 //
 // POWER_CUT_FOLDER, POWER_CUT_MIRROR: where.
 
@@ -16,6 +17,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
+#include <new>
 #include <string>
 
 namespace {
@@ -97,6 +99,7 @@ extern "C" int fsync(int descriptor) {
 extern "C" ssize_t write(int descriptor, const void* bytes, size_t count) {
   static const auto real = next<ssize_t (*)(int, const void*, size_t)>("write");
   static thread_local bool is_half = false;
+  if (is_set("throw-write") && is_ours(descriptor)) throw std::bad_alloc{};
   if (!is_set("fail-write") || !is_ours(descriptor)) return real(descriptor, bytes, count);
   if ((is_half = !is_half) && count > 1) return real(descriptor, bytes, count / 2);
   errno = ENOSPC;
