@@ -215,6 +215,8 @@ def check_power_cuts(base, dice):
 def check_bad_disks(base):
     power = PowerCuts(base / "bad", base / "bad_mirror")
     with power.start("always") as server:
+        if not (power.mirror / "above").exists():
+            sys.exit("the name of a new folder is not synchronized")
         c = Connection(server.port)
         check(c.call("SET", "a", "before"), "+OK", "SET")
         (power.mirror / "fail-write").touch()
@@ -346,6 +348,13 @@ def check_files(base):
             status, said = second.stop()
         if second.port is not None or status != 1 or "another kv_server" not in said:
             sys.exit(f"a second server in one folder: {status}, {said!r}")
+    foreign = base / "foreign"
+    foreign.mkdir()
+    (foreign / "thesis.txt").write_text("the only copy")
+    expect_refusal("a folder of somebody else's", foreign, "not empty")
+    (folder / "shard-0.log.new").write_bytes(b"half a snapshot")
+    meta.write_bytes(meta.read_bytes().replace(b"shards 1", b"shards 2"))
+    expect_refusal("a log that is missing beside half a snapshot", folder, "is missing", "--shards", 2)
     for bad in ("/proc/self/mem", "/dev/null", "/nowhere/at/all"):
         with Server(PROGRAM, "--data", bad) as server:
             check((server.port, server.stop()[0]), (None, 1), f"--data {bad}")
