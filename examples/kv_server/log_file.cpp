@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <random>
 #include <system_error>
 
 namespace {
@@ -88,7 +89,9 @@ LogFile::Place::Place(std::string in, std::uint32_t which, std::uint32_t of)
 std::string LogFile::failed(const char* what) const { return failure(what, place_.path); }
 
 std::string LogFile::create() const {
-  const log_format::Header header{.shard = place_.shard, .shards = place_.shards};
+  std::random_device random;
+  const std::uint64_t salt = (std::uint64_t{random()} << 32) | random();
+  const log_format::Header header{.shard = place_.shard, .shards = place_.shards, .salt = salt};
   return write_file(place_.folder, place_.path, log_format::header(header));
 }
 
@@ -114,6 +117,7 @@ LogFile::Loaded LogFile::load() {
   loaded.cut_bytes = bytes.size() - reading.good_bytes;
   bytes_ = bytes.size();
   snapshot_bytes_ = reading.header.snapshot_bytes;
+  salt_ = reading.header.salt;
   last_ = reading.last;
   if (loaded.cut_bytes != 0) truncate(reading.good_bytes);
   if (is_broken_) return loaded;        // to be read, not to be written
@@ -130,7 +134,7 @@ LogFile::Loaded LogFile::load() {
 std::string LogFile::append(std::string& frame) {
   if (is_broken_)
     return place_.path + ": what the disk has of it is unknown since an error; the server has to be restarted";
-  log_format::close_frame(frame, last_ + 1, synced_);
+  log_format::close_frame(frame, salt_, last_ + 1, synced_);
   std::string error = write_all(file_.get(), frame, place_.path);
   if (!error.empty()) {
     truncate(bytes_);
@@ -185,11 +189,12 @@ LogFile::Snapshot LogFile::write_snapshot(const Place& place, std::uint64_t end)
     snapshot.error = failure("cannot make", under_way);
     return snapshot;
   }
-  log_format::Header header{.shard = place.shard, .shards = place.shards, .base = reading.last};
+  log_format::Header header{
+      .shard = place.shard, .shards = place.shards, .base = reading.last, .salt = reading.header.salt};
   snapshot.error = write_all(file.get(), log_format::header(header), under_way);
   keys.tell_all([&](const std::string& piece) {
     std::string frame = log_format::open_frame() + piece;
-    log_format::close_frame(frame, header.base, header.base);
+    log_format::close_frame(frame, header.salt, header.base, header.base);
     if (snapshot.error.empty()) snapshot.error = write_all(file.get(), frame, under_way);
     header.snapshot_bytes += frame.size();
   });

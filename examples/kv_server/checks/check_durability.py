@@ -6,10 +6,12 @@ damaged or not its own. check_durability.py KV_SERVER POWER_CUT_LIBRARY"""
 import os
 import random
 import shutil
+import struct
 import sys
 import tempfile
 import threading
 import time
+import zlib
 from pathlib import Path
 
 from client import Connection, Server, check, command
@@ -318,7 +320,7 @@ def check_files(base):
     log = written_folder(base / "files")
     folder, good = log.parent, log.read_bytes()
     for what, change, keys in [("a tail of zeros", good + bytes(500), 100), ("a torn tail", good[:-1], 99),
-                               ("half a front", good + good[44:60], 100), ("a damaged last frame", good[:-3] + b"???", 99)]:
+                               ("half a front", good + good[52:68], 100), ("a damaged last frame", good[:-3] + b"???", 99)]:
         log.write_bytes(change)
         expect_cut(what, folder, keys)
     for what, change, words in [
@@ -348,6 +350,17 @@ def check_files(base):
             status, said = second.stop()
         if second.port is not None or status != 1 or "another kv_server" not in said:
             sys.exit(f"a second server in one folder: {status}, {said!r}")
+    # A client writes what looks like a frame that came later, in a value whose own frame is torn.
+    with Server(PROGRAM, "--data", base / "forged", "--fsync", "no", "--shards", 1) as server:
+        c = Connection(server.port)
+        check(c.call("SET", "a", 1), "+OK", "SET")
+        covered = struct.pack("<QQQ", 9, 9, 4) + b"fake"
+        frames = [mark + struct.pack("<I", zlib.crc32(covered, salt)) + covered for mark, salt in ((b"KVF1", 0), (bytes(4), 0))]
+        check(c.call("SET", "b", b"".join(frames)), "+OK", "SET")
+        check(server.stop()[0], 0, "the exit status")
+    forged = base / "forged" / "shard-0.log"
+    forged.write_bytes(forged.read_bytes()[:-1])
+    expect_cut("a forged frame in a torn one", base / "forged", 1)
     foreign = base / "foreign"
     foreign.mkdir()
     (foreign / "thesis.txt").write_text("the only copy")
