@@ -31,7 +31,7 @@ class Secure(Connection):
         if version:
             context.minimum_version = context.maximum_version = version
         plain = socket.create_connection(("127.0.0.1", port), timeout=20)
-        self.socket = context.wrap_socket(plain, server_hostname="localhost")
+        self.socket = context.wrap_socket(plain, server_hostname="localhost", suppress_ragged_eofs=False)
         self.file = self.socket.makefile("rb")
 
 
