@@ -181,6 +181,7 @@ class Guard : public Actor<Guard> {
       supervisor({.id = "shards", .intensity = {.restarts = 100, .within = 1s}}, shard_specs(options, logs)));
   if (!keys) return complain(keys.error().text);
   auto server = std::make_shared<ServerInfo>();
+  server->is_kept = disk != nullptr;
   server->channels = std::make_shared<Channels>(system);
   for (unsigned i = 0; i < options.shards; ++i) {
     server->shards.push_back(keys->child<Shard>("shard-" + std::to_string(i)).value());

@@ -23,6 +23,7 @@ struct ServerInfo {
   std::vector<coppice::ActorRef<Shard>> shards = {};
   RespLimits limits = {};
   std::shared_ptr<Channels> channels = nullptr;
+  bool is_kept = false;                                         ///< there are logs
   coppice::Duration request_within = std::chrono::seconds{30};  ///< from a request's first byte to its last
 };
 

@@ -96,7 +96,10 @@ def check_more_commands(port):
         (("CLIENT", "GETNAME"), None), (("CLIENT", "SETNAME", "me"), "+OK"), (("CLIENT", "GETNAME"), b"me"),
         (("CLIENT", "SETNAME", "a b"), "-ERR Client names cannot contain spaces, newlines or special characters."),
         (("COMMAND", "COUNT"), len(c.call("COMMAND"))), (("CONFIG", "GET", "data*"), [b"databases", b"1"]),
-        (("CONFIG", "GET", "nothing"), []), (("HELLO", "4"), "-NOPROTO unsupported protocol version"),
+        (("CONFIG", "GET", "appendonly"), [b"appendonly", b"no"]), (("CONFIG", "GET", "nothing"), []),
+        (("SCAN", "0", "COUNT", "junk"), "-ERR value is not an integer or out of range"),
+        (("SCAN", "0", "COUNT", "0"), "-ERR syntax error"), (("SCAN", "0", "COUNT"), "-ERR syntax error"),
+        (("HELLO", "4"), "-NOPROTO unsupported protocol version"),
         (("UNSUBSCRIBE",), [b"unsubscribe", None, 0]), (("PUBLISH", "nobody", "x"), 0), (("RESET",), "+RESET"),
         (("CLIENT", "GETNAME"), None),
     ]:

@@ -379,6 +379,7 @@ def check_contents(base):
     options = ("--data", folder, "--fsync", "no", "--compact-bytes", 2_000)
     with Server(PROGRAM, *options) as server:
         c = Connection(server.port)
+        check(c.call("CONFIG", "GET", "appendonly"), [b"appendonly", b"yes"], "CONFIG GET appendonly with --data")
         for words, wanted in [
             (("SET", "plain", b"\x00\r\n\xff"), "+OK"), (("SET", "", "empty key"), "+OK"), (("SET", "void", ""), "+OK"),
             (("APPEND", "grows", "a"), 1), (("APPEND", "grows", "b"), 2), (("INCRBY", "n", 41), 41), (("INCR", "n"), 42),
