@@ -29,10 +29,12 @@ constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
   return "shard " + std::to_string(shard) + " of " + std::to_string(shards);
 }
 
-/// The first bytes of a file, `most` of them.
-[[nodiscard]] std::string read_file(const std::string& path, std::string& to, std::uint64_t most) {
+/// `most` bytes of a file, from `begin` on.
+[[nodiscard]] std::string read_file(const std::string& path, std::string& to, std::uint64_t most,
+                                    std::uint64_t begin = 0) {
   const Descriptor file = open_file(path, O_RDONLY);
   if (!file) return failure("cannot open", path);
+  if (::lseek(file.get(), static_cast<off_t>(begin), SEEK_SET) < 0) return failure("cannot read", path);
   while (to.size() < most) {
     const std::size_t before = to.size();
     const std::size_t wanted = std::min<std::uint64_t>(kPieceBytes, most - before);
@@ -131,9 +133,12 @@ LogFile::Loaded LogFile::load() {
   return loaded;
 }
 
+std::string LogFile::broken() const {
+  return place_.path + ": what the disk has of it is unknown since an error; the server has to be restarted";
+}
+
 std::string LogFile::append(std::string& frame) {
-  if (is_broken_)
-    return place_.path + ": what the disk has of it is unknown since an error; the server has to be restarted";
+  if (is_broken_) return broken();
   log_format::close_frame(frame, salt_, last_ + 1, synced_);
   std::string error = write_all(file_.get(), frame, place_.path);
   if (!error.empty()) {
@@ -147,7 +152,8 @@ std::string LogFile::append(std::string& frame) {
 
 std::string LogFile::sync() {
   if (is_synced()) return {};
-  if (is_broken_ || !sync_descriptor(file_.get())) {
+  if (is_broken_) return broken();
+  if (!sync_descriptor(file_.get())) {
     is_broken_ = true;
     return failed("cannot synchronize");
   }
@@ -213,8 +219,8 @@ std::string LogFile::adopt(const Snapshot& snapshot) {
   Descriptor file = open_file(under_way, O_WRONLY | O_APPEND);
   if (!file) return failure("cannot open", under_way);
   std::string since;
-  if (std::string error = read_file(place_.path, since, bytes_); !error.empty()) return error;
-  since.erase(0, snapshot.end);
+  if (std::string error = read_file(place_.path, since, bytes_ - snapshot.end, snapshot.end); !error.empty())
+    return error;
   if (std::string error = write_all(file.get(), since, under_way); !error.empty()) return error;
   if (!sync_descriptor(file.get())) return failure("cannot synchronize", under_way);
   if (::rename(under_way.c_str(), place_.path.c_str()) != 0) return failed("cannot name");

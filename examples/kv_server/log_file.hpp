@@ -79,6 +79,7 @@ class LogFile {
 
  private:
   [[nodiscard]] std::string failed(const char* what) const;
+  [[nodiscard]] std::string broken() const;
   void truncate(std::uint64_t bytes);
 
   Place place_;

@@ -122,7 +122,7 @@ void Session::run_debug(const Words& words) {
   if (what != "crash-shard" || words.size() != 3 || !parse_number(words[2], shard) || shard < 0 ||
       shard >= static_cast<std::int64_t>(server_->shards.size()))
     return answer(reply::error("DEBUG CRASH-CONNECTION, or DEBUG CRASH-SHARD and a shard's number"));
-  send_outgoing();  // what came before it is done before it
+  send_outgoing();  // what came before it goes first, unless its shard has not answered what went before that
   server_->shards[static_cast<std::size_t>(shard)].send(CrashShard{});
   answer(reply::kOk);
 }

@@ -97,6 +97,8 @@ def check_more_commands(port):
         (("CLIENT", "SETNAME", "a b"), "-ERR Client names cannot contain spaces, newlines or special characters."),
         (("COMMAND", "COUNT"), len(c.call("COMMAND"))), (("CONFIG", "GET", "data*"), [b"databases", b"1"]),
         (("CONFIG", "GET", "appendonly"), [b"appendonly", b"no"]), (("CONFIG", "GET", "nothing"), []),
+        (("KEYS", "*a" * 513), "-ERR a pattern is too long"), (("PSUBSCRIBE", "x" * 1025), "-ERR a pattern is too long"),
+        (("SCAN", "0", "MATCH", "x" * 1025), "-ERR a pattern is too long"), (("KEYS", "x" * 1024), []),
         (("SCAN", "0", "COUNT", "junk"), "-ERR value is not an integer or out of range"),
         (("SCAN", "0", "COUNT", "0"), "-ERR syntax error"), (("SCAN", "0", "COUNT"), "-ERR syntax error"),
         (("HELLO", "4"), "-NOPROTO unsupported protocol version"),
