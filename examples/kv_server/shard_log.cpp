@@ -15,6 +15,8 @@ constexpr std::size_t kFrameMost = std::size_t{8} << 20;  // then it is written,
 
 void ShardLog::on_stop(const coppice::ExitReason&) {
   write_waiting();
+  if (frame_.size() > log_format::kFrameBytes)
+    report(file_.place().path + ": some of what was acknowledged could not be written, and is lost");
   if (options_.fsync != Fsync::No) static_cast<void>(file_.sync());
 }
 

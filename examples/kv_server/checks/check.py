@@ -266,7 +266,8 @@ def check_floods_of_crashes(program):
             check([c.reply() for _ in range(301)], ["+OK"] * 300 + ["+PONG"], "a flood of crashes")
             check(c.call("DBSIZE"), 20, "DBSIZE after a flood of crashes")
     with Server(program) as server:
-        Connection(server.port).send(flood)
+        c = Connection(server.port)
+        c.send(flood)
         said = server.process.communicate(timeout=20)[1]
         check((server.process.returncode, "it cannot go on: " in said), (1, True), f"the end after 300 crashes ({said!r})")
 

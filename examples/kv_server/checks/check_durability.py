@@ -269,6 +269,11 @@ def check_bad_disks(base):
     with power.start("everysec") as server:
         c = Connection(server.port)
         check([c.call("GET", "b"), c.call("GET", "c")], [b"kept", b"later"], "what was acknowledged while the disk was full")
+        (power.mirror / "fail-write").touch()
+        check(c.call("SET", "b", "lost"), "+OK", "SET")
+        said = server.stop()[1]
+        if "is lost" not in said:
+            sys.exit(f"an end with a full disk: {said!r}")
 
 
 def check_lost_logs(base):

@@ -1,9 +1,9 @@
 // Loaded in front of the C library (LD_PRELOAD) by check_durability.py: knows what a power cut would leave of a folder.
 //
-// In the mirror there is what has been synchronized: inodes/N, a file's bytes, and entries, the folder's names. What was
-// written, made or renamed and not synchronized is not in it. above: the folder that it is in has been synchronized. With a file fail-write in the mirror the disk is full, half a
-// write before the error; with fail-fsync it cannot be synchronized, with slow-fsync it takes 300 ms, and with throw-write
-// memory is short just then.
+// In the mirror there is what has been synchronized: inodes/N, a file's bytes, and entries, the folder's names; above, when
+// the folder that it is in has been. What was written, made or renamed and not synchronized is not in it. With a file
+// fail-write in the mirror the disk is full, half a write before the error; with throw-write memory is short just then; with
+// fail-fsync it cannot be synchronized, with slow-fsync that takes 300 ms.
 //
 // POWER_CUT_FOLDER, POWER_CUT_MIRROR: where.
 
