@@ -12,6 +12,7 @@ import csv
 import io
 import os
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -26,13 +27,18 @@ def start_ours(program, workers):
     return process, int(process.stdout.readline().rsplit(" ", 1)[1])
 
 
-def start_theirs(port=17_379):
+def start_theirs():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     process = subprocess.Popen(["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
                                 "--io-threads", "1"], stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 20
-    while subprocess.run(["redis-cli", "-p", str(port), "PING"], capture_output=True).stdout != b"PONG\n":
-        if time.monotonic() > deadline:
-            sys.exit("redis-server does not answer")
+    # Whoever answers there has to be ours: another server's figures would be taken for its.
+    while f"process_id:{process.pid}\r\n".encode() not in subprocess.run(
+            ["redis-cli", "-p", str(port), "INFO", "server"], capture_output=True).stdout:
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            sys.exit(f"redis-server does not answer on port {port}")
         time.sleep(0.05)
     return process, port
 

@@ -279,9 +279,8 @@ void TcpStream::Body::finish() {
 /// that nobody has read, it would be reset, and what was sent last be lost on its way.
 void TcpStream::Body::say_goodbye() {
   output_closed = true;
-  if (line && input_over) line->finish();
-  if (input_over || options.linger_within == Duration::zero()) return end(TcpEnd::Finished, {});
   if (line) line->finish();
+  if (input_over || options.linger_within == Duration::zero()) return end(TcpEnd::Finished, {});
   ::shutdown(socket.native_handle(), SHUT_WR);
   set_alarm(other_alarm, Alarm::Lingers, options.linger_within);
   await_input();

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t kAny = ~std::size_t{0};
 constexpr std::size_t kNameMost = 16;
+constexpr std::size_t kPatternMost = 1'024;  // bytes: each costs the length of every key at worst
 
 constexpr auto kCommands = std::to_array<CommandInfo>({
     {"append", Command::Append, 3, 3, Keys::First, true},
@@ -90,6 +91,11 @@ std::string fault_of(const CommandInfo* info, const Words& words) {
   const bool is_odd = info->keys == Keys::Pairs && words.size() % 2 == 0;
   if (words.size() < info->words_least || words.size() > info->words_most || is_odd)
     return reply::error("wrong number of arguments for '" + std::string{info->name} + "' command");
+  const bool has_patterns = info->command == Command::Keys || info->command == Command::Scan ||
+                            info->command == Command::Psubscribe || info->command == Command::Config;
+  const auto is_long = [](const std::string& word) { return word.size() > kPatternMost; };
+  if (has_patterns && std::any_of(words.begin() + 1, words.end(), is_long))
+    return reply::error("a pattern is too long");
   return {};
 }
 

@@ -38,7 +38,8 @@ using Words = std::vector<std::string>;
 
 /// By its name in any case; null: unknown.
 [[nodiscard]] const CommandInfo* find_command(std::string_view name);
-/// What is wrong with a command's name or its number of words, as a client hears it; empty: nothing.
+/// What is wrong with a command's name, its number of words, or the length of its patterns, as a client hears it; empty:
+/// nothing.
 [[nodiscard]] std::string fault_of(const CommandInfo* info, const Words& words);
 /// What COMMAND answers, of them all.
 [[nodiscard]] std::string describe_commands();

@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <filesystem>
 #include <string_view>
 
 namespace {
@@ -22,12 +23,23 @@ constexpr std::string_view kMetaFront = "coppice kv data 1\nshards ";
   return true;
 }
 
+/// The folder that a folder's own name is in.
+[[nodiscard]] std::string parent_of(const std::string& path) {
+  std::error_code error;
+  const auto whole = std::filesystem::canonical(path, error);
+  return error ? path + "/.." : whole.parent_path().string();
+}
+
 }  // namespace
 
 std::string DataFolder::open() {
   if (::mkdir(path_.c_str(), 0755) != 0 && errno != EEXIST) return failure("cannot make", path_);
-  if (std::string error = lock(); !error.empty()) return error;
   const std::string meta_path = path_ + "/kv_server.meta";
+  if (!exists(meta_path)) {
+    if (std::string error = look_for_others(); !error.empty())
+      return error;  // before it is locked, which leaves a file
+  }
+  if (std::string error = lock(); !error.empty()) return error;
   const Descriptor file{::open(meta_path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (!file) return errno == ENOENT ? create() : failure("cannot open", meta_path);
   std::array<char, 128> buffer{};
@@ -49,9 +61,10 @@ std::string DataFolder::meta() const { return std::string{kMetaFront} + std::to_
 std::string DataFolder::check(const std::string& found) const {
   if (found == meta()) {
     for (const LogFile& log : logs()) {
-      static_cast<void>(::unlink((log.place().path + ".new").c_str()));  // of a snapshot that was never finished
       if (!exists(log.place().path)) return log.place().path + ": it is missing";
     }
+    for (const LogFile& log : logs())  // of snapshots that were never finished
+      static_cast<void>(::unlink((log.place().path + ".new").c_str()));
     return {};
   }
   std::uint32_t shards = 0;
@@ -64,13 +77,25 @@ std::string DataFolder::check(const std::string& found) const {
          std::to_string(shards_);
 }
 
-/// Logs without a meta file are of a first start that did not come to its end: there is nothing in them yet.
-std::string DataFolder::create() const {
-  for (const LogFile& log : logs()) {
+/// Logs without a meta file are of a first start that did not come to its end: there is nothing in them yet. What else is
+/// there is somebody's, who may not want ours among it.
+std::string DataFolder::look_for_others() const {
+  std::error_code error;
+  for (std::filesystem::directory_iterator at{path_, error}, end; !error && at != end; at.increment(error)) {
+    const std::string name = at->path().filename().string();
+    const bool is_log = name.starts_with("shard-") && (name.ends_with(".log") || name.ends_with(".log.new"));
     off_t bytes = 0;
-    if (exists(log.place().path, &bytes) && bytes != static_cast<off_t>(log_format::kHeaderBytes))
+    if (is_log && exists(path_ + '/' + name, &bytes) && bytes > static_cast<off_t>(log_format::kHeaderBytes))
       return path_ + ": it holds logs, but no kv_server.meta that says how many";
+    if (!is_log && !name.starts_with("kv_server.") && name != "lost+found")
+      return path_ + ": it is not empty, and no folder of kv_server's: there is " + name + " in it";
   }
+  return error ? path_ + ": cannot be looked into: " + error.message() : std::string{};
+}
+
+std::string DataFolder::create() const {
+  if (std::string error = look_for_others(); !error.empty()) return error;
+  if (std::string error = sync_folder(parent_of(path_)); !error.empty()) return error;
   for (const LogFile& log : logs()) {
     if (std::string error = log.create(); !error.empty()) return error;
   }

@@ -25,6 +25,7 @@ class DataFolder {
  private:
   [[nodiscard]] std::string lock();
   [[nodiscard]] std::string check(const std::string& meta) const;
+  [[nodiscard]] std::string look_for_others() const;
   [[nodiscard]] std::string create() const;
   [[nodiscard]] std::string meta() const;
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <random>
 #include <system_error>
 
 namespace {
@@ -28,10 +29,12 @@ constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
   return "shard " + std::to_string(shard) + " of " + std::to_string(shards);
 }
 
-/// The first bytes of a file, `most` of them.
-[[nodiscard]] std::string read_file(const std::string& path, std::string& to, std::uint64_t most) {
+/// `most` bytes of a file, from `begin` on.
+[[nodiscard]] std::string read_file(const std::string& path, std::string& to, std::uint64_t most,
+                                    std::uint64_t begin = 0) {
   const Descriptor file = open_file(path, O_RDONLY);
   if (!file) return failure("cannot open", path);
+  if (::lseek(file.get(), static_cast<off_t>(begin), SEEK_SET) < 0) return failure("cannot read", path);
   while (to.size() < most) {
     const std::size_t before = to.size();
     const std::size_t wanted = std::min<std::uint64_t>(kPieceBytes, most - before);
@@ -88,7 +91,9 @@ LogFile::Place::Place(std::string in, std::uint32_t which, std::uint32_t of)
 std::string LogFile::failed(const char* what) const { return failure(what, place_.path); }
 
 std::string LogFile::create() const {
-  const log_format::Header header{.shard = place_.shard, .shards = place_.shards};
+  std::random_device random;
+  const std::uint64_t salt = (std::uint64_t{random()} << 32) | random();
+  const log_format::Header header{.shard = place_.shard, .shards = place_.shards, .salt = salt};
   return write_file(place_.folder, place_.path, log_format::header(header));
 }
 
@@ -114,6 +119,7 @@ LogFile::Loaded LogFile::load() {
   loaded.cut_bytes = bytes.size() - reading.good_bytes;
   bytes_ = bytes.size();
   snapshot_bytes_ = reading.header.snapshot_bytes;
+  salt_ = reading.header.salt;
   last_ = reading.last;
   if (loaded.cut_bytes != 0) truncate(reading.good_bytes);
   if (is_broken_) return loaded;        // to be read, not to be written
@@ -127,10 +133,13 @@ LogFile::Loaded LogFile::load() {
   return loaded;
 }
 
+std::string LogFile::broken() const {
+  return place_.path + ": what the disk has of it is unknown since an error; the server has to be restarted";
+}
+
 std::string LogFile::append(std::string& frame) {
-  if (is_broken_)
-    return place_.path + ": what the disk has of it is unknown since an error; the server has to be restarted";
-  log_format::close_frame(frame, last_ + 1, synced_);
+  if (is_broken_) return broken();
+  log_format::close_frame(frame, salt_, last_ + 1, synced_);
   std::string error = write_all(file_.get(), frame, place_.path);
   if (!error.empty()) {
     truncate(bytes_);
@@ -143,7 +152,8 @@ std::string LogFile::append(std::string& frame) {
 
 std::string LogFile::sync() {
   if (is_synced()) return {};
-  if (is_broken_ || !sync_descriptor(file_.get())) {
+  if (is_broken_) return broken();
+  if (!sync_descriptor(file_.get())) {
     is_broken_ = true;
     return failed("cannot synchronize");
   }
@@ -185,11 +195,12 @@ LogFile::Snapshot LogFile::write_snapshot(const Place& place, std::uint64_t end)
     snapshot.error = failure("cannot make", under_way);
     return snapshot;
   }
-  log_format::Header header{.shard = place.shard, .shards = place.shards, .base = reading.last};
+  log_format::Header header{
+      .shard = place.shard, .shards = place.shards, .base = reading.last, .salt = reading.header.salt};
   snapshot.error = write_all(file.get(), log_format::header(header), under_way);
   keys.tell_all([&](const std::string& piece) {
     std::string frame = log_format::open_frame() + piece;
-    log_format::close_frame(frame, header.base, header.base);
+    log_format::close_frame(frame, header.salt, header.base, header.base);
     if (snapshot.error.empty()) snapshot.error = write_all(file.get(), frame, under_way);
     header.snapshot_bytes += frame.size();
   });
@@ -208,8 +219,8 @@ std::string LogFile::adopt(const Snapshot& snapshot) {
   Descriptor file = open_file(under_way, O_WRONLY | O_APPEND);
   if (!file) return failure("cannot open", under_way);
   std::string since;
-  if (std::string error = read_file(place_.path, since, bytes_); !error.empty()) return error;
-  since.erase(0, snapshot.end);
+  if (std::string error = read_file(place_.path, since, bytes_ - snapshot.end, snapshot.end); !error.empty())
+    return error;
   if (std::string error = write_all(file.get(), since, under_way); !error.empty()) return error;
   if (!sync_descriptor(file.get())) return failure("cannot synchronize", under_way);
   if (::rename(under_way.c_str(), place_.path.c_str()) != 0) return failed("cannot name");

@@ -79,6 +79,7 @@ class LogFile {
 
  private:
   [[nodiscard]] std::string failed(const char* what) const;
+  [[nodiscard]] std::string broken() const;
   void truncate(std::uint64_t bytes);
 
   Place place_;
@@ -86,6 +87,7 @@ class LogFile {
   std::uint64_t bytes_ = 0;
   std::uint64_t synced_bytes_ = 0;
   std::uint64_t snapshot_bytes_ = 0;
+  std::uint64_t salt_ = 0;
   std::uint64_t last_ = 0;  // frame
   std::uint64_t synced_ = 0;
   bool is_broken_ = false;

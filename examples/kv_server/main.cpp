@@ -25,6 +25,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <cstdio>
 #include <map>
@@ -56,6 +57,8 @@ struct Options {
 };
 
 constexpr unsigned kDiskThreadsMost = 64;
+constexpr auto kShutdownWithin = 5s;
+constexpr auto kLooksEvery = 200ms;  // whether the server has ended by itself
 
 [[nodiscard]] std::optional<int> parse(int argc, char** argv, Options& options) {
   CLI::App app{"A server that speaks Redis's protocol"};
@@ -110,20 +113,61 @@ constexpr unsigned kDiskThreadsMost = 64;
   return std::clamp<std::uint64_t>(files.rlim_cur, others + 1, 1'000'000) - others;
 }
 
+using Logs = std::vector<ActorRef<ShardLog>>;
+
+[[nodiscard]] Logs spawn_logs(System& system, const Options& options, std::vector<LogFile> files,
+                              const std::shared_ptr<asio::thread_pool>& disk) {
+  Logs logs;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    logs.push_back(system.spawn<ShardLog>({.name = "log-" + std::to_string(i), .on = disk->get_executor()},
+                                          std::move(files[i]), options.log, disk));
+  }
+  return logs;
+}
+
 /// A shard for each log, or as many without one.
-[[nodiscard]] std::vector<ChildSpec> shard_specs(System& system, const Options& options, std::vector<LogFile> logs,
-                                                 const std::shared_ptr<asio::thread_pool>& disk) {
+[[nodiscard]] std::vector<ChildSpec> shard_specs(const Options& options, const Logs& logs) {
   std::vector<ChildSpec> specs;
   for (unsigned i = 0; i < options.shards; ++i) {
     std::optional<ShardDisk> below;
-    if (!logs.empty()) {
-      below = {.log = system.spawn<ShardLog>({.name = "log-" + std::to_string(i), .on = disk->get_executor()},
-                                             std::move(logs[i]), options.log, disk),
-               .waits = options.log.fsync == Fsync::Always};
-    }
+    if (!logs.empty()) below = {.log = logs[i], .waits = options.log.fsync == Fsync::Always};
     specs.push_back(child<Shard>({.id = "shard-" + std::to_string(i)}, below));
   }
   return specs;
+}
+
+/// Watches what nobody else does: a supervisor that gave up ends, and without it the server serves nobody.
+class Guard : public Actor<Guard> {
+ public:
+  Guard(std::vector<AnyRef> guarded, std::shared_ptr<std::atomic<bool>> has_ended) : has_ended_{std::move(has_ended)} {
+    for (const AnyRef& each : guarded) watch(each);
+  }
+  void handle(const Down& down) {
+    static_cast<void>(complain("it cannot go on: " + down.actor.path() + ": " + down.reason.to_string()));
+    *has_ended_ = true;
+  }
+
+ private:
+  std::shared_ptr<std::atomic<bool>> has_ended_;
+};
+
+/// In order: nobody asks the shards any more, then nobody writes to the logs, and these come to the end of what has been
+/// acknowledged already and waits in their mailboxes. A system's shutdown alone would discard it.
+[[nodiscard]] bool shut_down(System& system, const AnyRef& front, const AnyRef& keys, const Logs& logs) {
+  const TimePoint until = detail::saturating_add(system.now(), kShutdownWithin);
+  const auto left = [&] { return std::max(detail::saturating_between(system.now(), until), Duration::zero()); };
+  static_cast<void>(system.stop(front, {.within = left() / 2}).get());
+  static_cast<void>(system.stop(keys, {.within = left() / 2}).get());
+  std::vector<StopFuture> ends;
+  ends.reserve(logs.size());
+  for (const auto& log : logs) ends.push_back(system.stop(log, {.mailbox = StopMode::Drain, .within = left()}));
+  bool is_written = true;
+  for (StopFuture& end : ends) {
+    const auto reason = end.get();
+    is_written = is_written && reason && reason->is_normal();
+  }
+  if (!is_written) static_cast<void>(complain("a log did not come to its end: some of what was acknowledged is lost"));
+  return system.shutdown().complete && is_written;
 }
 
 [[nodiscard]] int serve(System& system, const Options& options, const std::shared_ptr<asio::thread_pool>& disk,
@@ -132,11 +176,12 @@ constexpr unsigned kDiskThreadsMost = 64;
   if (disk) {
     if (const std::string error = folder.open(); !error.empty()) return complain(error);
   }
-  const auto keys =
-      system.start(supervisor({.id = "shards", .intensity = {.restarts = 100, .within = 1s}},
-                              shard_specs(system, options, disk ? folder.logs() : std::vector<LogFile>{}, disk)));
+  const Logs logs = spawn_logs(system, options, disk ? folder.logs() : std::vector<LogFile>{}, disk);
+  const auto keys = system.start(
+      supervisor({.id = "shards", .intensity = {.restarts = 100, .within = 1s}}, shard_specs(options, logs)));
   if (!keys) return complain(keys.error().text);
   auto server = std::make_shared<ServerInfo>();
+  server->is_kept = disk != nullptr;
   server->channels = std::make_shared<Channels>(system);
   for (unsigned i = 0; i < options.shards; ++i) {
     server->shards.push_back(keys->child<Shard>("shard-" + std::to_string(i)).value());
@@ -160,8 +205,12 @@ constexpr unsigned kDiskThreadsMost = 64;
   std::printf("listening on port %u\n", unsigned{listener.ask(GetTcpListener{}, 5s).get().value().port});
   std::fflush(stdout);
 
-  signals.wait();
-  return system.shutdown().complete ? 0 : 1;
+  const auto has_ended = std::make_shared<std::atomic<bool>>(false);
+  const auto guard = system.spawn<Guard>(std::vector<AnyRef>{front.value(), keys.value()}, has_ended);
+  while (!*has_ended && signals.wait_for(kLooksEvery) == 0) {
+  }
+  static_cast<void>(system.stop(guard).get());  // what ends from now on has been told to
+  return shut_down(system, front.value(), keys.value(), logs) && !*has_ended ? 0 : 1;
 }
 
 }  // namespace

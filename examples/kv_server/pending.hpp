@@ -8,7 +8,7 @@
 #include "store.hpp"
 
 /// What the parts of a command come to together.
-enum class Sum : unsigned char { Reply, Number, Ok, Array, Elements, Scan };
+enum class Sum : unsigned char { Reply, Number, Ok, Array, Elements, Scan, Transaction };
 
 /// What is published when all before it has been done.
 struct Publishing {
@@ -27,9 +27,13 @@ struct Pending {
   std::vector<Publishing> publishings;
   std::size_t answered_bytes = 0;
   std::size_t heard_bytes = 0;  // it is no answer, but came over a channel
+  bool is_too_large = false;    // what has come of it is gone, and so is what still comes
 
+  void give_up();
   [[nodiscard]] Answer& part(std::size_t index) { return parts.empty() ? only : parts[index]; }
   [[nodiscard]] std::string reply();
+  /// The next reply() is that.
+  void wait_with(std::string reply);
 };
 
 /// The commands of a client that are under way, in their order. Empty, it holds next to no memory.

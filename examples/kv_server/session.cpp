@@ -12,8 +12,9 @@ constexpr std::size_t kPendingMost = 10'000;  // commands
 constexpr std::size_t kAnsweredMost = std::size_t{4} << 20;
 constexpr std::size_t kUnsentMost = std::size_t{1} << 20;
 constexpr std::size_t kBytesMost = std::size_t{64} << 20;
-constexpr std::size_t kRequestBytes = 36;  // of a small one
-constexpr std::size_t kPartsAtOnce = 8;    // to a shard, of a pipeline
+constexpr std::size_t kRequestBytes = 36;                   // of a small one
+constexpr std::size_t kPartsAtOnce = 8;                     // to a shard, of a pipeline
+constexpr std::size_t kReplyMost = std::size_t{512} << 20;  // of several shards together; as of one
 constexpr auto kShardAnswers = 5s;
 
 }  // namespace
@@ -111,20 +112,30 @@ void Session::send_outgoing() {
   }
 }
 
+void Session::take_answer(const Place& place, Answer answer) {
+  Pending& pending = pending_[place.command];
+  --pending.left;
+  bytes_asked_ -= place.bytes;
+  if (pending.is_too_large) return;
+  pending.answered_bytes += answer.text.size();
+  answered_bytes_ += answer.text.size();
+  pending.part(place.part) = std::move(answer);
+  // Of a transaction, which has been done, its shard has seen to that.
+  if (pending.sum == Sum::Transaction || pending.parts.empty() || pending.answered_bytes <= kReplyMost) return;
+  answered_bytes_ -= pending.answered_bytes;
+  pending.give_up();
+}
+
 void Session::take_answers(std::size_t shard, std::vector<Place>& places,
                            coppice::Result<Answers, coppice::AskError> answers) {
   Outgoing& next = outgoing_[shard];
   next.is_asked = false;
   const std::size_t count = answers ? answers->all.size() : places.size();
   for (std::size_t i = 0; i < count; ++i) {
-    Pending& pending = pending_[places[i].command];
-    Answer& part = pending.part(places[i].part);
-    part = answers ? std::move(answers->all[i])
-                   : Answer{"-UNAVAILABLE the shard failed: " + std::string{to_string(answers.error())} + "\r\n"};
-    pending.answered_bytes += part.text.size();
-    answered_bytes_ += part.text.size();
-    --pending.left;
-    bytes_asked_ -= places[i].bytes;
+    Answer part = answers
+                      ? std::move(answers->all[i])
+                      : Answer{"-UNAVAILABLE the shard failed: " + std::string{to_string(answers.error())} + "\r\n"};
+    take_answer(places[i], std::move(part));
   }
   if (count < places.size()) {
     next.places.insert(next.places.begin(), places.begin() + static_cast<std::ptrdiff_t>(count), places.end());
@@ -140,15 +151,21 @@ bool Session::has_much_under_way() const noexcept {
   return pending_.size() > kPendingMost || bytes_asked_ > kBytesMost;
 }
 
-/// What the peer does not take yet stays here: to write it would cost its memory twice.
+/// What the peer does not take yet stays here: to write it would cost its memory twice. A large reply is written when all
+/// before it has gone, or a peer that is no more than slower than that would have too much unsent, and be reset.
 void Session::write_ready() {
   if (std::exchange(writes_, true)) return;  // all has been sent in the midst of it
   while (!pending_.empty() && pending_.front().left == 0 && unsent() < kUnsentMost) {
     Pending& ready = pending_.front();
+    if (!ready.publishings.empty()) publish(ready);
+    std::string text = ready.reply();
+    if (unsent() != 0 && text.size() > kUnsentMost - unsent()) {
+      ready.wait_with(std::move(text));
+      break;
+    }
     heard_bytes_ -= ready.heard_bytes;
     answered_bytes_ -= ready.answered_bytes;
-    if (!ready.publishings.empty()) publish(ready);
-    write(ready.reply());
+    write(text);
     pending_.pop();
   }
   writes_ = false;

@@ -23,6 +23,7 @@ struct ServerInfo {
   std::vector<coppice::ActorRef<Shard>> shards = {};
   RespLimits limits = {};
   std::shared_ptr<Channels> channels = nullptr;
+  bool is_kept = false;                                         ///< there are logs
   coppice::Duration request_within = std::chrono::seconds{30};  ///< from a request's first byte to its last
 };
 
@@ -75,6 +76,7 @@ class Session : public coppice::TcpConnection<Session> {
   void answer(std::string reply);
   void add_part(const CommandInfo& info, Words words, std::size_t shard, std::size_t part, bool is_joined = false);
   void send_outgoing();
+  void take_answer(const Place& place, Answer answer);
   void take_answers(std::size_t shard, std::vector<Place>& places, coppice::Result<Answers, coppice::AskError> answers);
   void write_ready();
   [[nodiscard]] bool has_much_under_way() const noexcept;

@@ -66,11 +66,14 @@ std::string Session::tell_config(const Words& words) const {
   const std::string what = lower(words[1]);
   if (what == "resetstat" && words.size() == 2) return reply::kOk;
   if (what != "get" || words.size() < 3) return reply::error("CONFIG GET alone is known here");
-  static constexpr std::pair<std::string_view, std::string_view> kSettings[] = {
-      {"appendonly", "no"}, {"databases", "1"}, {"maxmemory", "0"}, {"save", ""}, {"timeout", "0"}};
+  const std::pair<std::string_view, std::string_view> settings[] = {{"appendonly", server_->is_kept ? "yes" : "no"},
+                                                                    {"databases", "1"},
+                                                                    {"maxmemory", "0"},
+                                                                    {"save", ""},
+                                                                    {"timeout", "0"}};
   std::size_t count = 0;
   std::string text;
-  for (const auto& [name, value] : kSettings) {
+  for (const auto& [name, value] : settings) {
     bool is_asked = false;
     for (std::size_t i = 2; i < words.size(); ++i) is_asked = is_asked || matches(lower(words[i]), name);
     if (!is_asked) continue;
@@ -119,7 +122,7 @@ void Session::run_debug(const Words& words) {
   if (what != "crash-shard" || words.size() != 3 || !parse_number(words[2], shard) || shard < 0 ||
       shard >= static_cast<std::int64_t>(server_->shards.size()))
     return answer(reply::error("DEBUG CRASH-CONNECTION, or DEBUG CRASH-SHARD and a shard's number"));
-  send_outgoing();  // what came before it is done before it
+  send_outgoing();  // what came before it goes first, unless its shard has not answered what went before that
   server_->shards[static_cast<std::size_t>(shard)].send(CrashShard{});
   answer(reply::kOk);
 }

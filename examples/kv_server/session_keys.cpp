@@ -43,6 +43,10 @@ void Session::scan(const Words& words) {
     const std::string option = lower(words[i]);
     if (i + 1 == words.size() || (option != "match" && option != "count")) return answer(reply::error("syntax error"));
     if (option == "match") pattern = words[i + 1];
+    std::int64_t count = 0;  // only looked at: a call answers all of one shard
+    if (option != "count") continue;
+    if (!parse_number(words[i + 1], count)) return answer(reply::error("value is not an integer or out of range"));
+    if (count < 1) return answer(reply::error("syntax error"));
   }
   const auto shard = static_cast<std::size_t>(cursor);
   if (shard >= server_->shards.size()) return answer(reply::array(2) + reply::bulk("0") + reply::array(0));

@@ -70,7 +70,7 @@ void Session::execute() {
   if (transaction->is_spoilt) return answer("-EXECABORT Transaction discarded because of previous errors.\r\n");
   auto& queued = transaction->queued;
   if (queued.empty()) return answer(reply::array(0));
-  Pending& pending = pending_.push(Sum::Array, queued.size());
+  Pending& pending = pending_.push(Sum::Transaction, queued.size());
   bool is_joined = false;  // to one before it
   for (std::size_t i = 0; i < queued.size(); ++i) {
     auto& [info, words] = queued[i];

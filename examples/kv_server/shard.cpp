@@ -18,6 +18,7 @@ constexpr auto kTriedAgainAfter = 1s;
 Shard::Shard(const std::optional<ShardDisk>& disk) : TickingActor{100ms}, disk_{disk} {
   if (!disk_) return;
   store_.keep_operations();
+  watch(disk_->log);
   load();
 }
 
@@ -36,7 +37,9 @@ void Shard::take(coppice::Result<LoadedLog, coppice::AskError> loaded) {
     store_ = std::move(*loaded->keys);
     store_.keep_operations();
     sent_ = written_ = loaded->number;
+    damage_.clear();
   }
+  if (crashes_) throw std::runtime_error{"DEBUG CRASH-SHARD"};
   unstash();
 }
 
@@ -118,4 +121,18 @@ void Shard::handle(Written written) {
   if (written.is_lost && !loads_) load();
 }
 
-void Shard::handle(CrashShard) { throw std::runtime_error{"DEBUG CRASH-SHARD"}; }
+/// Its log is gone until the next start: nothing of this shard is to be had, or it would be acknowledged and lost.
+void Shard::handle(const coppice::Down& down) {
+  damage_ = "the log has failed: " + down.reason.to_string();
+  for (Waiting& each : std::exchange(waiting_, {})) {
+    each.answers.all.assign(each.answers.all.size(), {"-MISCONF " + damage_ + "\r\n"});
+    each.promise.set(std::move(each.answers));
+  }
+}
+
+/// One that comes while it loads waits for that, and all that come meanwhile are one: so a flood of them is no more than
+/// the supervisor bears.
+void Shard::handle(CrashShard) {
+  crashes_ = true;
+  if (!loads_) throw std::runtime_error{"DEBUG CRASH-SHARD"};
+}

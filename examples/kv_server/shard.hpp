@@ -51,6 +51,7 @@ class Shard : public coppice::TickingActor<Shard> {
   coppice::Later<std::string> handle(GetReady question);
   void handle(Written written);
   void handle(CrashShard);
+  void handle(const coppice::Down& down);
 
  private:
   /// Answers that wait for the log.
@@ -68,8 +69,9 @@ class Shard : public coppice::TickingActor<Shard> {
   std::optional<ShardDisk> disk_;
   Store store_;
   bool loads_ = false;
-  std::string damage_;   // why there are no keys to be had
-  std::string refusal_;  // why nothing is changed
+  bool crashes_ = false;  // when it has loaded
+  std::string damage_;    // why there are no keys to be had
+  std::string refusal_;   // why nothing is changed
   coppice::TimePoint refused_until_ = coppice::TimePoint::max();
   std::uint64_t sent_ = 0;     // the number of the last Append
   std::uint64_t written_ = 0;  // of the last one that is in the log

@@ -15,6 +15,8 @@ constexpr std::size_t kFrameMost = std::size_t{8} << 20;  // then it is written,
 
 void ShardLog::on_stop(const coppice::ExitReason&) {
   write_waiting();
+  if (frame_.size() > log_format::kFrameBytes)
+    report(file_.place().path + ": some of what was acknowledged could not be written, and is lost");
   if (options_.fsync != Fsync::No) static_cast<void>(file_.sync());
 }
 
@@ -78,6 +80,9 @@ LoadedLog ShardLog::handle(LoadLog load) {
   if (loaded.cut_bytes != 0)
     report(file_.place().path + ": " + std::to_string(loaded.cut_bytes) + " bytes of a torn tail are cut off");
   if (!loaded.error.empty()) return {.error = std::move(loaded.error), .keys = nullptr};
+  // What has been acknowledged, and waits for room on the disk, is no less the shard's.
+  if (!loaded.keys->apply(std::string_view{frame_}.substr(log_format::kFrameBytes)))
+    return {.error = file_.place().path + ": what waits for it is nonsense", .keys = nullptr};
   compact_at_ = std::max(options_.compact_bytes, 2 * file_.snapshot_bytes());
   return {.error = {}, .keys = std::move(loaded.keys), .number = number_};
 }

@@ -86,7 +86,8 @@ class Store {
   bool keeps_ = false;
 };
 
-/// Redis's patterns: `*`, `?`, `[a-z]`, `[^a]`, `\x`. Takes time in proportion to both lengths' product at most.
+/// Redis's patterns: `*`, `?`, `[a-z]`, `[^a]`, `\x`. Takes time in proportion to both lengths' product at most;
+/// fault_of() has a limit for patterns.
 [[nodiscard]] bool matches(std::string_view pattern, std::string_view text);
 /// Which of the shards has a key: the same in every build, since a log outlives it. Keys with the same text between the
 /// first '{' and the next '}' are in the same shard. Source: Redis Cluster's hash tags.

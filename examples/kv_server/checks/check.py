@@ -9,10 +9,11 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
-from client import Connection, check, command
+from client import Connection, Server, check, command
 
 
 def check_commands(port):
@@ -95,7 +96,12 @@ def check_more_commands(port):
         (("CLIENT", "GETNAME"), None), (("CLIENT", "SETNAME", "me"), "+OK"), (("CLIENT", "GETNAME"), b"me"),
         (("CLIENT", "SETNAME", "a b"), "-ERR Client names cannot contain spaces, newlines or special characters."),
         (("COMMAND", "COUNT"), len(c.call("COMMAND"))), (("CONFIG", "GET", "data*"), [b"databases", b"1"]),
-        (("CONFIG", "GET", "nothing"), []), (("HELLO", "4"), "-NOPROTO unsupported protocol version"),
+        (("CONFIG", "GET", "appendonly"), [b"appendonly", b"no"]), (("CONFIG", "GET", "nothing"), []),
+        (("KEYS", "*a" * 513), "-ERR a pattern is too long"), (("PSUBSCRIBE", "x" * 1025), "-ERR a pattern is too long"),
+        (("SCAN", "0", "MATCH", "x" * 1025), "-ERR a pattern is too long"), (("KEYS", "x" * 1024), []),
+        (("SCAN", "0", "COUNT", "junk"), "-ERR value is not an integer or out of range"),
+        (("SCAN", "0", "COUNT", "0"), "-ERR syntax error"), (("SCAN", "0", "COUNT"), "-ERR syntax error"),
+        (("HELLO", "4"), "-NOPROTO unsupported protocol version"),
         (("UNSUBSCRIBE",), [b"unsubscribe", None, 0]), (("PUBLISH", "nobody", "x"), 0), (("RESET",), "+RESET"),
         (("CLIENT", "GETNAME"), None),
     ]:
@@ -248,6 +254,24 @@ def check_redis_tools(port):
     check(got, "OK", "redis-cli after the benchmark")
 
 
+def check_floods_of_crashes(program):
+    """A shard that has keys to load bears any flood of crashes. One that has none may have one too many: then the server
+    says so and ends, rather than that it stays and serves nobody."""
+    flood = command("DEBUG", "CRASH-SHARD", 0) * 300 + command("PING")
+    with tempfile.TemporaryDirectory(prefix="kv-") as folder:
+        with Server(program, "--data", folder, stderr=subprocess.DEVNULL) as server:
+            c = Connection(server.port)
+            check(c.call("MSET", *(f"key{i // 2}" if i % 2 == 0 else i for i in range(40))), "+OK", "MSET")
+            c.send(flood)
+            check([c.reply() for _ in range(301)], ["+OK"] * 300 + ["+PONG"], "a flood of crashes")
+            check(c.call("DBSIZE"), 20, "DBSIZE after a flood of crashes")
+    with Server(program) as server:
+        c = Connection(server.port)
+        c.send(flood)
+        said = server.process.communicate(timeout=20)[1]
+        check((server.process.returncode, "it cannot go on: " in said), (1, True), f"the end after 300 crashes ({said!r})")
+
+
 def main():
     server = subprocess.Popen([sys.argv[1], "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
@@ -265,6 +289,7 @@ def main():
         check(server.wait(timeout=20), 0, "the exit status after SIGTERM")
     finally:
         server.kill()
+    check_floods_of_crashes(sys.argv[1])
     if not has_tools:
         print("skipped: redis-cli and redis-benchmark are not here (package redis-tools); all else held")
         return 77

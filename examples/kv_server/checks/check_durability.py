@@ -6,10 +6,12 @@ damaged or not its own. check_durability.py KV_SERVER POWER_CUT_LIBRARY"""
 import os
 import random
 import shutil
+import struct
 import sys
 import tempfile
 import threading
 import time
+import zlib
 from pathlib import Path
 
 from client import Connection, Server, check, command
@@ -59,7 +61,7 @@ class Books:
         self.clients = [({}, {}) for _ in range(clients)]
         self.acknowledged = 0
 
-    def write(self, server, seconds, meanwhile=lambda: None):
+    def write(self, server, seconds, meanwhile=lambda: None, end_of=Server.kill):
         at_work = [Client(str(i), server.port, known, tried, pipeline=1 + 7 * (i % 2))
                    for i, (known, tried) in enumerate(self.clients)]
         for each in at_work:
@@ -68,7 +70,7 @@ class Books:
         while time.monotonic() < end:
             meanwhile()
             time.sleep(0.01)
-        said = server.kill()
+        said = end_of(server)
         for each in at_work:
             each.join()
             self.acknowledged += each.acknowledged
@@ -132,6 +134,22 @@ def check_crashes(folder, dice):
         check(server.stop()[0], 0, "the exit status")
     with Server(PROGRAM, "--data", folder) as server:
         check(Connection(server.port).call("GET", "crashed"), b"199", "GET after an orderly end with fsync everysec")
+    return books.acknowledged
+
+
+def check_orderly_ends(base):
+    """What is acknowledged before it is written is written in the end, however slow the disk is."""
+    power = PowerCuts(base / "slow", base / "slow_mirror")
+    (power.mirror / "slow-fsync").touch()
+    books = Books()
+    for fsync, status in (("everysec", 0), ("no", 0)):
+        with power.start(fsync, "--shards", 1) as server:
+            # Its end comes while the log synchronizes what a second has brought, and much waits behind that.
+            books.write(server, 1.25, end_of=Server.stop)
+            check(server.process.returncode, status, f"the exit status with fsync {fsync}")
+        with power.start(fsync, "--shards", 1) as server:
+            expect_nothing_lost(books, server, f"an orderly end with fsync {fsync} and a slow disk")
+            server.kill()
     return books.acknowledged
 
 
@@ -199,6 +217,8 @@ def check_power_cuts(base, dice):
 def check_bad_disks(base):
     power = PowerCuts(base / "bad", base / "bad_mirror")
     with power.start("always") as server:
+        if not (power.mirror / "above").exists():
+            sys.exit("the name of a new folder is not synchronized")
         c = Connection(server.port)
         check(c.call("SET", "a", "before"), "+OK", "SET")
         (power.mirror / "fail-write").touch()
@@ -237,6 +257,9 @@ def check_bad_disks(base):
         while not (said := c.call("SET", "b", "kept")).startswith("-MISCONF"):
             if time.monotonic() > deadline:
                 sys.exit("everysec: writes are taken though the disk is full")
+        for shard in range(4):
+            check(c.call("DEBUG", "CRASH-SHARD", shard), "+OK", "CRASH-SHARD")
+        check(c.call("GET", "b"), b"kept", "GET after a crash while the disk is full")
         (power.mirror / "fail-write").unlink()
         while c.call("SET", "c", "later") != "+OK":
             if time.monotonic() > deadline:
@@ -246,6 +269,30 @@ def check_bad_disks(base):
     with power.start("everysec") as server:
         c = Connection(server.port)
         check([c.call("GET", "b"), c.call("GET", "c")], [b"kept", b"later"], "what was acknowledged while the disk was full")
+        (power.mirror / "fail-write").touch()
+        check(c.call("SET", "b", "lost"), "+OK", "SET")
+        said = server.stop()[1]
+        if "is lost" not in said:
+            sys.exit(f"an end with a full disk: {said!r}")
+
+
+def check_lost_logs(base):
+    """A log that ends for good acknowledges nothing any more, and nobody waits for it."""
+    for fsync in ("always", "everysec"):
+        power = PowerCuts(base / f"lost-{fsync}", base / f"lost-{fsync}_mirror")
+        with power.start(fsync, "--shards", 1) as server:
+            c = Connection(server.port)
+            check(c.call("SET", "a", "before"), "+OK", "SET")
+            (power.mirror / "throw-write").touch()
+            deadline = time.monotonic() + 20
+            while not (said := c.call("SET", "a", "lost")).startswith("-MISCONF the log has failed"):
+                if said != "+OK" or fsync == "always" or time.monotonic() > deadline:
+                    sys.exit(f"SET with fsync {fsync}, when the log has ended: {said!r}")
+            check(c.call("DEBUG", "CRASH-SHARD", 0), "+OK", "CRASH-SHARD")
+            said = c.call("SET", "a", "lost")
+            if not said.startswith("-MISCONF the log has failed"):
+                sys.exit(f"SET of the next life with fsync {fsync}, when the log has ended: {said!r}")
+            server.kill()
 
 
 def written_folder(folder):
@@ -278,7 +325,7 @@ def check_files(base):
     log = written_folder(base / "files")
     folder, good = log.parent, log.read_bytes()
     for what, change, keys in [("a tail of zeros", good + bytes(500), 100), ("a torn tail", good[:-1], 99),
-                               ("half a front", good + good[44:60], 100), ("a damaged last frame", good[:-3] + b"???", 99)]:
+                               ("half a front", good + good[52:68], 100), ("a damaged last frame", good[:-3] + b"???", 99)]:
         log.write_bytes(change)
         expect_cut(what, folder, keys)
     for what, change, words in [
@@ -308,6 +355,24 @@ def check_files(base):
             status, said = second.stop()
         if second.port is not None or status != 1 or "another kv_server" not in said:
             sys.exit(f"a second server in one folder: {status}, {said!r}")
+    # A client writes what looks like a frame that came later, in a value whose own frame is torn.
+    with Server(PROGRAM, "--data", base / "forged", "--fsync", "no", "--shards", 1) as server:
+        c = Connection(server.port)
+        check(c.call("SET", "a", 1), "+OK", "SET")
+        covered = struct.pack("<QQQ", 9, 9, 4) + b"fake"
+        frames = [mark + struct.pack("<I", zlib.crc32(covered, salt)) + covered for mark, salt in ((b"KVF1", 0), (bytes(4), 0))]
+        check(c.call("SET", "b", b"".join(frames)), "+OK", "SET")
+        check(server.stop()[0], 0, "the exit status")
+    forged = base / "forged" / "shard-0.log"
+    forged.write_bytes(forged.read_bytes()[:-1])
+    expect_cut("a forged frame in a torn one", base / "forged", 1)
+    foreign = base / "foreign"
+    foreign.mkdir()
+    (foreign / "thesis.txt").write_text("the only copy")
+    expect_refusal("a folder of somebody else's", foreign, "not empty")
+    (folder / "shard-0.log.new").write_bytes(b"half a snapshot")
+    meta.write_bytes(meta.read_bytes().replace(b"shards 1", b"shards 2"))
+    expect_refusal("a log that is missing beside half a snapshot", folder, "is missing", "--shards", 2)
     for bad in ("/proc/self/mem", "/dev/null", "/nowhere/at/all"):
         with Server(PROGRAM, "--data", bad) as server:
             check((server.port, server.stop()[0]), (None, 1), f"--data {bad}")
@@ -319,6 +384,7 @@ def check_contents(base):
     options = ("--data", folder, "--fsync", "no", "--compact-bytes", 2_000)
     with Server(PROGRAM, *options) as server:
         c = Connection(server.port)
+        check(c.call("CONFIG", "GET", "appendonly"), [b"appendonly", b"yes"], "CONFIG GET appendonly with --data")
         for words, wanted in [
             (("SET", "plain", b"\x00\r\n\xff"), "+OK"), (("SET", "", "empty key"), "+OK"), (("SET", "void", ""), "+OK"),
             (("APPEND", "grows", "a"), 1), (("APPEND", "grows", "b"), 2), (("INCRBY", "n", 41), 41), (("INCR", "n"), 42),
@@ -356,6 +422,8 @@ def main():
         check_contents(base)
         check_files(base)
         check_bad_disks(base)
+        check_lost_logs(base)
+        print("orderly ends:", check_orderly_ends(base), "writes acknowledged, none lost")
         print("kill -9:", check_kills(base / "kills", dice), "writes acknowledged, none lost")
         print("crashes of shards:", check_crashes(base / "crashes", dice), "writes acknowledged, none lost")
         print("power cuts:", check_power_cuts(base, dice), "writes acknowledged, none lost")

@@ -13,10 +13,11 @@ import time
 from client import Connection, Server, check, command
 
 MEMORY = "--no-memory" not in sys.argv
+SLOWEST = 2.0 if MEMORY else 10.0  # seconds, of a reply to a client that did nothing wrong
 
 
 class Neighbour(threading.Thread):
-    """A client beside them. Its slowest reply is remembered."""
+    """A client beside them. None of its replies is slow."""
 
     def __init__(self, port):
         super().__init__(daemon=True)
@@ -44,6 +45,8 @@ class Neighbour(threading.Thread):
         self.join()
         if self.failure or self.count < 10:
             sys.exit(f"the client beside hostile ones: {self.failure}, {self.count} replies")
+        if self.slowest > SLOWEST:
+            sys.exit(f"a client beside hostile ones has waited for a reply for {self.slowest:.1f} s")
         return self.slowest
 
 
@@ -151,7 +154,7 @@ def check_never_reads(server):
                 each.send(command("GET", "large") * 100)
         except OSError:
             pass  # it is not read from any more
-    expect_growth_below(server, before, 700_000_000, "clients that ask and never read")
+    expect_growth_below(server, before, 64_000_000, "clients that ask and never read")
     check(c.call("PING"), "+PONG", "PING beside those that never read")
     for each in greedy:
         each.close()
@@ -163,6 +166,42 @@ def check_never_reads(server):
     check(heard[0], 1, "PUBLISH")
     check(heard[-1], 0, "PUBLISH when the one who never read has been closed")
     expect_growth_below(server, before, 200_000_000, "a subscriber that never reads")
+
+
+def check_large_replies(program):
+    """A request of 30 KB whose answer would be 3 GB, of several shards: neither is held, however little each of them has."""
+    with Server(program, stderr=None) as server:
+        c = Connection(server.port)
+        for number in range(4):
+            check(c.call("SET", f"large{number}", b"x" * 1_000_000), "+OK", "SET")
+        check(c.call("MGET", *(f"large{number % 4}" for number in range(3_000))), "-ERR the answer is too large", "MGET of 3 GB")
+        check([len(each) for each in c.call("MGET", *(f"large{number % 4}" for number in range(8)))], [1_000_000] * 8, "MGET of 8 MB")
+        with open(f"/proc/{server.process.pid}/status") as status:
+            most = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
+        print(f"an answer of 3 GB that was refused took {most / 1e6:.0f} MB")
+        if MEMORY and most > 700_000_000:
+            sys.exit(f"an answer that is refused: the server has had {most:,} bytes")
+
+
+def check_slower_reader(program):
+    """Who does not read at once is not reset for a reply that is larger than what may be unsent, however much is before it."""
+    with Server(program, stderr=None) as server:
+        c = Connection(server.port)
+        check([c.call("SET", "b", b"x" * 68_000_000), c.call("SET", "a", b"y" * 900_000)], ["+OK", "+OK"], "SET")
+        for before in range(3, 7):
+            slower = socket.socket()
+            slower.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            slower.settimeout(20)
+            slower.connect(("127.0.0.1", server.port))
+            slower.sendall(command("GET", "a") * before + command("GET", "b"))
+            time.sleep(0.25)  # until the kernel has no more room for it
+            left = before * (900_000 + len(b"$900000\r\n\r\n")) + 1_000_000
+            try:
+                while left > 0:
+                    left -= len(slower.recv(min(left, 1_000_000))) or sys.exit("a slower reader is closed")
+            except ConnectionResetError:
+                sys.exit(f"a slower reader is reset, with {before} replies before a large one")
+            slower.close()
 
 
 def check_never_takes(program):
@@ -212,7 +251,16 @@ def check_idle(program):
         print(f"{count} idle connections, each after a GET: {per_one:.0f} bytes each")
         if MEMORY and per_one > 2_048:
             sys.exit(f"an idle connection costs {per_one:.0f} bytes")
-        # One in a hundred begins a request and stays silent: it holds no more than its bytes either.
+        # One in a hundred begins a request, announces much and stays silent: it holds little more than its bytes.
+        before = memory(server)
+        for each in idle[1::100]:
+            each.sendall(b"PING\r\n*1048576\r\n$536870912\r\nabc")
+        for each in idle[1::100]:  # it has been read, then
+            check(each.recv(100), b"+PONG\r\n", "PING of one that begins another request")
+        grown = (memory(server) - before) / len(idle[1::100])
+        print(f"one that has begun a request: {grown:.0f} bytes more")
+        if MEMORY and grown > 4_096:
+            sys.exit(f"a connection that has begun a request costs {grown:.0f} bytes more")
         neighbour = Neighbour(server.port)
         neighbour.start()
         for each in idle[::2]:
@@ -234,6 +282,8 @@ def main():
         check_never_reads(server)
         print(f"the slowest reply beside hostile clients took {neighbour.end() * 1000:.1f} ms")
     check_slow_loris(program)
+    check_large_replies(program)
+    check_slower_reader(program)
     check_never_takes(program)
     check_idle(program)
     return 0

@@ -9,7 +9,6 @@ import ssl
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import warnings
 from pathlib import Path
@@ -31,7 +30,7 @@ class Secure(Connection):
         if version:
             context.minimum_version = context.maximum_version = version
         plain = socket.create_connection(("127.0.0.1", port), timeout=20)
-        self.socket = context.wrap_socket(plain, server_hostname="localhost")
+        self.socket = context.wrap_socket(plain, server_hostname="localhost", suppress_ragged_eofs=False)
         self.file = self.socket.makefile("rb")
 
 
@@ -43,12 +42,10 @@ def check_clients(port, certificate):
         check(c.call("SET", "large", large), "+OK", "SET of ten million bytes")
         check(c.call("GET", "large"), large, "GET of ten million bytes")
         count = 3_000
-        sender = threading.Thread(target=c.send, args=(b"".join(command("SET", f"p{i}", i) + command("GET", f"p{i}")
-                                                                for i in range(count)),))
-        sender.start()
+        # From one thread: OpenSSL's connections are not for two, and ssl does not see to that. The replies fit into the kernel.
+        c.send(b"".join(command("SET", f"p{i}", i) + command("GET", f"p{i}") for i in range(count)))
         for i in range(count):
             check([c.reply(), c.reply()], ["+OK", str(i).encode()], f"pipeline at {i}")
-        sender.join()
         for byte in command("GET", "a"):
             c.send(bytes([byte]))
         check(c.reply(), str(int(version)).encode(), "a byte at a time")

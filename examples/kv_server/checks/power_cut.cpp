@@ -1,8 +1,9 @@
 // Loaded in front of the C library (LD_PRELOAD) by check_durability.py: knows what a power cut would leave of a folder.
 //
-// In the mirror there is what has been synchronized: inodes/N, a file's bytes, and entries, the folder's names. What was
-// written, made or renamed and not synchronized is not in it. With a file fail-write in the mirror the disk is full, half a
-// write before the error; with fail-fsync it cannot be synchronized.
+// In the mirror there is what has been synchronized: inodes/N, a file's bytes, and entries, the folder's names; above, when
+// the folder that it is in has been. What was written, made or renamed and not synchronized is not in it. With a file
+// fail-write in the mirror the disk is full, half a write before the error; with throw-write memory is short just then; with
+// fail-fsync it cannot be synchronized, with slow-fsync that takes 300 ms.
 //
 // POWER_CUT_FOLDER, POWER_CUT_MIRROR: where.
 
@@ -16,6 +17,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
+#include <new>
 #include <string>
 
 namespace {
@@ -37,12 +39,17 @@ F next(const char* name) {
   return reinterpret_cast<F>(::dlsym(RTLD_NEXT, name));
 }
 
-/// Whether it is the folder, or in it.
-bool is_ours(int descriptor) {
+std::string path_of(int descriptor) {
   char path[4'096];
   const ssize_t length = ::readlink(("/proc/self/fd/" + std::to_string(descriptor)).c_str(), path, sizeof path);
-  return length > 0 && std::string{path, static_cast<std::size_t>(length)}.rfind(folder(), 0) == 0;
+  return {path, static_cast<std::size_t>(length > 0 ? length : 0)};
 }
+
+/// Whether it is the folder, or in it.
+bool is_ours(int descriptor) { return path_of(descriptor).rfind(folder(), 0) == 0; }
+
+/// Whether it is what the folder is in.
+bool is_above(int descriptor) { return path_of(descriptor) == folder().substr(0, folder().rfind('/')); }
 
 bool put(const std::string& path, const std::string& bytes) {
   static thread_local unsigned count = 0;
@@ -84,8 +91,10 @@ int forget_if_new(int descriptor, int flags) {
 
 extern "C" int fsync(int descriptor) {
   static const auto real = next<int (*)(int)>("fsync");
+  if (is_above(descriptor)) put(mirror("above"), {});
   if (!is_ours(descriptor)) return real(descriptor);
   struct stat of{};
+  if (is_set("slow-fsync")) ::usleep(300'000);
   errno = EIO;
   if (is_set("fail-fsync") || ::fstat(descriptor, &of) != 0) return -1;
   if (S_ISDIR(of.st_mode) ? keep_folder() : keep_file(descriptor, of)) return 0;
@@ -96,6 +105,7 @@ extern "C" int fsync(int descriptor) {
 extern "C" ssize_t write(int descriptor, const void* bytes, size_t count) {
   static const auto real = next<ssize_t (*)(int, const void*, size_t)>("write");
   static thread_local bool is_half = false;
+  if (is_set("throw-write") && is_ours(descriptor)) throw std::bad_alloc{};
   if (!is_set("fail-write") || !is_ours(descriptor)) return real(descriptor, bytes, count);
   if ((is_half = !is_half) && count > 1) return real(descriptor, bytes, count / 2);
   errno = ENOSPC;
