@@ -72,8 +72,11 @@ constexpr auto kLooksEvery = 200ms;  // whether the server has ended by itself
       ->check(examples::not_empty());
   const std::map<std::string, Fsync> policies{
       {"always", Fsync::Always}, {"everysec", Fsync::EverySecond}, {"no", Fsync::No}};
-  app.add_option("--fsync", options.log.fsync, "when the disk has to have what was written: always, everysec, no")
-      ->transform(CLI::CheckedTransformer(policies));
+  // By hand: CLI11 would write the enumerators into what it says of a wrong one.
+  app.add_option_function<std::string>(
+         "--fsync", [&options, policies](const std::string& word) { options.log.fsync = policies.at(word); },
+         "when the disk has to have what was written: always, everysec, no; everysec by default")
+      ->check(CLI::IsMember({"always", "everysec", "no"}));
   app.add_option("--patience", options.patience, "seconds for a request to come whole, and for replies to be taken")
       ->check(CLI::Range(1, 86'400));
   app.add_option("--compact-bytes", options.log.compact_bytes, "a shard's log below that is never made smaller")
