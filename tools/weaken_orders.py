@@ -83,11 +83,11 @@ REASONS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
         ("bound.hpp", "enter_above", "entered.fetch_add([kAcqRel])", "release"),
         ("bound.hpp", "withdraw", "withdrawn.fetch_add([kAcqRel])", "acquire"),
         ("bound.hpp", "withdraw", "withdrawn.fetch_add([kAcqRel])", "release"),
-        ("bound.hpp", "is_time_to_admit", "gone([kAcquire])", "relaxed"),
-        ("bound.hpp", "is_time_to_admit", "entered.load([kAcquire])", "relaxed"),
+        ("bound.hpp", "admits_now", "gone([kAcquire])", "relaxed"),
+        ("bound.hpp", "admits_now", "entered.load([kAcquire])", "relaxed"),
         ("bound.cpp", "Bound", "gone([kAcquire])", "relaxed"), ("bound.cpp", "Bound", "entered.load([kAcquire])", "relaxed")),
     "a heavy fence follows": (
-        ("room.hpp", "thread_joins", "waiting_.fetch_add([kSeqCst])", "acq_rel"),
+        ("room.cpp", "thread_joins", "waiting_.fetch_add([kSeqCst])", "acq_rel"),
         ("room.cpp", "join", "waiting_.fetch_add([kSeqCst])", "acq_rel")),
     "the slots that the owner reads are its own stores": (
         ("run_ring.hpp", "pop", "head_.load([kAcquire])", "relaxed"), ("run_ring.hpp", "pop", RING_EXCHANGE, "acquire"),

@@ -70,8 +70,7 @@ void mute(Cell& sender, Cell& receiver) noexcept {
   if (!begin_wait(sender, receiver)) return;
   sender.hold(kHeldByRoom);
   sender.add_ref();
-  receiver.bound()->room->join(*mine.mute_waiter);
-  heavy_fence();  // [B2]
+  receiver.bound()->room->join(*mine.mute_waiter);  // [B2]
   receiver.admit_waiters();
 }
 

@@ -2,7 +2,6 @@
 
 #include <optional>
 
-#include "base/platform.hpp"
 #include "coppice/actor/cell.hpp"
 #include "mailbox/room.hpp"
 
@@ -42,10 +41,7 @@ struct MuteWaiter final : RoomWaiter {
 /// A thread that waits for room, for the length of its wait.
 class ThreadWait {
  public:
-  explicit ThreadWait(Room& room) noexcept : room_{room} {
-    room.thread_joins();
-    heavy_fence();  // [B2]
-  }
+  explicit ThreadWait(Room& room) noexcept : room_{room} { room.thread_joins(); }
   ~ThreadWait() { room_.thread_leaves(); }
   ThreadWait(const ThreadWait&) = delete;
   ThreadWait& operator=(const ThreadWait&) = delete;

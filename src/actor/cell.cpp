@@ -217,8 +217,8 @@ Envelope* Cell::before_step(Envelope& envelope) noexcept {
   if (envelope.ops->bounded) {
     own_bound_->leave();
     if (Room* const room = own_bound_->room) {
-      light_fence();  // [B2] partner: the heavy fence of who waits
-      if (room->has_waiters() && own_bound_->is_time_to_admit() && room->open()) runtime()->wake(room->round());
+      light_fence();  // [B2] partner: the heavy fence in Room
+      if (room->has_waiters() && room->admit(own_bound_->admits_now())) runtime()->wake(room->round());
     }
   }
   return &envelope;
@@ -236,11 +236,10 @@ void Cell::after_step(Envelope& taken, Envelope& handled, std::uint64_t handled_
 }
 
 void Cell::admit_waiters() noexcept {
-  light_fence();  // [B2] partner: the heavy fence of who waits
+  light_fence();  // [B2] partner: the heavy fence in Room
   Room& room = *bound_->room;
   if (!room.has_waiters()) return;
-  if (!is_closed() && !bound_->has_much_room(bound_->depth())) return;
-  if (room.open()) runtime()->wake(room.round());
+  if (room.admit(is_closed() ? Admit::Everybody : bound_->admits(bound_->depth()))) runtime()->wake(room.round());
 }
 
 void Cell::signal(CellSignal* signal, WokenBy by) noexcept {

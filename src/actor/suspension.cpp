@@ -558,8 +558,7 @@ struct RoomPause final : Wakeup, RoomWaiter, PoolAllocated {
   }
   void join() noexcept {
     refs.add();
-    target->bound()->room->join(*this);
-    heavy_fence();  // [B2]
+    target->bound()->room->join(*this);  // [B2]
     target->admit_waiters();
   }
   [[nodiscard]] bool try_to(bool above) noexcept {

@@ -115,7 +115,7 @@ void* refill_and_take(std::size_t size_class) {
   // A new chunk: one block for the caller, a magazine for this thread, the rest to the depot in magazines.
   const std::size_t bytes = (size_class + 1) * kBlockStep;
   const std::size_t count = kChunkBytes / bytes;
-  auto* const chunk = static_cast<std::byte*>(::operator new(count * bytes));
+  auto* const chunk = static_cast<std::byte*>(::operator new(count * bytes, std::align_val_t{kCacheLine}));
   FreeBlock* chain_top = nullptr;
   std::uint32_t in_chain = 0;
   for (std::size_t i = count; i-- > 1;) {

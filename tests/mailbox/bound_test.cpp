@@ -21,13 +21,41 @@ TEST_CASE("a bound admits its capacity and not one more") {
   CHECK_FALSE(bound.try_enter());
 }
 
-TEST_CASE("room is announced of a large mailbox when half of it is free") {
-  constexpr std::uint64_t kCapacity = 20;
+TEST_CASE("of a large mailbox one actor is let in with each sixteenth that is free and everybody when half is") {
+  constexpr std::uint64_t kCapacity = 160;
   Bound bound{Bounded{kCapacity, Overflow::Block}};
   for (std::uint64_t i = 0; i < kCapacity; ++i) CHECK(bound.try_enter());
   for (std::uint64_t i = 1; i <= kCapacity; ++i) {
     bound.leave();
-    CHECK(bound.is_time_to_admit() == (i >= kCapacity / 2));
+    const Admit expected = i % 10 != 0 ? Admit::Nobody : i < kCapacity / 2 ? Admit::OneActor : Admit::Everybody;
+    CHECK(bound.admits_now() == expected);
+  }
+}
+
+TEST_CASE("of a small mailbox everybody is let in with each message that leaves") {
+  Bound bound{Bounded{15, Overflow::Block}};
+  for (int i = 0; i < 15; ++i) CHECK(bound.try_enter());
+  for (int i = 0; i < 15; ++i) {
+    bound.leave();
+    CHECK(bound.admits_now() == Admit::Everybody);
+  }
+}
+
+TEST_CASE("nobody waits for room in an empty mailbox whatever the owner has looked at") {  // [B3]
+  for (const std::uint64_t capacity : {1, 2, 15, 16, 17, 31, 32, 33, 100}) {
+    for (std::uint64_t above = 0; above < 3; ++above) {
+      for (std::uint64_t looked = 0; looked <= capacity; ++looked) {  // whoever waits came when so many had left
+        Bound bound{Bounded{capacity, Overflow::Block}};
+        for (std::uint64_t i = 0; i < capacity; ++i) CHECK(bound.try_enter());
+        for (std::uint64_t i = 0; i < above; ++i) bound.enter_above();
+        Admit last = Admit::Nobody;
+        for (std::uint64_t i = 1; i <= capacity + above; ++i) {
+          bound.leave();
+          if (i >= looked) last = bound.admits_now();
+        }
+        CHECK(last == Admit::Everybody);
+      }
+    }
   }
 }
 
@@ -40,10 +68,10 @@ TEST_CASE("room is announced at once where the owner has seen nothing of the sen
   CHECK(bound.try_enter());
   CHECK(bound.try_enter());
   bound.leave();
-  CHECK(bound.is_time_to_admit());
+  CHECK(bound.admits_now() == Admit::Everybody);
 }
 
-TEST_CASE("who waits hears of room though others keep the mailbox more than half full") {
+TEST_CASE("a thread that waits hears of room though others keep the mailbox more than half full") {
   constexpr std::uint64_t kCapacity = 100;
   Bound bound{Bounded{kCapacity, Overflow::Block}};
   for (std::uint64_t i = 0; i < kCapacity; ++i) CHECK(bound.try_enter());
@@ -51,7 +79,7 @@ TEST_CASE("who waits hears of room though others keep the mailbox more than half
   for (bool told = false; !told; ++left) {
     REQUIRE(left < kCapacity);
     bound.leave();
-    told = bound.is_time_to_admit();
+    told = bound.admits_now() >= Admit::OneActorAndThreads;
     if (left != 0) CHECK(bound.try_enter());  // 99 wait, and 99 again
   }
   CHECK(left == kCapacity);
@@ -66,7 +94,7 @@ TEST_CASE("a place that is taken back counts as free") {
   CHECK(bound.depth() == 1);
   bound.leave();
   CHECK(bound.depth() == 0);
-  CHECK(bound.is_time_to_admit());
+  CHECK(bound.admits_now() == Admit::Everybody);
   CHECK(bound.try_enter());
   CHECK(bound.try_enter());
   CHECK_FALSE(bound.try_enter());
