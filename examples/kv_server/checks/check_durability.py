@@ -355,15 +355,22 @@ def check_files(base):
             status, said = second.stop()
         if second.port is not None or status != 1 or "another kv_server" not in said:
             sys.exit(f"a second server in one folder: {status}, {said!r}")
-    # A client writes what looks like a frame that came later, in a value whose own frame is torn.
+    # A client writes what looks like a frame that came later, in a value whose own frame is torn. The frame before it has
+    # to be in the file, or both would be one.
+    forged = base / "forged" / "shard-0.log"
     with Server(PROGRAM, "--data", base / "forged", "--fsync", "no", "--shards", 1) as server:
         c = Connection(server.port)
+        empty = forged.stat().st_size
         check(c.call("SET", "a", 1), "+OK", "SET")
+        deadline = time.monotonic() + 20
+        while forged.stat().st_size == empty:
+            if time.monotonic() > deadline:
+                sys.exit("a forged frame in a torn one: the log does not grow")
+            time.sleep(0.001)
         covered = struct.pack("<QQQ", 9, 9, 4) + b"fake"
         frames = [mark + struct.pack("<I", zlib.crc32(covered, salt)) + covered for mark, salt in ((b"KVF1", 0), (bytes(4), 0))]
         check(c.call("SET", "b", b"".join(frames)), "+OK", "SET")
         check(server.stop()[0], 0, "the exit status")
-    forged = base / "forged" / "shard-0.log"
     forged.write_bytes(forged.read_bytes()[:-1])
     expect_cut("a forged frame in a torn one", base / "forged", 1)
     foreign = base / "foreign"
