@@ -333,6 +333,21 @@ TEST_CASE("a server in the user's own context serves there and keeps it no longe
   runs.join();  // the context has run out of work
 }
 
+TEST_CASE("a peer's end that comes along with its last bytes is heard behind them") {
+  asio::io_context io;
+  EchoServer server{{.id = "echo"}, {.run_in = users_context(io)}};
+  TcpClient client = server.connect();
+  REQUIRE(eventually([&] { return server.stats().open == 1; }));
+  REQUIRE(client.send("all"));
+  client.sends_no_more();
+  std::thread runs{[&] { io.run(); }};  // not before: one look at the socket finds both
+  CHECK(client.receive(4) == "all");
+  CHECK(client.ends());
+  CHECK(eventually([&] { return server.ended(TcpEnd::Finished) == 1; }));
+  testing::check_end(server.system);
+  runs.join();
+}
+
 TEST_CASE("an address that is taken or none at all is a failed start that says so") {
   EchoServer server;
   const auto start = [&](TcpListenerOptions options) {
