@@ -22,6 +22,7 @@ void ReactorPort::join(ReactorGuest& guest) {
 // actor's executor, has no actor that it could end: it is dropped here rather than ending a worker.
 
 void Reactor::poll() noexcept {
+  polls_.add();
   if (ReactorGuest* const guest = port_.guest()) {
     guest->poll();
     if (++guest_alone_ < kGuestAlone) return;

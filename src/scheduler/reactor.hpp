@@ -2,6 +2,8 @@
 
 // A standard header before the first of Asio's; see coppice/asio.hpp.
 #include <cstdlib>
+// After it.
+#include <cstdint>
 // clang-format off: the order matters
 #include <asio/execution_context.hpp>
 #include <asio/executor_work_guard.hpp>
@@ -59,6 +61,8 @@ class Reactor {
   /// Runs ready completions without waiting: the guest's each time; the context's too, or now and then where there is a
   /// guest.
   void poll() noexcept;
+  /// How often it was asked so far. Any thread.
+  [[nodiscard]] std::uint32_t polls() const noexcept { return polls_.value(); }
   /// Waits for one completion, a wake-up or the deadline.
   void wait(TimePoint deadline) noexcept;
   void wake() noexcept {
@@ -71,6 +75,7 @@ class Reactor {
   unsigned guest_alone_ = 0;  // polls of it in a row
   bool context_had_some_ = false;
   asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
+  SingleWriterCount<std::uint32_t> polls_;
   Atomic<bool> taken_{false};
 };
 

@@ -19,6 +19,7 @@
 #include "support/descriptors.hpp"
 #include "support/echo_server.hpp"
 #include "support/ending.hpp"
+#include "support/gate.hpp"
 #include "support/log.hpp"
 #include "support/quiet.hpp"
 #include "support/tcp_client.hpp"
@@ -308,6 +309,46 @@ TEST_CASE("connections that do not end by themselves are closed when the drain i
   CHECK(report.took < 5s);
   CHECK(client.ends());
   testing::check_ledger(server.system);
+}
+
+/// Echoes; but with "wait" it keeps its worker until the gate is open.
+struct Waiting : TcpConnection<Waiting> {
+  Waiting(AcceptedSocket socket, testing::Gate* g) : TcpConnection{std::move(socket)}, gate{g} {}
+  void on_data(std::string_view bytes) {
+    if (bytes == "wait") gate->pass();
+    write(bytes);
+  }
+  testing::Gate* gate;
+};
+
+TEST_CASE("a handler that keeps its worker holds up no other connection though all had input at once") {
+  for (int round = 0; round < 10; ++round) {
+    testing::Gate gate;
+    ActorSystem system{testing::quiet(testing::two_workers())};
+    const auto tree = system.start(tcp_listener<Waiting>({.id = "front"}, &gate)).value();
+    const auto port = listener_of(tree).value().ask(GetTcpListener{}, kPatience).get().value().port;
+    std::vector<TcpClient> clients;
+    for (int i = 0; i < 8; ++i) clients.emplace_back(port);
+    // In a busy while one worker asks the reactor, and the other one leaves it to that.
+    const auto until = std::chrono::steady_clock::now() + 15ms;
+    while (std::chrono::steady_clock::now() < until) {
+      for (TcpClient& each : clients) REQUIRE(each.send("1234"));
+      for (TcpClient& each : clients) CHECK(each.receive(4) == "1234");
+    }
+    const auto stands = static_cast<std::size_t>(round) % clients.size();
+    for (std::size_t i = 0; i < clients.size(); ++i) REQUIRE(clients[i].send(i == stands ? "wait" : "5678"));
+    for (int more = 0; more < 3; ++more) {
+      for (std::size_t i = 0; i < clients.size(); ++i) {
+        if (i == stands) continue;
+        CHECK(clients[i].receive(4) == "5678");
+        REQUIRE(clients[i].send("5678"));
+      }
+    }
+    gate.open();
+    CHECK(clients[stands].receive(4) == "wait");
+    clients.clear();
+    testing::check_end(system);
+  }
 }
 
 TEST_CASE("a server in the user's own context serves there and keeps it no longer than it lasts") {
