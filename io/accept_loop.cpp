@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "descriptor_watch.hpp"
 #include "sockets.hpp"
 
 namespace coppice::detail {
@@ -72,6 +73,7 @@ void AcceptLoop::start(ActorRef<DynamicSupervisor> connections) {
     throw std::system_error{error, fmt::format("cannot listen on {} port {}", options().address, port)};
   }
   state_->port.store(acceptor_.local_endpoint().port(), kRelaxed);
+  DescriptorWatch::prepare(cell_);
   await();
 }
 

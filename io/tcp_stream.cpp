@@ -3,9 +3,10 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <asio/error.hpp>
 #include <cerrno>
 #include <memory>
+#include <new>
+#include <system_error>
 #include <utility>
 
 #include "listener_state.hpp"
@@ -50,106 +51,84 @@ struct TcpStream::Body::AlarmTimer final : ActorTimer {
 };
 
 TcpStream::Body::Body(Cell& c, AcceptedSocket&& from, const StreamHooks& h, void* a)
-    : cell{c},
-      hooks{h},
-      actor{a},
-      accepted{std::move(from)},
-      options{accepted.options()},
-      socket{ActorExecutor{c}},
-      active_at{now()} {
+    : cell{c}, hooks{h}, actor{a}, accepted{std::move(from)}, options{accepted.options()}, active_at{now()} {
   COPPICE_VERIFY(accepted.descriptor() >= 0, "a TcpConnection needs an AcceptedSocket that nobody has taken");
-  // Throws if the kernel cannot watch it; then it is still accepted's. Nobody asks for the protocol.
-  socket.assign(asio::ip::tcp::v4(), accepted.descriptor());
-  static_cast<void>(accepted.release());
+  watch =
+      DescriptorWatch::make(c, accepted.descriptor(), [](void* body) { static_cast<Body*>(body)->on_ready(); }, this);
   accepted.slot()->bind(cell, *hooks.drain_ops);
   if (options.idle_within != kForever) set_alarm(idle_alarm, Alarm::Idle, options.idle_within);
   if (const auto& security = accepted.slot()->plan().options.security) {
-    line = security->open(socket.native_handle());
+    line = security->open(accepted.descriptor());
     if (!line) throw std::bad_alloc{};
     set_alarm(other_alarm, Alarm::Handshake, security->handshake_within());
   }
-  await_input();
+  watch->await_input();
 }
 
 // ---- input ----
 
-void TcpStream::Body::await_input() {
-  if (ended || awaits_input || input_over) return;
-  if (holds_input) {
-    // Finishing it goes to nobody, but it may be the peer's end; and what is written may wait for it.
-    if ((finishing || output_awaits_input) && std::exchange(holds_input, false)) on_input();
-    return;
-  }
-  const bool is_wanted = finishing || output_awaits_input || (!paused && unsent() <= options.write_bytes_pause);
-  if (!is_wanted) return;
-  awaits_input = true;
-  if (line) return await_line();
-  const std::size_t most = std::min(first.size(), options.read_bytes_max);
-  socket.async_read_some(asio::buffer(first, most), [this](const std::error_code& error, std::size_t count) {
-    first_size = static_cast<std::uint16_t>(count);
-    input_came(error == asio::error::eof ? 0 : error.value());
-  });
-}
-
-/// What a line has decrypted already, or what makes it decrypt more: nothing comes into `first`.
-void TcpStream::Body::await_line() {
-  if (line->has_input()) {  // the socket would not tell
-    return socket.get_executor().require(asio::execution::blocking.never).execute([this] { input_came(0); });
-  }
-  socket.async_wait(asio::socket_base::wait_read, [this](const std::error_code& error) { input_came(error.value()); });
-}
-
-void TcpStream::Body::input_came(int error) {
-  awaits_input = false;
-  first_error = error;
+void TcpStream::Body::on_ready() {
   if (ended) return;
-  holds_input = paused && !finishing && !output_awaits_input;  // since it was asked for
-  if (!holds_input) on_input();
+  const Readiness ready = watch->take();
+  may_have_input = may_have_input || ready.input;
+  peer_is_over = peer_is_over || ready.is_over;
+  if (ready.room && std::exchange(awaits_room, false)) {
+    if (line && !line->is_open()) on_input();  // which waited for room, to come to terms
+    if (!ended) send_queued();
+  }
+  if (!ended && may_have_input && wants_input()) return on_input();
+  go_on_reading();
+}
+
+/// Finishing it goes to nobody, but it may be the peer's end; and what is written may wait for it.
+bool TcpStream::Body::wants_input() const noexcept {
+  if (ended || input_over) return false;
+  return finishing || output_awaits_input || (!paused && unsent() <= options.write_bytes_pause);
+}
+
+/// What is there already by a message: others have their turn, and it is not from within whatever the user does just now.
+void TcpStream::Body::go_on_reading() {
+  if (!wants_input() || reads_later) return;
+  may_have_input = may_have_input || (line && line->has_input());  // of that no socket would tell
+  if (!may_have_input) return watch->await_input();
+  reads_later = true;
+  later([this] {
+    reads_later = false;
+    if (may_have_input && wants_input()) on_input();
+  });
 }
 
 void TcpStream::Body::resume_reading() {
-  if (!std::exchange(paused, false) || ended) return;
-  if (!holds_input) return await_input();
-  // Not from within whatever the user does just now.
-  socket.get_executor().require(asio::execution::blocking.never).execute([this] {
-    if (ended || paused || !std::exchange(holds_input, false)) return;
-    on_input();
-  });
+  if (std::exchange(paused, false)) go_on_reading();
 }
 
-/// What has come, and what is behind it.
 void TcpStream::Body::on_input() {
-  if (first_error != 0) return fail(first_error);
   char* const buffer = read_buffer();
   in_hook = true;
-  bool may_be_more = line ? read_once(buffer, 0) : read_first(buffer);
-  for (int reads = 1; may_be_more && reads < kReadsATurn; ++reads) may_be_more = read_once(buffer, 0);
+  bool goes_on = true;
+  for (int reads = 0; goes_on && reads < kReadsATurn; ++reads) goes_on = read_once(buffer);
   in_hook = false;
   if (ended) return;
   send_queued();
-  await_input();
+  go_on_reading();
 }
 
-/// What is in `first`. Whether there may be more, as the next two.
-bool TcpStream::Body::read_first(char* buffer) {
-  if (first_size == 0) {
-    on_end_of_input();
-    return false;
-  }
-  if (first_size < first.size() || first_size == options.read_bytes_max) return take({first.data(), first_size});
-  std::copy(first.begin(), first.end(), buffer);
-  return read_once(buffer, first.size());
-}
-
-/// With `filled` bytes in the buffer already, which go along.
-bool TcpStream::Body::read_once(char* buffer, std::size_t filled) {
+/// Whether there may be more that is wanted.
+bool TcpStream::Body::read_once(char* buffer) {
   std::ptrdiff_t count = 0;
   do {
-    count = receive(buffer + filled, options.read_bytes_max - filled);
+    count = receive(buffer, options.read_bytes_max);
   } while (count < 0 && errno == EINTR);
-  if (count > 0) return take({buffer, filled + static_cast<std::size_t>(count)});
-  const int error = count == 0 ? 0 : errno;
-  if (filled != 0 && !take({buffer, filled})) return false;
+  const int error = count < 0 ? errno : 0;
+  if (count > 0) {
+    const auto length = static_cast<std::size_t>(count);
+    // A line gives a record at a time, and there may be another one.
+    if (!line && length < options.read_bytes_max && !peer_is_over) may_have_input = false;
+    active_at = now();
+    if (!finishing) hooks.data(actor, {buffer, length});
+    return may_have_input && wants_input();
+  }
+  may_have_input = false;
   if (count == 0) {
     on_end_of_input();
   } else if (error != EAGAIN && error != EWOULDBLOCK) {
@@ -161,14 +140,7 @@ bool TcpStream::Body::read_once(char* buffer, std::size_t filled) {
 }
 
 std::ptrdiff_t TcpStream::Body::receive(char* to, std::size_t most) {
-  return line ? line->receive(to, most) : ::recv(socket.native_handle(), to, most, 0);
-}
-
-bool TcpStream::Body::take(std::string_view bytes) {
-  active_at = now();
-  if (!finishing) hooks.data(actor, bytes);
-  if (ended || (!finishing && (paused || unsent() > options.write_bytes_pause))) return false;
-  return line || bytes.size() == options.read_bytes_max;  // a line gives a record at a time
+  return line ? line->receive(to, most) : ::recv(accepted.descriptor(), to, most, 0);
 }
 
 void TcpStream::Body::on_end_of_input() {
@@ -196,7 +168,7 @@ bool TcpStream::Body::write(std::string_view bytes) {
   }
   if (flush_is_due) return true;
   flush_is_due = true;
-  socket.get_executor().require(asio::execution::blocking.never).execute([this] {
+  later([this] {
     flush_is_due = false;
     flush();
   });
@@ -206,7 +178,7 @@ bool TcpStream::Body::write(std::string_view bytes) {
 void TcpStream::Body::flush() {
   if (ended) return;
   send_queued();
-  await_input();
+  go_on_reading();
 }
 
 void TcpStream::Body::send_queued() {
@@ -227,7 +199,7 @@ void TcpStream::Body::send_queued() {
 
 std::ptrdiff_t TcpStream::Body::send_some() {
   const char* const bytes = output.data() + sent;
-  return line ? line->send(bytes, unsent()) : ::send(socket.native_handle(), bytes, unsent(), MSG_NOSIGNAL);
+  return line ? line->send(bytes, unsent()) : ::send(accepted.descriptor(), bytes, unsent(), MSG_NOSIGNAL);
 }
 
 void TcpStream::Body::watch_stall() {
@@ -245,13 +217,7 @@ void TcpStream::Body::await_room() {
   if (awaits_room) return;
   awaits_room = true;
   watch_stall();
-  socket.async_wait(asio::socket_base::wait_write, [this](const std::error_code& error) {
-    awaits_room = false;
-    if (ended) return;
-    if (error) return fail(error.value());
-    if (line && !line->is_open()) on_input();  // which waited for room, to come to terms
-    flush();
-  });
+  watch->await_room();
 }
 
 void TcpStream::Body::all_sent() {
@@ -281,24 +247,23 @@ void TcpStream::Body::say_goodbye() {
   output_closed = true;
   if (line) line->finish();
   if (input_over || options.linger_within == Duration::zero()) return end(TcpEnd::Finished, {});
-  ::shutdown(socket.native_handle(), SHUT_WR);
+  ::shutdown(accepted.descriptor(), SHUT_WR);
   set_alarm(other_alarm, Alarm::Lingers, options.linger_within);
-  await_input();
+  go_on_reading();
 }
 
 void TcpStream::Body::fail(int error) { end(TcpEnd::Reset, std::error_code{error, std::generic_category()}.message()); }
 
 void TcpStream::Body::end(TcpEnd how, std::string_view text) {
   if (std::exchange(ended, true)) return;
-  if (how == TcpEnd::Slow) reset_on_close(socket.native_handle());
-  std::error_code ignored;
-  socket.close(ignored);
+  if (how == TcpEnd::Slow) reset_on_close(accepted.descriptor());
+  watch.reset();
   idle_alarm.cancel();
   other_alarm.cancel();
   std::string{}.swap(output);
   sent = 0;
   accepted.slot()->ends(how);
-  accepted = {};
+  accepted = {};  // closes it
   cell.stop_self(text.empty() ? ExitReason::normal()
                               : ExitReason::shutdown(std::string{to_string(how)} + ": " + std::string{text}));
   hooks.closed(actor, how);
@@ -347,6 +312,6 @@ void TcpStream::pause_reading() noexcept { body_->paused = true; }
 void TcpStream::resume_reading() { body_->resume_reading(); }
 bool TcpStream::is_open() const noexcept { return body_->is_open(); }
 std::size_t TcpStream::unsent() const noexcept { return body_->unsent(); }
-std::string TcpStream::peer() const { return body_->ended ? std::string{} : peer_of(body_->socket.native_handle()); }
+std::string TcpStream::peer() const { return body_->ended ? std::string{} : peer_of(body_->accepted.descriptor()); }
 
 }  // namespace coppice::detail

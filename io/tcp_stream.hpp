@@ -1,33 +1,28 @@
 #pragma once
 
-#include "coppice/asio.hpp"
-// After it: asio.hpp sets Asio's switches.
-#include <array>
-#include <asio/ip/tcp.hpp>
-#include <cstdint>
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <system_error>
 
+#include "coppice/asio.hpp"
 #include "coppice/io/tcp_connection.hpp"
 #include "coppice/io/tcp_security.hpp"
+#include "descriptor_watch.hpp"
 
 namespace coppice::detail {
 
 /// A connection's socket, what waits to be sent, and its limits.
 ///
-/// The kernel's first bytes come into a small buffer here, what is behind them is read into a large one of the thread's: a
-/// connection that is idle holds none of that size. To be told that a socket is readable and to read it then would be a
-/// call of the kernel more for each piece of input. What is queued is sent at the end of on_data(), else by a message
-/// behind those that wait, which may write more of it.
+/// It reads when it is told that there is input, and into a large buffer of the thread's: a connection that is idle holds
+/// none of that size. A read that does not fill the buffer has taken all there was, and what comes next is told again:
+/// one call of the kernel for a piece of input. What is queued is sent at the end of on_data(), else by a message behind
+/// those that wait, which may write more of it.
 ///
 /// Threads    the actor's turn.
-/// [S1] After end() no hook is called, and nothing is under way that would touch this object: what the reactor reads or
-///      waits for is cancelled by the descriptor's close, timers here, and what is in the mailbox looks at `ended` first.
+/// [S1] After end() no hook is called, and nothing is under way that would touch this object: the descriptor is no longer
+///      watched, timers are cancelled, and what is in the mailbox looks at `ended` first.
 struct TcpStream::Body {
-  static constexpr std::size_t kFirstBytes = 128;  // many requests of many protocols are shorter
-
   Body(Cell& cell, AcceptedSocket&& from, const StreamHooks& hooks, void* actor);
   Body(const Body&) = delete;
   Body& operator=(const Body&) = delete;
@@ -37,7 +32,6 @@ struct TcpStream::Body {
   void finish();
   void resume_reading();
   void end(TcpEnd how, std::string_view text);
-  void await_input();
   [[nodiscard]] bool is_open() const noexcept { return !ended && !finishing; }
   [[nodiscard]] std::size_t unsent() const noexcept { return output.size() - sent; }
 
@@ -48,9 +42,9 @@ struct TcpStream::Body {
   Cell& cell;
   const StreamHooks& hooks;
   void* const actor;
-  AcceptedSocket accepted;  // its place among the listener's connections, and its options
+  AcceptedSocket accepted;  // the descriptor, its place among the listener's connections, and its options
   const TcpConnectionOptions& options;
-  asio::basic_stream_socket<asio::ip::tcp, ActorExecutor> socket;
+  std::unique_ptr<DescriptorWatch> watch;
   std::unique_ptr<SecureLine> line;  // null: the bytes are the socket's
   std::string output;
   std::size_t sent = 0;  // of it
@@ -58,7 +52,9 @@ struct TcpStream::Body {
   TimePoint taken_at{};  // since when the peer has taken none, while some wait
   TimerHandle idle_alarm;
   TimerHandle other_alarm;           // Stalled, then Lingers
-  bool awaits_input = false;         // the reactor may write into `first`, or what it wrote is on its way
+  bool may_have_input = false;       // that the kernel has
+  bool reads_later = false;          // a message in the mailbox
+  bool peer_is_over = false;         // it sends no more than what is there: a short read is not the end
   bool awaits_room = false;          // asked to be told of it
   bool output_awaits_input = false;  // with a line, which has to hear from the peer first
   bool flush_is_due = false;         // a message in the mailbox, or the end of the hook in hand
@@ -68,18 +64,13 @@ struct TcpStream::Body {
   bool finishing = false;
   bool output_closed = false;
   bool ended = false;
-  bool holds_input = false;  // what came while reading was paused; the next two belong to it
-  std::uint16_t first_size = 0;
-  int first_error = 0;
-  std::array<char, kFirstBytes> first;
 
  private:
-  void await_line();
-  void input_came(int error);
+  void on_ready();
+  void go_on_reading();
   void on_input();
-  bool read_first(char* buffer);
-  bool read_once(char* buffer, std::size_t filled);
-  bool take(std::string_view bytes);
+  bool read_once(char* buffer);
+  [[nodiscard]] bool wants_input() const noexcept;
   void on_end_of_input();
   void send_queued();
   void await_room();
@@ -89,6 +80,10 @@ struct TcpStream::Body {
   void all_sent();
   void say_goodbye();
   void fail(int error);
+  template <class F>
+  void later(F&& act) {
+    ActorExecutor{cell}.require(asio::execution::blocking.never).execute(std::forward<F>(act));
+  }
   void set_alarm(TimerHandle& handle, Alarm alarm, Duration after);
   [[nodiscard]] TimePoint now() const noexcept { return turn_now(*cell.runtime()); }
 };

@@ -68,8 +68,8 @@ def resolve(top: Path, path: Path, bracket: str, name: str) -> str | None:
     if name.startswith("coppice/"):
         return f"include/{name}"
     if bracket == '"':
-        home = top / "src" / (part_of(path.relative_to(top).as_posix()) or "")
-        for folder in (path.parent, home, top / "src"):
+        part = part_of(path.relative_to(top).as_posix()) or ""
+        for folder in (path.parent, top / "src" / part, top / part, top / "src"):
             if (folder / name).is_file():
                 return (folder / name).resolve().relative_to(top).as_posix()
         return f"missing/{name}"

@@ -59,6 +59,14 @@ constexpr auto kCommands = std::to_array<CommandInfo>({
 static_assert(std::is_sorted(kCommands.begin(), kCommands.end(),
                              [](const auto& a, const auto& b) { return a.name < b.name; }));
 
+/// Of each letter: the first command that begins with it, or would; and where all end.
+constexpr auto kFirstOf = [] {
+  std::array<std::size_t, 27> first{};
+  for (const CommandInfo& each : kCommands) ++first[static_cast<std::size_t>(each.name[0] - 'a') + 1];
+  for (std::size_t i = 1; i < first.size(); ++i) first[i] += first[i - 1];
+  return first;
+}();
+
 constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 /// For an error's text: what would end its line, and more of it than helps, is left out.
@@ -77,13 +85,17 @@ std::string lower(std::string_view word) {
 }
 
 const CommandInfo* find_command(std::string_view name) {
-  char low[kNameMost];
-  if (name.size() > kNameMost) return nullptr;
-  std::transform(name.begin(), name.end(), low, [](char c) { return lower(c); });
-  const std::string_view wanted{low, name.size()};
-  const auto* const found = std::lower_bound(kCommands.begin(), kCommands.end(), wanted,
-                                             [](const CommandInfo& info, std::string_view n) { return info.name < n; });
-  return found != kCommands.end() && found->name == wanted ? found : nullptr;
+  if (name.empty() || name.size() > kNameMost) return nullptr;
+  const char first = lower(name[0]);
+  if (first < 'a' || first > 'z') return nullptr;
+  const std::size_t letter = static_cast<std::size_t>(first - 'a');
+  for (std::size_t i = kFirstOf[letter]; i < kFirstOf[letter + 1]; ++i) {
+    const std::string_view known = kCommands[i].name;
+    if (known.size() == name.size() &&
+        std::equal(name.begin(), name.end(), known.begin(), [](char c, char low) { return lower(c) == low; }))
+      return &kCommands[i];
+  }
+  return nullptr;
 }
 
 std::string fault_of(const CommandInfo* info, const Words& words) {

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t kHeaderBytes = 64;
 constexpr std::size_t kReservedMost = 8;  // arguments, before they have come
+constexpr std::size_t kShortDigits = 3;
 
 }  // namespace
 
@@ -72,20 +73,40 @@ RespParser::Step RespParser::take_line(std::string_view& line, std::size_t bytes
   return Step::Taken;
 }
 
+/// A number of a few digits behind its mark, as nearly all are: the line's end is not looked for. False: it is longer, or
+/// wrong, or not there yet, and take_line() says which.
+bool RespParser::take_short(char mark, std::int64_t& number) {
+  const std::size_t most = std::min(input_.size() - at_, 1 + kShortDigits + 2);
+  const char* const head = input_.data() + at_;
+  if (most == 0 || head[0] != mark) return false;
+  std::size_t length = 1;
+  std::int64_t value = 0;
+  for (; length < most && head[length] >= '0' && head[length] <= '9'; ++length)
+    value = value * 10 + (head[length] - '0');
+  if (length == 1 || length + 2 > most || head[length] != '\r' || head[length + 1] != '\n') return false;
+  number = value;
+  at_ += length + 2;
+  scanned_ = 0;
+  return true;
+}
+
 RespParser::Step RespParser::take_header() {
-  std::string_view line;
-  const Step step = take_line(line, kHeaderBytes, "Protocol error: too big mbulk count string");
-  if (step != Step::Taken) return step;
   std::int64_t count = 0;
-  if (!parse(line.substr(1), count) || count > static_cast<std::int64_t>(limits_.arguments_max))
-    return fail("Protocol error: invalid multibulk length");
-  taken_.reserve(std::min<std::size_t>(static_cast<std::size_t>(std::max<std::int64_t>(count, 0)), kReservedMost));
+  if (!take_short('*', count)) {
+    std::string_view line;
+    const Step step = take_line(line, kHeaderBytes, "Protocol error: too big mbulk count string");
+    if (step != Step::Taken) return step;
+    if (!parse(line.substr(1), count)) return fail("Protocol error: invalid multibulk length");
+  }
+  if (count > static_cast<std::int64_t>(limits_.arguments_max)) return fail("Protocol error: invalid multibulk length");
   left_ = count > 0 ? static_cast<std::size_t>(count) : 0;  // none, or less: no command, as the server has it
+  taken_.reserve(std::min(left_, kReservedMost));
   return Step::Taken;
 }
 
-RespParser::Step RespParser::take_argument() {
-  if (!has_length_) {
+RespParser::Step RespParser::take_length() {
+  std::int64_t length = 0;
+  if (!take_short('$', length)) {
     std::string_view line;
     const Step step = take_line(line, kHeaderBytes, "Protocol error: too big bulk count string");
     if (step != Step::Taken) return step;
@@ -93,16 +114,25 @@ RespParser::Step RespParser::take_argument() {
       const char got = line.empty() ? ' ' : line.front();
       return fail(std::string{"Protocol error: expected '$', got '"} + (got >= ' ' && got <= '~' ? got : '?') + "'");
     }
-    std::int64_t length = 0;
-    if (!parse(line.substr(1), length) || length < 0 || length > static_cast<std::int64_t>(limits_.bulk_bytes_max))
-      return fail("Protocol error: invalid bulk length");
-    if (static_cast<std::size_t>(length) > limits_.command_bytes_max - taken_bytes_)
-      return fail("Protocol error: too big command");
-    has_length_ = true;
-    length_ = static_cast<std::size_t>(length);
+    if (!parse(line.substr(1), length)) return fail("Protocol error: invalid bulk length");
+  }
+  if (length < 0 || length > static_cast<std::int64_t>(limits_.bulk_bytes_max))
+    return fail("Protocol error: invalid bulk length");
+  if (static_cast<std::size_t>(length) > limits_.command_bytes_max - taken_bytes_)
+    return fail("Protocol error: too big command");
+  has_length_ = true;
+  length_ = static_cast<std::size_t>(length);
+  return Step::Taken;
+}
+
+RespParser::Step RespParser::take_argument() {
+  if (!has_length_) {
+    const Step step = take_length();
+    if (step != Step::Taken) return step;
   }
   if (input_.size() - at_ < length_ + 2) return Step::More;
-  if (input_.substr(at_ + length_, 2) != "\r\n") return fail("Protocol error: expected CRLF after a bulk string");
+  if (input_[at_ + length_] != '\r' || input_[at_ + length_ + 1] != '\n')
+    return fail("Protocol error: expected CRLF after a bulk string");
   taken_.emplace_back(input_.substr(at_, length_));
   taken_bytes_ += length_;
   at_ += length_ + 2;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,7 +39,9 @@ class RespParser {
  private:
   enum class Step : unsigned char { Taken, More, Error };
   Step take_line(std::string_view& line, std::size_t bytes_max, const char* too_long);
+  bool take_short(char mark, std::int64_t& number);
   Step take_header();
+  Step take_length();
   Step take_inline(Arguments& arguments);
   Step take_argument();
   Step fail(std::string text);

@@ -15,11 +15,8 @@ if(COPPICE_HAS_TLS)
   set_tests_properties(example/${example}_tls PROPERTIES LABELS example TIMEOUT 120 SKIP_RETURN_CODE 77)
 endif()
 
-# What is loaded in front of the C library does not go with a sanitizer, which wants to be first.
-if(NOT COPPICE_SANITIZE AND CMAKE_SYSTEM_NAME STREQUAL "Linux")
-  add_library(${example}_power_cut MODULE "${checks}/power_cut.cpp")
-  target_link_libraries(${example}_power_cut PRIVATE ${CMAKE_DL_LIBS})
+if(TARGET examples_power_cut)
   add_test(NAME example/${example}_durability COMMAND Python3::Interpreter
-    "${checks}/check_durability.py" $<TARGET_FILE:${example}> $<TARGET_FILE:${example}_power_cut>)
+    "${checks}/check_durability.py" $<TARGET_FILE:${example}> $<TARGET_FILE:examples_power_cut>)
   set_tests_properties(example/${example}_durability PROPERTIES LABELS example TIMEOUT 240)
 endif()

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Kills saga at random moments, runs it again, and recomputes from the orders' file and its journal what must be left.
 
-usage: check_durable.py PROGRAM [--seed N] [--kills N]
+usage: check_durable.py PROGRAM [--seed N] [--kills N] [--power-cut LIBRARY]
 
 Nothing here is the program's: the journal is read with Python's sqlite3, the orders with its csv.
 """
@@ -18,9 +18,13 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "support"))
+from power_cut import PowerCuts  # noqa: E402
 
 HEADER = ["order_id", "customer", "item", "quantity", "price_cents"]
 STEPS = ["reserve", "charge", "ship"]
@@ -206,6 +210,43 @@ class Durable(unittest.TestCase):
         self.assertGreaterEqual(in_middle, 0.8 * kills)
         self.assertEqual(KINDS - set(hit), set(), "each kind of transition was the last one before some kill")
 
+    def test_a_power_cut_takes_no_transition_that_something_was_done_about(self):
+        if not ARGUMENTS.power_cut:
+            self.skipTest("nothing can be loaded in front of the C library here")
+        start = self.how_long_to_begin()
+        path, report, folder = self.some_orders("orders.csv", 1000), self.folder / "report.json", self.folder / "disk"
+        orders, journal_path = read_orders(path), folder / "j.db"
+        folder.mkdir()
+        power = PowerCuts(folder, self.folder / "mirror", ARGUMENTS.power_cut)
+        command = self.command(path, journal_path, "--json", os.fspath(report), "--in-flight", "8")
+        cuts, in_middle, taken = 0, 0, 0
+        while cuts < 20:
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=power.environment)
+            try:
+                _, error = process.communicate(timeout=start / 2 + self.random.uniform(0, 2 * start))
+                self.assertEqual(process.returncode, 0, error)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+            before = Journal(journal_path)
+            power.cut(self.random)
+            after = Journal(journal_path)
+            cuts += 1
+            in_middle += bool(after.records) and len(after.ends()) < len(orders)
+            taken += len(before.records) - len(after.records)
+            self.assert_consistent(after, orders)
+            self.assertEqual(after.records, before.records[:len(after.records)])
+            # The journal writes one batch at a time, and goes on when it is synchronized.
+            self.assertLessEqual(len({batch for *_, batch in before.records[len(after.records):]}), 1)
+            if process.returncode == 0:
+                self.assertEqual(after.records, before.records)
+                break
+        print(f"\n{cuts} power cuts, {in_middle} in mid-run, took {taken} transitions that were under way", flush=True)
+        self.assertGreaterEqual(in_middle, 3)
+        ran = self.run_it(path, journal_path, "--json", report)
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        self.assert_over(Journal(journal_path), orders, json.loads(report.read_text()))
+
     def test_crashes_and_kills_together(self):
         path, journal_path, report = self.some_orders("orders.csv", 200), self.folder / "j.db", self.folder / "report.json"
         orders = read_orders(path)
@@ -346,6 +387,7 @@ def main():
     parser.add_argument("program")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
     parser.add_argument("--kills", type=int, default=KILLS)
+    parser.add_argument("--power-cut", help="the library that power_cut.py loads")
     ARGUMENTS, rest = parser.parse_known_args()
     KILLS = ARGUMENTS.kills
     print(f"seed {ARGUMENTS.seed}", flush=True)

@@ -1,13 +1,33 @@
 #include "reactor.hpp"
 
+#include <algorithm>
 #include <chrono>
 
 namespace coppice::detail {
+namespace {
+
+constexpr unsigned kGuestAlone = 8;  // polls in a row; each of the context is a call of the kernel, or two
+constexpr Duration kLookAfterGuest = std::chrono::milliseconds{1};
+
+}  // namespace
+
+asio::execution_context::id ReactorPort::id;
+
+void ReactorPort::join(ReactorGuest& guest) {
+  guest_.store(&guest, kRelease);
+  asio::post(context_, [] {});  // who waits there already does not know of it
+}
 
 // A completion only puts a closure into an actor's mailbox. What a foreign completion handler throws, made without an
 // actor's executor, has no actor that it could end: it is dropped here rather than ending a worker.
 
 void Reactor::poll() noexcept {
+  polls_.add();
+  if (ReactorGuest* const guest = port_.guest()) {
+    guest->poll();
+    if (++guest_alone_ < kGuestAlone) return;
+    guest_alone_ = 0;
+  }
   try {
     io_.poll();
   } catch (...) {
@@ -15,6 +35,9 @@ void Reactor::poll() noexcept {
 }
 
 void Reactor::wait(TimePoint deadline) noexcept {
+  ReactorGuest* const guest = port_.guest();
+  if (guest != nullptr && !guest->wake_through_context())
+    deadline = std::min(deadline, saturating_add(SteadyClock{}.now(), kLookAfterGuest));
   try {
     if (deadline == TimePoint::max()) {
       io_.run_one();

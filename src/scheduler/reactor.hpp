@@ -2,7 +2,10 @@
 
 // A standard header before the first of Asio's; see coppice/asio.hpp.
 #include <cstdlib>
+// After it.
+#include <cstdint>
 // clang-format off: the order matters
+#include <asio/execution_context.hpp>
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
@@ -12,6 +15,37 @@
 #include "coppice/base/clock.hpp"
 
 namespace coppice::detail {
+
+/// What else the pool's workers ask for completions, beside its io_context: the io part's set of descriptors.
+///
+/// Threads    whoever holds the reactor's role.
+class ReactorGuest {
+ public:
+  /// Puts what is ready into mailboxes, without waiting.
+  virtual void poll() noexcept = 0;
+  /// From here on the context returns from a wait when there is something. False: there is no memory to make it so.
+  virtual bool wake_through_context() noexcept = 0;
+
+ protected:
+  ~ReactorGuest() = default;
+};
+
+/// Where a guest finds the reactor of an io_context; a context of a user's has none.
+class ReactorPort final : public asio::execution_context::service {
+ public:
+  static asio::execution_context::id id;
+  explicit ReactorPort(asio::execution_context& context)
+      : service{context}, context_{static_cast<asio::io_context&>(context)} {}
+
+  /// It is there for as long as the context is.
+  void join(ReactorGuest& guest);
+  [[nodiscard]] ReactorGuest* guest() const noexcept { return guest_.load(kAcquire); }
+
+ private:
+  void shutdown() noexcept override {}
+  asio::io_context& context_;
+  Atomic<ReactorGuest*> guest_{nullptr};
+};
 
 /// The pool's io_context. There is no reactor thread: one idle worker at a time takes the role and waits in it, busy
 /// workers look in now and then.
@@ -24,8 +58,11 @@ class Reactor {
   [[nodiscard]] bool try_take_role() noexcept { return !taken_.exchange(true, kAcquire); }
   void leave_role() noexcept { taken_.store(false, kRelease); }
 
-  /// Runs ready completions without waiting.
+  /// Runs ready completions without waiting: the guest's each time; the context's too, or now and then where there is a
+  /// guest.
   void poll() noexcept;
+  /// How often it was asked so far. Any thread.
+  [[nodiscard]] std::uint32_t polls() const noexcept { return polls_.value(); }
   /// Waits for one completion, a wake-up or the deadline.
   void wait(TimePoint deadline) noexcept;
   void wake() noexcept {
@@ -34,7 +71,11 @@ class Reactor {
 
  private:
   asio::io_context io_;
+  ReactorPort& port_ = asio::use_service<ReactorPort>(io_);
+  unsigned guest_alone_ = 0;  // polls of it in a row
+  bool context_had_some_ = false;
   asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
+  SingleWriterCount<std::uint32_t> polls_;
   Atomic<bool> taken_{false};
 };
 

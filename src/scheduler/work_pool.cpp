@@ -21,8 +21,10 @@ constexpr unsigned kUnsortedMax = 32;  // so few timers that they stay in the ca
 constexpr unsigned kLooksInVain = 16;  // so many, before a worker takes it that nobody comes from outside any more
 constexpr Duration kOverdue = std::chrono::milliseconds{1};        // from then on others fire a worker's timers
 constexpr Duration kLookAfterBusy = std::chrono::milliseconds{5};  // an idle worker's sleep while another is busy
-constexpr std::size_t kInjectorBatch = 16;                         // what an idle worker takes at once
-constexpr unsigned kSlotRunsMax = 64;                              // a conversation in the slot may not starve the ring
+constexpr Duration kQuiet = std::chrono::microseconds{100};  // what the reactor brings waits so long for its worker
+constexpr std::uint32_t kAskedOften = 4;                     // polls of the reactor in that time
+constexpr std::size_t kInjectorBatch = 16;                   // what an idle worker takes at once
+constexpr unsigned kSlotRunsMax = 64;                        // a conversation in the slot may not starve the ring
 
 }  // namespace
 
@@ -37,6 +39,11 @@ struct alignas(kCacheLine) WorkPool::Worker : WorkerSlot {
   unsigned looks_in_vain = 0;  // for who comes from outside
   unsigned slot_runs = 0;
   bool is_searching = false;
+  bool takes_in = false;           // it is in the reactor: what is submitted was brought by it
+  bool was_brought = false;        // what it has found is of that kind
+  bool leaves_reactor = true;      // when it sleeps while others are busy: they ask it often
+  bool is_anything_asked = false;  // the reactor, by others, while this one slept last
+  TimePoint quiet_since{};         // something in the ring that nobody has been told of
   SpinBudget spin;
   std::uint32_t victim = 0;
   Atomic<unsigned> node{0};  // of the memory that was near when it last began to run; only where there are several
@@ -195,6 +202,7 @@ void WorkPool::loop(Worker& me) noexcept {
       if (me.next != nullptr) flush_slot(me);
       run(*runnable);
       if (abandoned_.load(kRelaxed)) return;  // its handler has forked, and this is the child
+      if (me.quiet_since != TimePoint{}) announce_late(me);
       continue;
     }
     if (stopping_.load(kAcquire)) {
@@ -259,7 +267,7 @@ void WorkPool::look_around(Worker& me) noexcept {
   if (workers_.size() > 1) help_overdue(me);
   if (has_reactor()) {
     if (me.next != nullptr) flush_slot(me);  // completions are users' code too
-    static_cast<void>(poll_reactor());
+    static_cast<void>(poll_reactor(me));
   }
   if (Runnable* const runnable = from_injector(me)) push_to_ring(me, *runnable);
 }
@@ -295,21 +303,37 @@ void WorkPool::help_overdue(const Worker& me) noexcept {
 }
 
 /// False: there is none, or another worker has the role.
-bool WorkPool::poll_reactor() noexcept {
+///
+/// What comes is this worker's first, and wakes nobody: most of it takes microseconds, which is less than to wake another
+/// costs, and that one would find nothing left. For that somebody else has to look soon, should a handler take long.
+bool WorkPool::poll_reactor(Worker& me) noexcept {
   Reactor* const reactor = reactor_.load(kAcquire);
   if (reactor == nullptr || !reactor->try_take_role()) return false;
+  // Whoever is counted there wakes by itself, and sees that we are busy. (seq_cst: as in sleep())
+  me.takes_in = looking_soon_.load(kSeqCst) != 0;
   reactor->poll();
   reactor->leave_role();
+  me.was_brought = std::exchange(me.takes_in, false);
+  if (me.was_brought && me.quiet_since == TimePoint{} && !me.ring.is_empty()) me.quiet_since = clock_->now();
   return true;
 }
 
+/// Others are told of what the reactor brought when this worker does not get through with it.
+void WorkPool::announce_late(Worker& me) noexcept {
+  const bool is_done = me.ring.is_empty();
+  if (!is_done && saturating_between(me.quiet_since, clock_->now()) < kQuiet) return;
+  me.quiet_since = TimePoint{};
+  if (!is_done) notify();
+}
+
 Runnable* WorkPool::find_work(Worker& me) noexcept {
+  me.was_brought = false;
   sort_timers(me);
   run_timers(me);
   if (workers_.size() > 1) help_overdue(me);
   if (Runnable* const runnable = next_local(me)) return runnable;  // a timer woke somebody
   if (Runnable* const runnable = some_from_injector(me)) return runnable;
-  if (poll_reactor()) {
+  if (poll_reactor(me)) {
     if (Runnable* const runnable = next_local(me)) return runnable;
   }
   if (options_.always_spin) return steal(me);
@@ -318,6 +342,7 @@ Runnable* WorkPool::find_work(Worker& me) noexcept {
 }
 
 Runnable* WorkPool::steal(Worker& me) noexcept {
+  me.was_brought = false;
   Runnable* const stolen = ask_victims(
       static_cast<std::uint32_t>(workers_.size()), me.index, me.victim, has_memory_nodes_,
       [this](std::uint32_t i) { return workers_[i]->node.load(kRelaxed); },
@@ -345,7 +370,7 @@ Runnable* WorkPool::search(Worker& me) noexcept {
       std::min(me.wheel.next_at_least(), saturating_add(clock_->now(), me.spin.next(options_.spin)));
   for (;;) {
     Runnable* runnable = steal(me);
-    if (runnable == nullptr && poll_reactor()) runnable = next_local(me);
+    if (runnable == nullptr && poll_reactor(me)) runnable = next_local(me);
     if (runnable != nullptr) {
       me.spin.found(options_.spin);
       return runnable;
@@ -363,9 +388,10 @@ Runnable* WorkPool::search(Worker& me) noexcept {
 /// may be more. Even if there is not: the other one may have parked while nobody was busy, and must now look after the
 /// timers of one that may not come back from a handler.
 void WorkPool::found_work(Worker& me) noexcept {
+  const bool is_quiet = std::exchange(me.was_brought, false);
   if (!me.is_searching) return;
   me.is_searching = false;
-  if (searching_.fetch_sub(1, kAcqRel) == 1) notify();
+  if (searching_.fetch_sub(1, kAcqRel) == 1 && !is_quiet) notify();
 }
 
 bool WorkPool::has_work() const noexcept {
@@ -398,28 +424,49 @@ void WorkPool::park(Worker& me) noexcept {
   idle_[me.index / 64].fetch_or(std::uint64_t{1} << (me.index % 64), kSeqCst);
   // Partner: the fence in notify(). Either the submitter sees our bit, or we see what it submitted.
   full_fence();
-  if (!has_work()) {
-    sort_timers(me);
-    TimePoint deadline = me.wheel.next();
-    if (anyone_busy()) deadline = std::min(deadline, saturating_add(clock_->now(), kLookAfterBusy));
-    Reactor* const reactor = reactor_.load(kAcquire);
-    if (reactor != nullptr && reactor->try_take_role()) {
-      me.in_reactor.store(true, kSeqCst);
-      // Partner: unpark() sets the token, then looks whether we are in the reactor.
-      if (me.token.load(kSeqCst) == 0) reactor->wait(deadline);
-      me.in_reactor.store(false, kSeqCst);
-      reactor->leave_role();
-    } else {
-      const Duration time = deadline == TimePoint::max() ? kForever : saturating_between(clock_->now(), deadline);
-      if (time > Duration::zero()) wait_on(me.token, 0, time);
-    }
-  }
+  if (!has_work()) sleep(me);
   note_node(me);  // the kernel may have put us elsewhere
   const bool was_woken = !withdraw_idle(me);
   // Woken, the waker has counted us. Up by ourselves, for a timer or the reactor, we count as well: if there is
   // something to run, found_work() then wakes another worker, which looks after our timers should we not come back.
   if (!was_woken && workers_.size() > 1) searching_.fetch_add(1, kAcqRel);
   me.is_searching = was_woken || workers_.size() > 1;
+}
+
+/// While others are busy, no longer than kLookAfterBusy, in case that one of them does not come back from a handler. Who
+/// of them asks the reactor often keeps it: completions shall not wake this one instead. One sleeper does so for another
+/// while after the last completion, so that the next one need not wake it.
+void WorkPool::sleep(Worker& me) noexcept {
+  sort_timers(me);
+  TimePoint deadline = me.wheel.next();
+  Reactor* const reactor = reactor_.load(kAcquire);
+  const bool others_are_busy = anyone_busy();
+  const bool looks_soon = others_are_busy || (me.is_anything_asked && looking_soon_.load(kRelaxed) == 0);
+  if (looks_soon) {
+    deadline = std::min(deadline, saturating_add(clock_->now(), kLookAfterBusy));
+    looking_soon_.fetch_add(1, kSeqCst);
+  }
+  const std::uint32_t polls = reactor != nullptr ? reactor->polls() : 0;
+  if (reactor != nullptr && !(others_are_busy && me.leaves_reactor) && reactor->try_take_role()) {
+    me.in_reactor.store(true, kSeqCst);
+    // Partner: unpark() sets the token, then looks whether we are in the reactor.
+    if (me.token.load(kSeqCst) == 0) reactor->wait(deadline);
+    me.in_reactor.store(false, kSeqCst);
+    reactor->leave_role();
+    me.is_anything_asked = false;  // nobody else could
+    // It has brought something, and somebody else looks soon: see poll_reactor().
+    me.was_brought = me.token.load(kRelaxed) == 0 && looking_soon_.load(kSeqCst) > (looks_soon ? 1U : 0U) &&
+                     clock_->now() < deadline;
+  } else {
+    const Duration time = deadline == TimePoint::max() ? kForever : saturating_between(clock_->now(), deadline);
+    if (time > Duration::zero()) wait_on(me.token, 0, time);
+    if (reactor != nullptr) {
+      const std::uint32_t asked = reactor->polls() - polls;
+      me.is_anything_asked = asked != 0;
+      if (looks_soon && me.token.load(kRelaxed) == 0) me.leaves_reactor = asked >= kAskedOften;
+    }
+  }
+  if (looks_soon) looking_soon_.fetch_sub(1, kSeqCst);
 }
 
 void WorkPool::unpark(Worker& worker) noexcept {
@@ -457,8 +504,9 @@ void WorkPool::push_to_ring(Worker& me, Runnable& runnable) noexcept {
 }
 
 void WorkPool::push_from_worker(WorkerSlot& slot, Runnable& runnable) noexcept {
-  push_to_ring(static_cast<Worker&>(slot), runnable);
-  if (workers_.size() > 1) notify();
+  Worker& me = static_cast<Worker&>(slot);
+  push_to_ring(me, runnable);
+  if (workers_.size() > 1 && !me.takes_in) notify();
 }
 
 /// The queue grows by blocks. Where there is no memory for one, there are spare places, which need none and which the

@@ -36,7 +36,8 @@ struct WorkPoolOptions {
 ///            keeps it.
 /// [S3] No wake-up is lost: who submits publishes, fences and looks for sleepers; who parks announces itself, fences
 ///      and looks for work. Only submit_quietly() publishes and no more: this worker comes to it itself, or an idle one
-///      that looks every few milliseconds while anybody is busy.
+///      that looks every few milliseconds while anybody is busy. What the reactor brings is as quiet where there is such
+///      an idle one, until it has waited for kQuiet behind others.
 class WorkPool final : public Scheduler {
  public:
   /// Threads that cannot be started or pinned: start() says so by `error`, or throws std::bad_alloc, and nothing runs.
@@ -79,12 +80,14 @@ class WorkPool final : public Scheduler {
   [[nodiscard]] Runnable* some_from_injector(Worker& me) noexcept;
   [[nodiscard]] Runnable* from_outside(Worker& me) noexcept;
   void look_around(Worker& me) noexcept;
-  bool poll_reactor() noexcept;
+  bool poll_reactor(Worker& me) noexcept;
+  void announce_late(Worker& me) noexcept;
   void note_node(Worker& me) const noexcept;
   bool sort_timers(Worker& worker) noexcept;
   void run_timers(Worker& me) noexcept;
   void help_overdue(const Worker& me) noexcept;
   void park(Worker& me) noexcept;
+  void sleep(Worker& me) noexcept;
   [[nodiscard]] bool has_work() const noexcept;
   void found_work(Worker& me) noexcept;
   void notify() noexcept;
@@ -101,6 +104,7 @@ class WorkPool final : public Scheduler {
   SparePlaces spare_;                        // for what the injector has no memory for
   std::vector<Atomic<std::uint64_t>> idle_;  // a bit a worker, 64 a word
   alignas(kCacheLine) Atomic<std::uint32_t> searching_{0};
+  Atomic<std::uint32_t> looking_soon_{0};                  // sleepers that wake within kLookAfterBusy by themselves
   alignas(kCacheLine) Atomic<bool> outside_waits_{false};  // perhaps: somebody has submitted from outside
   alignas(kCacheLine) Atomic<bool> stopping_{false};
   Atomic<bool> abandoned_{false};

@@ -13,10 +13,13 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "coppice/asio.hpp"
 #include "coppice/coppice.hpp"
 #include "coppice/io/tcp_connection.hpp"
 #include "support/descriptors.hpp"
+#include "support/echo_server.hpp"
 #include "support/ending.hpp"
+#include "support/gate.hpp"
 #include "support/log.hpp"
 #include "support/quiet.hpp"
 #include "support/tcp_client.hpp"
@@ -27,67 +30,14 @@ namespace coppice {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::Echo;
+using testing::EchoServer;
 using testing::eventually;
 using testing::kPatience;
-using testing::Log;
 using testing::TcpClient;
 
-/// How connections ended, and the longest piece of input.
-struct Seen : Log {
-  void note_length(std::size_t length) {
-    std::size_t before = longest.load();
-    while (length > before && !longest.compare_exchange_weak(before, length)) {
-    }
-  }
-  std::atomic<std::size_t> longest{0};
-};
-
-/// Sends back what comes, but for some words.
-struct Echo : TcpConnection<Echo> {
-  Echo(AcceptedSocket socket, Seen* l) : TcpConnection{std::move(socket)}, log{l} {}
-  void on_data(std::string_view bytes) {
-    log->note_length(bytes.size());
-    if (bytes.starts_with("crash")) throw std::runtime_error{"boom"};
-    if (bytes.starts_with("bye")) {
-      write("goodbye");
-      finish();
-    } else if (bytes.starts_with("flood")) {
-      while (write(std::string(64 * 1024, 'x'))) {
-      }
-    } else {
-      write(bytes);
-    }
-  }
-  void on_close(TcpEnd end) { log->add(to_string(end)); }
-  Seen* log;
-};
-
-/// A system with a listener whose connections echo.
-struct Server {
-  explicit Server(TcpListenerOptions options = {.id = "echo"}) : system{testing::quiet(testing::two_workers())} {
-    if (options.connection.linger_within == TcpConnectionOptions{}.linger_within)
-      options.connection.linger_within = 50ms;  // for clients of a test that stay until after its end
-    tree = system.start(tcp_listener<Echo>(std::move(options), &log)).value();
-    listener = listener_of(tree).value();
-  }
-  [[nodiscard]] TcpListenerInfo info() const { return listener.ask(GetTcpListener{}, kPatience).get().value(); }
-  [[nodiscard]] TcpListenerStats stats() const { return info().stats; }
-  [[nodiscard]] TcpClient connect() const { return TcpClient{info().port}; }
-  [[nodiscard]] std::uint64_t ended(TcpEnd end) const { return stats().ended[static_cast<int>(end)]; }
-  /// Whether a client is served as if there were no others.
-  [[nodiscard]] bool serves() const {
-    TcpClient client = connect();
-    return client.send("hello") && client.receive(5) == "hello";
-  }
-
-  Seen log;
-  ActorSystem system;
-  ActorRef<Supervisor> tree;
-  ActorRef<TcpListener> listener;
-};
-
 TEST_CASE("each connection is an actor that gets what comes and sends what it writes") {
-  Server server;
+  EchoServer server;
   TcpClient one = server.connect();
   TcpClient two = server.connect();
   REQUIRE(one.send("one"));
@@ -103,7 +53,7 @@ TEST_CASE("each connection is an actor that gets what comes and sends what it wr
 }
 
 TEST_CASE("a peer that sends no more gets the rest of its answers and then the end") {
-  Server server;
+  EchoServer server;
   TcpClient client = server.connect();
   const std::string much(3'000'000, 'm');
   std::thread sender{[&] {
@@ -117,7 +67,7 @@ TEST_CASE("a peer that sends no more gets the rest of its answers and then the e
 }
 
 TEST_CASE("a connection that finishes has sent all of it though its peer still sends") {
-  Server server;
+  EchoServer server;
   TcpClient client = server.connect();
   REQUIRE(client.send("bye" + std::string(100'000, '.')));  // more than one piece of input: closed now, it were a reset
   CHECK(client.receive_all() == "goodbye");
@@ -128,7 +78,7 @@ TEST_CASE("a connection that finishes has sent all of it though its peer still s
 }
 
 TEST_CASE("a crash of one connection closes it and no other notices") {
-  Server server;
+  EchoServer server;
   TcpClient other = server.connect();
   TcpClient client = server.connect();
   REQUIRE(client.send("crash"));
@@ -143,7 +93,7 @@ TEST_CASE("a crash of one connection closes it and no other notices") {
 TEST_CASE("input of any length comes whole and in pieces no longer than asked for") {
   // Around the few bytes that a connection reads into a buffer of its own, and with the least and the most at once.
   for (const std::size_t most : {1U, 127U, 128U, 129U, 65'536U}) {
-    Server server{{.id = "echo", .connection = {.read_bytes_max = most}}};
+    EchoServer server{{.id = "echo", .connection = {.read_bytes_max = most}}};
     TcpClient client = server.connect();
     for (const std::size_t length : {1U, 127U, 128U, 129U, 256U, 4'097U}) {
       CAPTURE(most, length);
@@ -202,7 +152,7 @@ TEST_CASE("a connection that pauses outside of its input gets none until it resu
 }
 
 TEST_CASE("a peer that resets its connection ends it and no other") {
-  Server server;
+  EchoServer server;
   TcpClient other = server.connect();
   TcpClient client = server.connect();
   REQUIRE(client.send("hello"));
@@ -215,7 +165,7 @@ TEST_CASE("a peer that resets its connection ends it and no other") {
 }
 
 TEST_CASE("peers that reset before they are served hurt nobody") {
-  Server server;
+  EchoServer server;
   const auto port = server.info().port;
   for (int i = 0; i < 100; ++i) TcpClient{port}.reset();
   CHECK(server.serves());
@@ -224,7 +174,7 @@ TEST_CASE("peers that reset before they are served hurt nobody") {
 }
 
 TEST_CASE("a connection that is idle for too long is closed") {
-  Server server{{.id = "echo", .connection = {.idle_within = 50ms}}};
+  EchoServer server{{.id = "echo", .connection = {.idle_within = 50ms}}};
   TcpClient client = server.connect();
   CHECK(client.ends());
   CHECK(eventually([&] { return server.ended(TcpEnd::Idle) == 1 && server.log.size() == 1; }));
@@ -234,7 +184,7 @@ TEST_CASE("a connection that is idle for too long is closed") {
 
 TEST_CASE("a peer that does not read is not read any more and then closed") {
   constexpr std::size_t kKernels = 40'000'000;  // more than all buffers on the way hold
-  Server server{
+  EchoServer server{
       {.id = "echo",
        .connection = {.write_bytes_pause = 100'000, .write_bytes_max = 1'000'000'000, .write_within = 500ms}}};
   TcpClient client{server.info().port, 4'096};
@@ -250,7 +200,7 @@ TEST_CASE("a peer that does not read is not read any more and then closed") {
 }
 
 TEST_CASE("a connection that writes without end to a peer that does not read is closed at its cap") {
-  Server server{{.id = "echo", .connection = {.write_bytes_max = 1'000'000}}};
+  EchoServer server{{.id = "echo", .connection = {.write_bytes_max = 1'000'000}}};
   TcpClient client{server.info().port, 4'096};
   REQUIRE(client.send("flood"));
   CHECK(eventually([&] { return server.ended(TcpEnd::Slow) == 1; }));
@@ -259,7 +209,7 @@ TEST_CASE("a connection that writes without end to a peer that does not read is 
 }
 
 TEST_CASE("one connection too many waits in the kernel until another ends") {
-  Server server{{.id = "echo", .connections_max = 1}};
+  EchoServer server{{.id = "echo", .connections_max = 1}};
   TcpClient first = server.connect();
   REQUIRE(first.send("hello"));
   CHECK(first.receive(5) == "hello");
@@ -273,7 +223,7 @@ TEST_CASE("one connection too many waits in the kernel until another ends") {
 }
 
 TEST_CASE("one connection too many is refused with a word") {
-  Server server{{.id = "echo", .connections_max = 1, .when_full = WhenFull::Refuse, .refusal = "-ERR full\r\n"}};
+  EchoServer server{{.id = "echo", .connections_max = 1, .when_full = WhenFull::Refuse, .refusal = "-ERR full\r\n"}};
   TcpClient first = server.connect();
   REQUIRE(eventually([&] { return server.stats().open == 1; }));
   TcpClient second = server.connect();
@@ -284,7 +234,7 @@ TEST_CASE("one connection too many is refused with a word") {
 }
 
 TEST_CASE("no more connections are accepted in a span of time than its rate allows") {
-  Server server{{.id = "echo", .accept_rate = RateLimit{.permits = 20, .per = 1s, .burst = 2}}};
+  EchoServer server{{.id = "echo", .accept_rate = RateLimit{.permits = 20, .per = 1s, .burst = 2}}};
   const auto start = std::chrono::steady_clock::now();
   std::vector<TcpClient> clients;
   for (int i = 0; i < 6; ++i) clients.push_back(server.connect());
@@ -298,7 +248,7 @@ TEST_CASE("without descriptors nothing is accepted for a while and those who are
   testing::BasicLog<int> failures;
   TcpListenerOptions options{.id = "echo", .pause_after_failure = 5ms};
   options.on_accept_failure = [&](const std::error_code& error) { failures.add(error.value()); };
-  Server server{std::move(options)};
+  EchoServer server{std::move(options)};
   TcpClient there = server.connect();
   REQUIRE(eventually([&] { return server.stats().open == 1; }));
   TcpClient waits = server.connect();  // the client's descriptor is there; the server's is not
@@ -329,7 +279,7 @@ TEST_CASE("without descriptors nothing is accepted for a while and those who are
 TEST_CASE("a shutdown accepts nobody and lets connections send what they have and leaves no descriptor") {  // F72
   const auto before = testing::open_descriptors();
   {
-    Server server;
+    EchoServer server;
     const auto port = server.info().port;
     std::vector<TcpClient> clients;
     for (int i = 0; i < 20; ++i) clients.push_back(server.connect());
@@ -351,7 +301,7 @@ TEST_CASE("a shutdown accepts nobody and lets connections send what they have an
 }
 
 TEST_CASE("connections that do not end by themselves are closed when the drain is over") {  // F72
-  Server server{{.id = "echo", .drain_within = 50ms, .connection = {.linger_within = 1h}}};
+  EchoServer server{{.id = "echo", .drain_within = 50ms, .connection = {.linger_within = 1h}}};
   TcpClient client = server.connect();
   REQUIRE(eventually([&] { return server.stats().open == 1; }));
   const ShutdownReport report = server.system.shutdown({.within = kPatience});
@@ -361,8 +311,86 @@ TEST_CASE("connections that do not end by themselves are closed when the drain i
   testing::check_ledger(server.system);
 }
 
+/// Echoes; but with "wait" it keeps its worker until the gate is open.
+struct Waiting : TcpConnection<Waiting> {
+  Waiting(AcceptedSocket socket, testing::Gate* g) : TcpConnection{std::move(socket)}, gate{g} {}
+  void on_data(std::string_view bytes) {
+    if (bytes == "wait") gate->pass();
+    write(bytes);
+  }
+  testing::Gate* gate;
+};
+
+TEST_CASE("a handler that keeps its worker holds up no other connection though all had input at once") {
+  for (int round = 0; round < 10; ++round) {
+    testing::Gate gate;
+    ActorSystem system{testing::quiet(testing::two_workers())};
+    const auto tree = system.start(tcp_listener<Waiting>({.id = "front"}, &gate)).value();
+    const auto port = listener_of(tree).value().ask(GetTcpListener{}, kPatience).get().value().port;
+    std::vector<TcpClient> clients;
+    for (int i = 0; i < 8; ++i) clients.emplace_back(port);
+    // In a busy while one worker asks the reactor, and the other one leaves it to that.
+    const auto until = std::chrono::steady_clock::now() + 15ms;
+    while (std::chrono::steady_clock::now() < until) {
+      for (TcpClient& each : clients) REQUIRE(each.send("1234"));
+      for (TcpClient& each : clients) CHECK(each.receive(4) == "1234");
+    }
+    const auto stands = static_cast<std::size_t>(round) % clients.size();
+    for (std::size_t i = 0; i < clients.size(); ++i) REQUIRE(clients[i].send(i == stands ? "wait" : "5678"));
+    for (int more = 0; more < 3; ++more) {
+      for (std::size_t i = 0; i < clients.size(); ++i) {
+        if (i == stands) continue;
+        CHECK(clients[i].receive(4) == "5678");
+        REQUIRE(clients[i].send("5678"));
+      }
+    }
+    gate.open();
+    CHECK(clients[stands].receive(4) == "wait");
+    clients.clear();
+    testing::check_end(system);
+  }
+}
+
+TEST_CASE("a server in the user's own context serves there and keeps it no longer than it lasts") {
+  asio::io_context io;
+  EchoServer server{{.id = "echo"}, {.run_in = users_context(io)}};
+  std::thread runs{[&] { io.run(); }};
+  {
+    TcpClient one = server.connect();
+    TcpClient two = server.connect();
+    for (int round = 0; round < 20; ++round) {
+      REQUIRE(one.send("one"));
+      REQUIRE(two.send(std::string(100'000, 'x')));
+      CHECK(one.receive(3) == "one");
+      CHECK(two.receive(100'000).size() == 100'000);
+    }
+    two.reset();
+    CHECK(one.send("more"));
+    CHECK(one.receive(4) == "more");
+  }
+  CHECK(eventually([&] { return server.stats().open == 0; }));
+  CHECK(server.serves());
+  testing::check_end(server.system);
+  runs.join();  // the context has run out of work
+}
+
+TEST_CASE("a peer's end that comes along with its last bytes is heard behind them") {
+  asio::io_context io;
+  EchoServer server{{.id = "echo"}, {.run_in = users_context(io)}};
+  TcpClient client = server.connect();
+  REQUIRE(eventually([&] { return server.stats().open == 1; }));
+  REQUIRE(client.send("all"));
+  client.sends_no_more();
+  std::thread runs{[&] { io.run(); }};  // not before: one look at the socket finds both
+  CHECK(client.receive(4) == "all");
+  CHECK(client.ends());
+  CHECK(eventually([&] { return server.ended(TcpEnd::Finished) == 1; }));
+  testing::check_end(server.system);
+  runs.join();
+}
+
 TEST_CASE("an address that is taken or none at all is a failed start that says so") {
-  Server server;
+  EchoServer server;
   const auto start = [&](TcpListenerOptions options) {
     return server.system.start(tcp_listener<Echo>(std::move(options), &server.log));
   };

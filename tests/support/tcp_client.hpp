@@ -35,6 +35,7 @@ class TcpClient {
   ~TcpClient() { close(); }
 
   [[nodiscard]] bool is_connected() const { return is_connected_; }
+  [[nodiscard]] int descriptor() const { return socket_; }
   bool send(std::string_view bytes) {
     while (!bytes.empty()) {
       const ssize_t count = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);

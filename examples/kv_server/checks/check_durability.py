@@ -5,7 +5,6 @@ damaged or not its own. check_durability.py KV_SERVER POWER_CUT_LIBRARY"""
 
 import os
 import random
-import shutil
 import struct
 import sys
 import tempfile
@@ -15,6 +14,9 @@ import zlib
 from pathlib import Path
 
 from client import Connection, Server, check, command
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "support"))
+import power_cut  # noqa: E402
 
 PROGRAM, LIBRARY = sys.argv[1], sys.argv[2]
 KEYS = 40  # of each client
@@ -153,40 +155,12 @@ def check_orderly_ends(base):
     return books.acknowledged
 
 
-class PowerCuts:
+class PowerCuts(power_cut.PowerCuts):
     def __init__(self, folder, mirror):
-        self.folder, self.mirror = Path(folder), Path(mirror)
-        (self.mirror / "inodes").mkdir(parents=True)
-        self.environment = {**os.environ, "LD_PRELOAD": LIBRARY, "POWER_CUT_FOLDER": str(self.folder),
-                            "POWER_CUT_MIRROR": str(self.mirror)}
+        super().__init__(folder, mirror, LIBRARY)
 
     def start(self, fsync, *more):
         return Server(PROGRAM, "--data", self.folder, "--fsync", fsync, *more, environment=self.environment)
-
-    def cut(self, dice):
-        """The folder is what was synchronized of it; behind a file's end there may be some of what was not."""
-        left = {}
-        for line in (self.mirror / "entries").read_text().splitlines():
-            inode, name = line.split(" ", 1)
-            kept = self.mirror / "inodes" / inode
-            left[name] = kept.read_bytes() if kept.exists() else b""
-            live = self.folder / name
-            if live.exists() and live.stat().st_ino == int(inode) and dice.random() < 0.7:
-                unsynced = live.read_bytes()[len(left[name]):]
-                torn = unsynced[:dice.randrange(len(unsynced))] if unsynced else b""
-                left[name] += bytes(len(torn)) if dice.random() < 0.3 else torn
-        for each in self.folder.iterdir():
-            each.unlink()
-        shutil.rmtree(self.mirror)
-        (self.mirror / "inodes").mkdir(parents=True)
-        entries = ""
-        for name, content in left.items():
-            path = self.folder / name
-            path.write_bytes(content)
-            inode = path.stat().st_ino
-            (self.mirror / "inodes" / str(inode)).write_bytes(content)
-            entries += f"{inode} {name}\n"
-        (self.mirror / "entries").write_text(entries)
 
 
 def check_power_cuts(base, dice):
@@ -355,15 +329,22 @@ def check_files(base):
             status, said = second.stop()
         if second.port is not None or status != 1 or "another kv_server" not in said:
             sys.exit(f"a second server in one folder: {status}, {said!r}")
-    # A client writes what looks like a frame that came later, in a value whose own frame is torn.
+    # A client writes what looks like a frame that came later, in a value whose own frame is torn. The frame before it has
+    # to be in the file, or both would be one.
+    forged = base / "forged" / "shard-0.log"
     with Server(PROGRAM, "--data", base / "forged", "--fsync", "no", "--shards", 1) as server:
         c = Connection(server.port)
+        empty = forged.stat().st_size
         check(c.call("SET", "a", 1), "+OK", "SET")
+        deadline = time.monotonic() + 20
+        while forged.stat().st_size == empty:
+            if time.monotonic() > deadline:
+                sys.exit("a forged frame in a torn one: the log does not grow")
+            time.sleep(0.001)
         covered = struct.pack("<QQQ", 9, 9, 4) + b"fake"
         frames = [mark + struct.pack("<I", zlib.crc32(covered, salt)) + covered for mark, salt in ((b"KVF1", 0), (bytes(4), 0))]
         check(c.call("SET", "b", b"".join(frames)), "+OK", "SET")
         check(server.stop()[0], 0, "the exit status")
-    forged = base / "forged" / "shard-0.log"
     forged.write_bytes(forged.read_bytes()[:-1])
     expect_cut("a forged frame in a torn one", base / "forged", 1)
     foreign = base / "foreign"

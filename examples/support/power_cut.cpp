@@ -1,4 +1,4 @@
-// Loaded in front of the C library (LD_PRELOAD) by check_durability.py: knows what a power cut would leave of a folder.
+// Loaded in front of the C library (LD_PRELOAD) by power_cut.py: knows what a power cut would leave of a folder.
 //
 // In the mirror there is what has been synchronized: inodes/N, a file's bytes, and entries, the folder's names; above, when
 // the folder that it is in has been. What was written, made or renamed and not synchronized is not in it. With a file
@@ -80,19 +80,20 @@ bool keep_file(int descriptor, const struct stat& of) {
   return count == static_cast<ssize_t>(bytes.size()) && put(inode_path(of), bytes);
 }
 
-int forget_if_new(int descriptor, int flags) {
+/// A new file may have the number of one that is gone.
+template <class Open>
+int open_and_forget_if_new(const char* path, int flags, const Open& open_it) {
+  const bool is_new = (flags & O_CREAT) != 0 && ::access(path, F_OK) != 0;
+  const int descriptor = open_it();
   struct stat of{};
-  if (descriptor >= 0 && (flags & O_EXCL) != 0 && is_ours(descriptor) && ::fstat(descriptor, &of) == 0)
+  if (descriptor >= 0 && is_new && is_ours(descriptor) && ::fstat(descriptor, &of) == 0)
     ::unlink(inode_path(of).c_str());
   return descriptor;
 }
 
-}  // namespace
-
-extern "C" int fsync(int descriptor) {
-  static const auto real = next<int (*)(int)>("fsync");
+int synchronize(int descriptor, const char* how) {
   if (is_above(descriptor)) put(mirror("above"), {});
-  if (!is_ours(descriptor)) return real(descriptor);
+  if (!is_ours(descriptor)) return next<int (*)(int)>(how)(descriptor);
   struct stat of{};
   if (is_set("slow-fsync")) ::usleep(300'000);
   errno = EIO;
@@ -101,6 +102,11 @@ extern "C" int fsync(int descriptor) {
   std::fputs("power_cut: the mirror cannot be written\n", stderr);
   std::abort();
 }
+
+}  // namespace
+
+extern "C" int fsync(int descriptor) { return synchronize(descriptor, "fsync"); }
+extern "C" int fdatasync(int descriptor) { return synchronize(descriptor, "fdatasync"); }
 
 extern "C" ssize_t write(int descriptor, const void* bytes, size_t count) {
   static const auto real = next<ssize_t (*)(int, const void*, size_t)>("write");
@@ -112,11 +118,20 @@ extern "C" ssize_t write(int descriptor, const void* bytes, size_t count) {
   return -1;
 }
 
+// Both, since a program's calls go to one or the other.
 extern "C" int open(const char* path, int flags, ...) {
   static const auto real = next<int (*)(const char*, int, ...)>("open");
   va_list more;
   va_start(more, flags);
   const mode_t mode = (flags & O_CREAT) != 0 ? va_arg(more, mode_t) : 0;
   va_end(more);
-  return forget_if_new(real(path, flags, mode), flags);
+  return open_and_forget_if_new(path, flags, [&] { return real(path, flags, mode); });
+}
+extern "C" int open64(const char* path, int flags, ...) {
+  static const auto real = next<int (*)(const char*, int, ...)>("open64");
+  va_list more;
+  va_start(more, flags);
+  const mode_t mode = (flags & O_CREAT) != 0 ? va_arg(more, mode_t) : 0;
+  va_end(more);
+  return open_and_forget_if_new(path, flags, [&] { return real(path, flags, mode); });
 }

@@ -1,0 +1,153 @@
+#include "poller.hpp"
+
+#include <sys/epoll.h>
+
+#include <array>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include "base/surely.hpp"
+
+namespace coppice::detail {
+namespace {
+
+constexpr int kEventsAtOnce = 64;
+constexpr std::uint32_t kInput = EPOLLIN | EPOLLRDHUP | EPOLLET;
+
+[[nodiscard]] int new_epoll() {
+  const int descriptor = ::epoll_create1(EPOLL_CLOEXEC);
+  if (descriptor < 0) throw std::system_error{errno, std::generic_category(), "epoll_create1"};
+  return descriptor;
+}
+
+/// To be put into a mailbox when no lock is held: a refusal may be a user's to hear of.
+struct Due {
+  IntrusivePtr<Cell> cell;
+  Envelope* envelope = nullptr;
+};
+
+[[nodiscard]] Envelope* message_to(const Polled& polled) {
+  const auto call = [tell = polled.tell, owner = polled.owner] { tell(owner); };
+  return make_envelope<ClosureEnvelope<std::decay_t<decltype(call)>>>(call, polled.incarnation);
+}
+
+}  // namespace
+
+asio::execution_context::id Poller::id;
+
+Poller& Poller::of(asio::io_context& context) {
+  Poller& poller = asio::use_service<Poller>(context);
+  if (!poller.has_joined_.load(kAcquire)) poller.join();
+  return poller;
+}
+
+Poller::Poller(asio::execution_context& context)
+    : service{context}, context_{static_cast<asio::io_context&>(context)}, epoll_{new_epoll()}, self_{context_} {
+  self_.assign(epoll_);
+}
+Poller::~Poller() = default;
+
+void Poller::shutdown() noexcept {
+  std::error_code ignored;
+  self_.close(ignored);
+}
+
+/// Not in the constructor: several may be made at once, of which one stays.
+void Poller::join() {
+  const Lock lock{mutex_};
+  if (has_joined_.load(kRelaxed)) return;
+  if (asio::has_service<ReactorPort>(context_)) {
+    has_reactor_ = true;
+    asio::use_service<ReactorPort>(context_).join(*this);
+  }
+  has_joined_.store(true, kRelease);  // partner: of()
+}
+
+void Poller::change(int what, Polled& polled, std::uint32_t events) {
+  epoll_event event{};
+  event.events = events;
+  event.data.ptr = &polled;
+  if (::epoll_ctl(epoll_, what, polled.descriptor, &event) != 0)
+    throw std::system_error{errno, std::generic_category(), "epoll_ctl"};
+}
+
+void Poller::add(Polled& polled) {
+  const Lock lock{mutex_};
+  if (!has_reactor_) watch_itself(lock);  // which may throw, and then nothing is left of it
+  try {
+    change(EPOLL_CTL_ADD, polled, kInput);
+  } catch (...) {
+    watch_no_more(lock);
+    throw;
+  }
+  ++count_;
+}
+
+void Poller::ask_for_room(Polled& polled) { change(EPOLL_CTL_MOD, polled, kInput | EPOLLOUT); }
+
+void Poller::remove(Polled& polled) noexcept {
+  const Lock lock{mutex_};  // [E1]
+  ::epoll_ctl(epoll_, EPOLL_CTL_DEL, polled.descriptor, nullptr);
+  --count_;
+  watch_no_more(lock);
+}
+
+/// Where nothing is polled: it would be work for a context of the user's.
+void Poller::watch_no_more(const Lock&) noexcept {
+  if (count_ != 0 || has_reactor_) return;
+  std::error_code ignored;
+  self_.cancel(ignored);
+}
+
+void Poller::poll() noexcept {
+  std::array<epoll_event, kEventsAtOnce> events;
+  std::array<Due, kEventsAtOnce> due;
+  int dues = 0;
+
+  {
+    const Lock lock{mutex_};
+    const int count = ::epoll_wait(epoll_, events.data(), kEventsAtOnce, 0);
+    for (int i = 0; i < count; ++i) {
+      const epoll_event& event = events[static_cast<std::size_t>(i)];
+      auto& polled = *static_cast<Polled*>(event.data.ptr);
+      // Partner: take(). Whoever finds none there sends the message.
+      if (polled.events.fetch_or(event.events, kAcqRel) != 0) continue;
+      Due& next = due[static_cast<std::size_t>(dues++)];
+      next.cell = IntrusivePtr<Cell>::of(polled.cell);
+      next.envelope = surely([&] { return message_to(polled); });
+    }
+  }
+  for (int i = 0; i < dues; ++i) {
+    const Due& next = due[static_cast<std::size_t>(i)];
+    deliver_surely(*next.cell, next.envelope);
+  }
+}
+
+bool Poller::wake_through_context() noexcept {
+  try {
+    watch_itself(Lock{mutex_});
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
+void Poller::watch_itself(const Lock&) {
+  if (is_watched_) return;
+  self_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const std::error_code&) {
+    {
+      const Lock lock{mutex_};
+      is_watched_ = false;
+      if (has_reactor_ || count_ == 0) return;
+    }
+    poll();
+    surely([this] {
+      const Lock lock{mutex_};
+      if (count_ != 0) watch_itself(lock);
+    });
+  });
+  is_watched_ = true;
+}
+
+}  // namespace coppice::detail
