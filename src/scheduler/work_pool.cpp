@@ -24,6 +24,7 @@ constexpr Duration kLookAfterBusy = std::chrono::milliseconds{5};  // an idle wo
 constexpr Duration kQuiet = std::chrono::microseconds{100};  // what the reactor brings waits so long for its worker
 constexpr std::uint32_t kAskedOften = 4;                     // polls of the reactor in that time
 constexpr std::size_t kInjectorBatch = 16;                   // what an idle worker takes at once
+constexpr int kLooksBeforeWaking = 16;                       // of who submits from outside
 constexpr unsigned kSlotRunsMax = 64;                        // a conversation in the slot may not starve the ring
 
 }  // namespace
@@ -384,14 +385,16 @@ Runnable* WorkPool::search(Worker& me) noexcept {
   }
 }
 
-/// A worker that found something is no longer searching; the last one wakes another, since where one thing was there
-/// may be more. Even if there is not: the other one may have parked while nobody was busy, and must now look after the
-/// timers of one that may not come back from a handler.
+/// A worker that found something is no longer searching; the last one wakes another where there is more. Even if there is
+/// not, unless somebody looks soon: the others may have parked while nobody was busy, and one of them must now look after
+/// the timers of one that may not come back from a handler.
 void WorkPool::found_work(Worker& me) noexcept {
   const bool is_quiet = std::exchange(me.was_brought, false);
   if (!me.is_searching) return;
   me.is_searching = false;
-  if (searching_.fetch_sub(1, kAcqRel) == 1 && !is_quiet) notify();
+  if (searching_.fetch_sub(1, kAcqRel) != 1 || is_quiet) return;
+  full_fence();  // partner: the fence in notify(). Either the submitter sees that we do not search, or we see its work.
+  if (looking_soon_.load(kSeqCst) == 0 || has_work()) notify();
 }
 
 bool WorkPool::has_work() const noexcept {
@@ -402,11 +405,11 @@ bool WorkPool::has_work() const noexcept {
   return false;
 }
 
-/// Whether some worker is not parked, and might not look after its timers. The caller's own bit is set.
-bool WorkPool::anyone_busy() const noexcept {
-  std::size_t parked = 0;
-  for (const auto& word : idle_) parked += static_cast<std::size_t>(__builtin_popcountll(word.load(kRelaxed)));
-  return parked < workers_.size();
+/// How many workers sleep, or are about to.
+std::size_t WorkPool::parked() const noexcept {
+  std::size_t count = 0;
+  for (const auto& word : idle_) count += static_cast<std::size_t>(__builtin_popcountll(word.load(kRelaxed)));
+  return count;
 }
 
 /// False: somebody has taken the bit and is waking us; it has counted us as searching.
@@ -440,7 +443,7 @@ void WorkPool::sleep(Worker& me) noexcept {
   sort_timers(me);
   TimePoint deadline = me.wheel.next();
   Reactor* const reactor = reactor_.load(kAcquire);
-  const bool others_are_busy = anyone_busy();
+  const bool others_are_busy = parked() < workers_.size();  // and might not look after their timers; our bit is set
   const bool looks_soon = others_are_busy || (me.is_anything_asked && looking_soon_.load(kRelaxed) == 0);
   if (looks_soon) {
     deadline = std::min(deadline, saturating_add(clock_->now(), kLookAfterBusy));
@@ -519,7 +522,22 @@ void WorkPool::submit(Runnable& runnable) noexcept {
   if (abandoned_.load(kRelaxed)) return;
   inject(runnable);
   if (!outside_waits_.load(kRelaxed)) outside_waits_.store(true, kSeqCst);
-  notify();
+  if (!is_taken_soon()) notify();
+}
+
+/// To wake a worker takes microseconds, which this thread pays for. So it looks for a fraction of one whether a worker that
+/// is awake takes what was submitted, or begins to search: a worker that has just answered a thread is about to.
+bool WorkPool::is_taken_soon() const noexcept {
+  if (options_.spin == Duration::zero()) return false;
+  full_fence();  // as in notify()
+  for (int looks = 0; looks < kLooksBeforeWaking; ++looks) {
+    const std::size_t asleep = parked();
+    if (asleep == workers_.size()) return false;
+    if (asleep == 0 || searching_.load(kRelaxed) != 0 || (injector_.size_approx() == 0 && spare_.is_empty()))
+      return true;
+    pause_cpu();
+  }
+  return false;
 }
 
 void WorkPool::submit_back(Runnable& runnable) noexcept {

@@ -92,10 +92,11 @@ class WorkPool final : public Scheduler {
   void found_work(Worker& me) noexcept;
   void notify() noexcept;
   void unpark(Worker& worker) noexcept;
-  [[nodiscard]] bool anyone_busy() const noexcept;
+  [[nodiscard]] std::size_t parked() const noexcept;
   [[nodiscard]] bool withdraw_idle(Worker& me) noexcept;
   void push_to_ring(Worker& me, Runnable& runnable) noexcept;
   void inject(Runnable& runnable) noexcept;
+  [[nodiscard]] bool is_taken_soon() const noexcept;
 
   const Clock* clock_;
   WorkPoolOptions options_;
