@@ -13,7 +13,7 @@ namespace coppice::interleave {
 bool is_running() noexcept { return engine != nullptr; }
 
 void point(Step step, const void* where, std::memory_order order) noexcept {
-  if (engine != nullptr) engine->point({step, where, engine->is_weak() && order == std::memory_order_seq_cst});
+  if (engine != nullptr) engine->point({where, step, engine->is_weak() && order == std::memory_order_seq_cst});
 }
 
 Bits seen_by_load(const void* where, Bits now, std::memory_order order) noexcept {
@@ -144,19 +144,25 @@ void fail(const std::string& what) noexcept {
   engine->fail_here(what);
 }
 
-void pause() noexcept { point(Step::Mark, nullptr); }
+void pause(const void* where) noexcept { point(Step::Mark, where); }
 void at_stall(Body check) { engine->at_stall(std::move(check)); }
 void at_pin(std::function<void(unsigned cpu)> call) { engine->at_pin(std::move(call)); }
 void pinned(unsigned cpu) { engine->pinned(cpu); }
 
 void touch_to_read(const void* where) noexcept {
-  if (engine != nullptr && engine->is_weak()) engine->memory().plain_read(engine->me(), where);
+  if (engine == nullptr) return;
+  if (engine->is_weak()) engine->memory().plain_read(engine->me(), where);
+  engine->touch(where, true);
 }
 void touch_to_make(const void* where) noexcept {
-  if (engine != nullptr && engine->is_weak()) engine->memory().plain_made(engine->me(), where);
+  if (engine == nullptr) return;
+  if (engine->is_weak()) engine->memory().plain_made(engine->me(), where);
+  engine->make(where);
 }
 void touch_to_write(const void* where) noexcept {
-  if (engine != nullptr && engine->is_weak()) engine->memory().plain_write(engine->me(), where);
+  if (engine == nullptr) return;
+  if (engine->is_weak()) engine->memory().plain_write(engine->me(), where);
+  engine->touch(where, false);
 }
 
 }  // namespace coppice::interleave

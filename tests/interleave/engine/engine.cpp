@@ -38,6 +38,7 @@ void Engine::run(const Body& body) {
   asleep_ = 0;
   redundant_ = false;
   preemptions_ = steps_ = choices_ = 0;
+  living_ = 0;
   now_ = kStart;
   memory_.clear(rules_.failures_for_nothing);
   history_.clear();
@@ -66,6 +67,7 @@ unsigned Engine::start(std::unique_ptr<Thread::Body> body) {
   const auto id = static_cast<unsigned>(fibers_.size());
   if (id >= kFibersMax) fail_here("more fibers than the engine has room for");
   fibers_.push_back(std::make_unique<Fiber>(id, std::move(body)));
+  ++living_;
   std::size_t bytes = 0;
   for (const OwnMemory& own : own_memories()) bytes += own.bytes;
   fibers_.back()->own_memory.resize(bytes);
@@ -88,11 +90,10 @@ void Engine::end_fiber() {
   Fiber& me = *current_;
   me.body.reset();
   me.state = Fiber::State::Ended;
+  --living_;
   wake(&me, kUnbounded);
   changed();
-  if (std::all_of(fibers_.begin(), fibers_.end(), [](const auto& f) { return f->state == Fiber::State::Ended; })) {
-    Stack::leave(me.stack, root_);
-  }
+  if (living_ == 0) Stack::leave(me.stack, root_);
   switch_to(pick());
   std::abort();
 }
@@ -112,7 +113,7 @@ void Engine::fail_here(const std::string& what) {
 
 // ---- who goes on ----
 
-bool Engine::are_dependent(const Operation& a, const Operation& b) const noexcept {
+bool Engine::are_dependent(Operation a, Operation b) const noexcept {
   if (concerns_all(a) || concerns_all(b)) return true;
   if (a.is_sequential && b.is_sequential && (a.step == Step::Fence || b.step == Step::Fence)) return true;
   if (a.where != b.where || a.where == nullptr) return false;
@@ -125,9 +126,8 @@ void Engine::list_options(bool may_stay) {
     return fiber.state == Fiber::State::Ready && !fiber.yields && (asleep_ >> fiber.id & 1) == 0;
   };
   if (may_stay && can_go(*current_)) options_.push_back(current_->id);
-  const bool is_bound = !options_.empty() && preemptions_ >= rules_.preemptions;
+  if (!options_.empty() && preemptions_ >= rules_.preemptions) return;
   for (const auto& fiber : fibers_) {
-    if (is_bound) break;
     if ((fiber.get() != current_ || !may_stay) && can_go(*fiber)) options_.push_back(fiber->id);
   }
 }
@@ -158,6 +158,8 @@ bool Engine::let_time_pass() {
 Fiber& Engine::pick() {
   if (++steps_ > rules_.steps_max) fail_here("no end within the number of steps: a livelock");
   const bool may_stay = current_->state == Fiber::State::Ready && !current_->yields;
+  // Alone there is nothing to decide, and what it does follows from what is known already.
+  if (may_stay && (redundant_ || (living_ == 1 && !rules_.sleep_sets))) return *current_;
   if (rules_.early_timers && anyone_waits_for_time() && draw(16) == 1) static_cast<void>(let_time_pass());
   list_options(may_stay);
   while (options_.empty()) {
@@ -202,20 +204,19 @@ Fiber& Engine::pick() {
 
 /// Whether another run has gone on from here, or from a state that is the same.
 bool Engine::is_known(bool may_stay) {
-  if (rules_.known == nullptr || !strategy_.is_beyond()) return false;
-  const std::uint64_t here = History::mix(history_.state() + 2 * current_->id + (may_stay ? 1 : 0));
-  const auto [found, is_new] = rules_.known->try_emplace(here, preemptions_);
-  if (!is_new && found->second <= preemptions_) return true;
-  found->second = preemptions_;
-  return false;
+  if (!rules_.gives_up_known_states || !strategy_.is_beyond()) return false;
+  // Who yields waits for the next change, whoever makes it: that is an order which no place tells of.
+  std::uint64_t yielding = 0;
+  for (const auto& fiber : fibers_) yielding |= std::uint64_t{fiber->yields} << fiber->id;
+  const std::uint64_t here = mix(history_.state() + mix(yielding));
+  return rules_.known->visit(here, may_stay ? current_->id : Known::kEverybody, preemptions_);
 }
 
 /// What that fiber does now has happened.
 void Engine::remember(const Fiber& fiber) {
-  if (rules_.known == nullptr) return;
-  const Operation& operation = fiber.next;
-  // In sequential mode a fence does nothing.
-  if (concerns_all(operation) && operation.step != Step::HeavyFence) return history_.step_of_all(fiber.id);
+  if (!keeps_history()) return;
+  const Operation operation = fiber.next;
+  if (operation.step == Step::Yield) return history_.step_of_all(fiber.id);
   history_.step(fiber.id, operation.where, operation.step == Step::Load);
 }
 
@@ -241,7 +242,7 @@ void Engine::switch_to(Fiber& fiber) {
   Stack::leave(from.stack, fiber.stack);
 }
 
-void Engine::point(const Operation& operation) {
+void Engine::point(Operation operation) {
   // Who only looks for so long waits for somebody else, without saying so: a fair scheduler would let others go on.
   if (++current_->looks_in_vain == kLooksInVain && !current_->yields) {
     current_->looks_in_vain = 0;
@@ -284,15 +285,15 @@ void Engine::changed() noexcept {
 
 void Engine::yield() {
   current_->yields = true;
-  point({Step::Yield, nullptr, false});
+  point({nullptr, Step::Yield, false});
   current_->yields = false;
   if (is_weak()) memory_.see_all(me());
 }
 
 void Engine::fence_all() {
-  if (!is_weak()) return point({Step::HeavyFence, nullptr, true});
+  if (!is_weak()) return point({nullptr, Step::HeavyFence, true});
   const auto fence = [this](unsigned id) {
-    point({Step::HeavyFence, nullptr, true});
+    point({nullptr, Step::HeavyFence, true});
     memory_.fence(id, std::memory_order_seq_cst);
   };
   fence(me());
@@ -304,7 +305,7 @@ void Engine::fence_all() {
 
 // ---- for who reads ----
 
-void Engine::tell(const Operation& operation) const {
+void Engine::tell(Operation operation) const {
   static constexpr const char* kSteps[] = {"begins", "loads",   "stores", "changes", "fences", "fences all",
                                            "locks",  "unlocks", "waits",  "wakes",   "yields", "passes"};
   const auto found = std::find(names_.begin(), names_.end(), operation.where);

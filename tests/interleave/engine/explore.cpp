@@ -63,12 +63,10 @@ std::vector<std::uint32_t> shrink(const Rules& rules, const Body& body, std::vec
 
 std::string report(const std::string& label, const Rules& rules, const Body& body, const Engine& failed,
                    const std::string& how) {
-  Rules plain = rules;
-  plain.sleep_sets = false;
   std::vector<std::uint32_t> decisions = failed.decisions();
   const std::string what = failed.failure();
-  // Sleep sets leave ways out of a list; written down is a run without them.
-  if (!rules.sleep_sets) decisions = shrink(plain, body, decisions, what);
+  // What sleep sets leave out is not in a list, so with fewer decisions the others would mean something else.
+  if (!rules.sleep_sets) decisions = shrink(rules, body, decisions, what);
   return what + "\n  " + how + "; to see it: COPPICE_SCHEDULE='" + spell(label, decisions) + "' with this test alone";
 }
 
@@ -89,17 +87,18 @@ std::optional<Explored> replay(const std::string& label, Rules rules, const Body
 }  // namespace
 
 Explored explore(const std::string& label, const Exhaustive& how, const Body& body) {
-  Rules rules{.memory = how.memory,
-              .sleep_sets = how.preemptions == kUnbounded,
-              .preemptions = how.preemptions,
-              .failures_for_nothing = how.failures_for_nothing,
-              .steps_max = how.steps_max};
+  Known known;
+  const bool tells_states_apart = how.memory == Memory::Sequential && how.preemptions <= Known::kPreemptionsMost;
+  const Rules rules{.memory = how.memory,
+                    .sleep_sets = how.preemptions == kUnbounded,
+                    .known = tells_states_apart ? &known : nullptr,
+                    .gives_up_known_states = tells_states_apart && how.gives_up_known_states,
+                    .preemptions = how.preemptions,
+                    .failures_for_nothing = how.failures_for_nothing,
+                    .steps_max = how.steps_max};
   if (auto replayed = replay(label, rules, body)) return *replayed;
   Explored explored;
   Exhaust strategy;
-  Known known;
-  if (how.preemptions != kUnbounded && how.memory == Memory::Sequential && how.gives_up_known_states)
-    rules.known = &known;
   Engine each{rules, strategy};
   do {
     each.run(body);
@@ -140,4 +139,5 @@ Explored explore(const std::string& label, const Sampled& how, const Body& body)
   }
   return explored;
 }
+
 }  // namespace coppice::interleave

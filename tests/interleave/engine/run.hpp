@@ -22,9 +22,10 @@ namespace coppice::interleave {
 inline constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 inline constexpr std::int64_t kStart = 3'600'000'000'000;  // an hour, so that "an hour ago" exists
 
+/// Two words, handed over in registers.
 struct Operation {
-  Step step = Step::Begin;
   const void* where = nullptr;
+  Step step = Step::Begin;
   bool is_sequential = false;  // a fence, or seq_cst in weak mode
 };
 
@@ -49,7 +50,9 @@ struct Fiber {
 struct Rules {
   Memory memory = Memory::Sequential;
   bool sleep_sets = false;
-  Known* known = nullptr;  // states that runs have come to; null: every way is gone to its end
+  /// What earlier runs have come to; null: nothing is told apart.
+  Known* known = nullptr;
+  bool gives_up_known_states = false;  // else every way is gone to its end
   std::uint32_t preemptions = kUnbounded;
   bool early_timers = false;
   std::uint32_t failures_for_nothing = 0;
@@ -73,7 +76,7 @@ class Engine {
   [[nodiscard]] std::uint32_t choices() const noexcept { return choices_; }
 
   // ---- from fibers ----
-  void point(const Operation& operation);
+  void point(Operation operation);
   /// Until somebody wakes it, or the time comes. False: the time came.
   bool block(const void* on, std::int64_t until = kNever);
   std::uint32_t wake(const void* on, std::uint32_t most);
@@ -89,7 +92,14 @@ class Engine {
   std::int64_t now() noexcept { return rules_.known != nullptr ? now_ : now_ += 100; }
   void forget(const void* where) {
     if (is_weak()) memory_.forget(where);
-    if (rules_.known != nullptr) history_.forget(where);
+    make(where);
+  }
+  void make(const void* where) {
+    if (keeps_history()) history_.make(me(), where);
+  }
+  /// Without a point.
+  void touch(const void* where, bool reads_only) {
+    if (keeps_history()) history_.step(me(), where, reads_only);
   }
   void at_stall(Body check) { stall_check_ = std::move(check); }
   void at_pin(std::function<void(unsigned)> call) { pin_ = std::move(call); }
@@ -114,13 +124,14 @@ class Engine {
     decisions_.push_back(way);
     return way;
   }
-  [[nodiscard]] bool are_dependent(const Operation& a, const Operation& b) const noexcept;
-  [[nodiscard]] static bool concerns_all(const Operation& operation) noexcept {
+  [[nodiscard]] bool are_dependent(Operation a, Operation b) const noexcept;
+  [[nodiscard]] static bool concerns_all(Operation operation) noexcept {
     return operation.step == Step::HeavyFence || operation.step == Step::Yield || operation.step == Step::Mark;
   }
   [[nodiscard]] bool is_known(bool may_stay);
+  [[nodiscard]] bool keeps_history() const noexcept { return rules_.known != nullptr && !redundant_; }
   void remember(const Fiber& fiber);
-  void tell(const Operation& operation) const;
+  void tell(Operation operation) const;
   [[nodiscard]] std::string who_waits() const;
 
   const Rules rules_;
@@ -129,6 +140,7 @@ class Engine {
   WeakMemory memory_;
   Stack root_{Stack::OfThread{}};
   std::vector<std::unique_ptr<Fiber>> fibers_;
+  std::size_t living_ = 0;  // that have not ended
   Fiber* current_ = nullptr;
   std::vector<unsigned> options_;
   std::uint64_t asleep_ = 0;  // fibers whose next step has been tried already, a bit each
