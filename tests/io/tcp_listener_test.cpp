@@ -52,7 +52,7 @@ struct Echo : TcpConnection<Echo> {
       write("goodbye");
       finish();
     } else if (bytes.starts_with("flood")) {
-      while (write(std::string(64 * 1024, 'x'))) {
+      while (write(std::string(std::size_t{64} * 1024, 'x'))) {
       }
     } else {
       write(bytes);
@@ -238,7 +238,7 @@ TEST_CASE("a peer that does not read is not read any more and then closed") {
       {.id = "echo",
        .connection = {.write_bytes_pause = 100'000, .write_bytes_max = 1'000'000'000, .write_within = 500ms}}};
   TcpClient client{server.info().port, 4'096};
-  const std::string chunk(64 * 1024, 'x');
+  const std::string chunk(std::size_t{64} * 1024, 'x');
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   std::size_t sent = 0;
   while (server.log.size() == 0 && sent < kKernels && std::chrono::steady_clock::now() < deadline)

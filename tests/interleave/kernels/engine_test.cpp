@@ -422,7 +422,7 @@ std::vector<int> run_drawn(std::uint64_t seed) {
               gate.store(1, kRelease);
               wake(gate, kUnbounded);
             } else {
-              static_cast<void>(wait_while(gate, 0, clock_now() + 1'000 * fiber));
+              static_cast<void>(wait_while(gate, 0, clock_now() + std::int64_t{1'000} * fiber));
               saw[fiber] = saw[fiber] * 7 + static_cast<int>(gate.load(kAcquire));
             }
         }
