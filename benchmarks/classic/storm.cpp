@@ -52,7 +52,7 @@ struct Prober : Actor<Prober> {
   void handle(Tick) {
     const Nanoseconds asked = now_ns();
     const auto whom = refs[exchange->size() * 7919 % kWell].as<Well>();
-    ask(whom, Ping{}, std::chrono::seconds{10}).then([this, asked](Result<int, AskError> answer) {
+    ask(whom, Ping{}, std::chrono::seconds{10}).then([this, asked](const Result<int, AskError>& answer) {
       require(answer.has_value(), "an answer is missing");
       const Nanoseconds now = now_ns();
       exchange->push_back(static_cast<double>(now - asked));

@@ -14,12 +14,14 @@
 
 #include "../support/workloads.hpp"
 
+// NOLINTBEGIN(bugprone-reserved-identifier, readability-identifier-naming): the C library's names
 extern "C" {
 void* __libc_malloc(std::size_t bytes);
 void* __libc_calloc(std::size_t count, std::size_t bytes);
 void* __libc_realloc(void* memory, std::size_t bytes);
 void* __libc_memalign(std::size_t alignment, std::size_t bytes);
 }
+// NOLINTEND(bugprone-reserved-identifier, readability-identifier-naming)
 
 namespace {
 

@@ -8,32 +8,11 @@
 
 #include <fmt/format.h>
 
+#include "target.hpp"
+
 using namespace coppice;
 
 namespace {
-
-std::optional<std::string> decode(std::string_view text) {
-  const auto digit = [](char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-  };
-  std::string decoded;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      decoded += text[i];
-      continue;
-    }
-    if (i + 2 >= text.size()) return std::nullopt;
-    const int high = digit(text[i + 1]);
-    const int low = digit(text[i + 2]);
-    if (high < 0 || low < 0) return std::nullopt;
-    decoded += static_cast<char>(high * 16 + low);
-    i += 2;
-  }
-  return decoded;
-}
 
 Response unavailable(AskError why) {
   Response response = error_response(503, std::string{"the shard did not answer: "} + to_string(why));
@@ -249,19 +228,4 @@ void Session::write_ready() {
     const bool is_last = is_ending_ && is_all_answered();
     write(wire_text(*next.response, {.close = is_last, .is_1_0 = next.is_1_0, .with_body = !next.is_head}));
   }
-}
-
-Session::Path Session::path_of(std::string_view target) {
-  target = target.substr(0, target.find('?'));
-  if (target.empty() || target.front() != '/') return std::nullopt;
-  std::vector<std::string> path;
-  target.remove_prefix(1);
-  while (!target.empty()) {
-    const std::size_t end = std::min(target.find('/'), target.size());
-    auto part = decode(target.substr(0, end));
-    if (!part) return std::nullopt;
-    path.push_back(std::move(*part));
-    target.remove_prefix(std::min(end + 1, target.size()));
-  }
-  return path;
 }

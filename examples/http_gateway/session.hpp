@@ -45,8 +45,6 @@ class Session : public coppice::TcpConnection<Session> {
     bool is_head = false;
     std::optional<Response> response = {};
   };
-  /// The parts of a target: "/keys/a%20b" is {"keys", "a b"}. Nothing: it cannot be decoded.
-  using Path = std::optional<std::vector<std::string>>;
 
   /// Does whatever can be done now: answers, begins requests, reads on, ends.
   void go_on();
@@ -69,7 +67,6 @@ class Session : public coppice::TcpConnection<Session> {
   void respond_and_end(Response response);
   void write_ready();
   void watch_time();
-  [[nodiscard]] static Path path_of(std::string_view target);
 
   std::shared_ptr<const ServerInfo> server_;
   HttpParser parser_;

@@ -104,6 +104,7 @@ std::string DataFolder::create() const {
 
 std::vector<LogFile> DataFolder::logs() const {
   std::vector<LogFile> all;
+  all.reserve(shards_);
   for (std::uint32_t shard = 0; shard < shards_; ++shard) all.emplace_back(LogFile::Place{path_, shard, shards_});
   return all;
 }

@@ -142,7 +142,8 @@ using Logs = std::vector<ActorRef<ShardLog>>;
 /// Watches what nobody else does: a supervisor that gave up ends, and without it the server serves nobody.
 class Guard : public Actor<Guard> {
  public:
-  Guard(std::vector<AnyRef> guarded, std::shared_ptr<std::atomic<bool>> has_ended) : has_ended_{std::move(has_ended)} {
+  Guard(const std::vector<AnyRef>& guarded, std::shared_ptr<std::atomic<bool>> has_ended)
+      : has_ended_{std::move(has_ended)} {
     for (const AnyRef& each : guarded) watch(each);
   }
   void handle(const Down& down) {

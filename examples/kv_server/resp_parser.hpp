@@ -8,10 +8,10 @@
 
 /// What a parser takes at most; a client that sends more hears a protocol error.
 struct RespLimits {
-  std::size_t arguments_max = 1'024 * 1'024;            ///< of one command
-  std::size_t bulk_bytes_max = 512 * 1'024 * 1'024;     ///< of one argument
-  std::size_t command_bytes_max = 512 * 1'024 * 1'024;  ///< of all arguments of one command
-  std::size_t line_bytes_max = 64 * 1'024;              ///< of an inline command
+  std::size_t arguments_max = std::size_t{1'024} * 1'024;            ///< of one command
+  std::size_t bulk_bytes_max = std::size_t{512} * 1'024 * 1'024;     ///< of one argument
+  std::size_t command_bytes_max = std::size_t{512} * 1'024 * 1'024;  ///< of all arguments of one command
+  std::size_t line_bytes_max = std::size_t{64} * 1'024;              ///< of an inline command
 };
 
 /// Commands out of the bytes of a connection, in Redis's protocol: arrays of bulk strings, or a line of words. Bytes may

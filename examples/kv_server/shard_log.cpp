@@ -20,7 +20,7 @@ void ShardLog::on_stop(const coppice::ExitReason&) {
   if (options_.fsync != Fsync::No) static_cast<void>(file_.sync());
 }
 
-void ShardLog::handle(Append append) {
+void ShardLog::handle(const Append& append) {
   number_ = append.number;
   if (!refused_.empty()) return tell(refused_, true);
   frame_ += append.operations;

@@ -60,7 +60,7 @@ class ShardLog : public coppice::Actor<ShardLog> {
       : file_{std::move(file)}, options_{options}, disk_{std::move(disk)}, compact_at_{options.compact_bytes} {}
   void on_stop(const coppice::ExitReason& reason);
 
-  void handle(Append append);
+  void handle(const Append& append);
   LoadedLog handle(LoadLog load);
   struct Commit {};
   void handle(Commit);

@@ -113,7 +113,8 @@ extern "C" ssize_t write(int descriptor, const void* bytes, size_t count) {
   static thread_local bool is_half = false;
   if (is_set("throw-write") && is_ours(descriptor)) throw std::bad_alloc{};
   if (!is_set("fail-write") || !is_ours(descriptor)) return real(descriptor, bytes, count);
-  if ((is_half = !is_half) && count > 1) return real(descriptor, bytes, count / 2);
+  is_half = !is_half;
+  if (is_half && count > 1) return real(descriptor, bytes, count / 2);
   errno = ENOSPC;
   return -1;
 }

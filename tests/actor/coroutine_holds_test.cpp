@@ -54,8 +54,9 @@ struct Waiter : Actor<Waiter> {
   }
   Task<int> handle(Later2 later) {
     co_await sleep_for(1ms);
+    const int value = later.value;
     if (!open) stash(std::move(later));
-    co_return later.value;
+    co_return value;
   }
   void handle(Quit) {
     open = true;

@@ -70,7 +70,7 @@ struct NullWhat : std::exception {
   [[nodiscard]] const char* what() const noexcept override { return nullptr; }
 };
 struct VastWhat : std::exception {
-  std::string words = std::string(10'000'000, 'x');
+  std::string words = std::string(10'000'000, 'x');  // NOLINT(bugprone-string-constructor): vast, as it says
   [[nodiscard]] const char* what() const noexcept override { return words.c_str(); }
 };
 

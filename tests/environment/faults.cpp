@@ -56,11 +56,13 @@ using coppice::testing::real;
 
 extern "C" {
 
+// NOLINTBEGIN(bugprone-reserved-identifier, readability-identifier-naming): the linker's names
 void* __real_malloc(std::size_t bytes);
 void* __wrap_malloc(std::size_t bytes) {
   if (fails(Call::Allocation)) return nullptr;
   return __real_malloc(bytes);
 }
+// NOLINTEND(bugprone-reserved-identifier, readability-identifier-naming)
 
 int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*run)(void*), void* with) noexcept {
   static const auto next = real(&::pthread_create, "pthread_create");

@@ -26,7 +26,7 @@ bool is_child = false;
 }  // namespace
 /// Asked by LeakSanitizer, under this name of its own, when a process ends: what only the threads of the parent held is no
 /// leak of the child's.
-extern "C" int __lsan_is_turned_off() { return is_child ? 1 : 0; }  // NOLINT(bugprone-reserved-identifier)
+extern "C" int __lsan_is_turned_off() { return is_child ? 1 : 0; }  // NOLINT
 
 namespace coppice {
 namespace {
@@ -248,7 +248,8 @@ TEST_CASE("a child may have a system of its own") {  // P23
           ActorSystem own{testing::two_workers()};
           const auto mine = own.spawn<Echo>();
           words.check(mine.ask(7, kPatience).get() == Result<int, AskError>{7}, "ask");
-          for (int i = 0; i < 1'000; ++i) mine.send(Tick{});  // as much as makes a thread count on its own
+          // As much as makes a thread count on its own. NOLINTNEXTLINE(bugprone-inc-dec-in-conditions): in CHECK's
+          for (int i = 0; i < 1'000; ++i) mine.send(Tick{});
           words.check(testing::at_rest(own), "rest");
           words.check(echo.send(Tick{}) == Delivery::Closed, "closed");
           words.check(own.shutdown().complete, "complete");

@@ -188,7 +188,7 @@ TEST_CASE("a peer that does not read is not read any more and then closed") {
       {.id = "echo",
        .connection = {.write_bytes_pause = 100'000, .write_bytes_max = 1'000'000'000, .write_within = 500ms}}};
   TcpClient client{server.info().port, 4'096};
-  const std::string chunk(64 * 1024, 'x');
+  const std::string chunk(std::size_t{64} * 1024, 'x');
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   std::size_t sent = 0;
   while (server.log.size() == 0 && sent < kKernels && std::chrono::steady_clock::now() < deadline)

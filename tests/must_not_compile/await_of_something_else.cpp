@@ -9,7 +9,7 @@ using namespace std::chrono_literals;
 
 struct Waiter : coppice::Actor<Waiter> {
   coppice::Task<> handle(int) {
-    std::suspend_always foreign;
+    [[maybe_unused]] std::suspend_always foreign;
     auto sleep = sleep_for(1ms);
 #ifdef WRONG
     co_await foreign;

@@ -35,7 +35,7 @@ constexpr std::uint64_t kCapacity = 10'000;
 constexpr std::uint64_t kProducers = 2;
 constexpr std::uint64_t kBurst = 64;  // what one handler of an actor that produces sends
 constexpr std::uint64_t kRatio = 10;
-constexpr std::uint64_t kMiB = 1024 * 1024;
+constexpr std::uint64_t kMiB = std::uint64_t{1024} * 1024;
 
 struct Load {
   std::uint32_t key = 0;

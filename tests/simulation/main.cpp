@@ -186,4 +186,7 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace coppice::simulation
 
-int main(int argc, char** argv) { return coppice::simulation::run(argc, argv); }
+int main(int argc, char** argv) try { return coppice::simulation::run(argc, argv); } catch (const std::exception& e) {
+  fmt::print(stderr, "simulate: {}\n", e.what());
+  return 2;
+}

@@ -15,7 +15,7 @@ inline constexpr bool kMeasuresMemory = false;  // most of it is the sanitizer's
 inline constexpr bool kMeasuresMemory = true;
 #endif
 /// So much more may be resident than before, however long something ran: the allocator's own to and fro.
-inline constexpr std::uint64_t kMemoryNoise = 4 * 1024 * 1024;
+inline constexpr std::uint64_t kMemoryNoise = std::uint64_t{4} * 1024 * 1024;
 
 /// What this process has of its machine at a moment.
 struct Process {

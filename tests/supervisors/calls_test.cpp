@@ -449,7 +449,7 @@ TEST_CASE("threads that start and stop children at once lose none and double non
   }
   for (auto& thread : threads) thread.join();
   CHECK(wrong == std::vector<int>(kThreads));
-  const auto left = static_cast<std::uint64_t>(1 + kThreads * ((rounds + 1) / 2));
+  const auto left = 1 + static_cast<std::uint64_t>(kThreads) * ((static_cast<std::uint64_t>(rounds) + 1) / 2);
   CHECK(root.count_children().value() == ChildCounts{.specs = left, .active = left, .supervisors = 0, .workers = left});
   REQUIRE(testing::at_rest(system));
   CHECK(system.stats().actors == left + 1);

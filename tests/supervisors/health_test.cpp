@@ -182,7 +182,6 @@ TEST_CASE("who fails its checks ends through the strategy") {  // F63
     AnyStrategy strategy;
     Lines log;
   };
-  const std::string start = "start ";
   const std::string why = "error: health check failed: it says so itself";
   const std::string stop = "shutdown";
   const auto again = [](const std::string& id, const std::string& reason) { return "again " + id + " " + reason; };

@@ -271,7 +271,8 @@ TEST_CASE("who hangs in the first message of a life holds up neither its supervi
   const auto pool = system.start(dynamic_supervisor({.id = "pool"})).value();
   std::vector<ChildSpec> specs = children<Counted>(40, "d-{}");
   specs.insert(specs.begin(), child<AtOnce>({.restart = Restart::Temporary}, &gate_of_dynamic_one));
-  CHECK(pool.start_children(std::move(specs)).value().size() == 41);
+  const auto started = pool.start_children(std::move(specs));
+  CHECK(started.value().size() == 41);
   REQUIRE(gate_of_dynamic_one[0].wait_for_arrivals());
   CHECK(pool.count_children().value().active == 41);
   gates[1].open();

@@ -389,7 +389,7 @@ TEST_CASE("print_tree prints the lines of the tree") {
   std::FILE* const file = std::tmpfile();
   REQUIRE(file != nullptr);
   CHECK(root->print_tree(file));
-  std::rewind(file);
+  REQUIRE(std::fseek(file, 0, SEEK_SET) == 0);
   std::string text;
   for (int c = std::fgetc(file); c != EOF; c = std::fgetc(file)) text += static_cast<char>(c);
   std::fclose(file);

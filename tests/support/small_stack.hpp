@@ -12,7 +12,7 @@ namespace coppice::testing {
 inline void on_small_stack(std::function<void()> work) {
   pthread_attr_t attributes;
   REQUIRE(pthread_attr_init(&attributes) == 0);
-  REQUIRE(pthread_attr_setstacksize(&attributes, 512 * 1024) == 0);
+  REQUIRE(pthread_attr_setstacksize(&attributes, std::size_t{512} * 1024) == 0);
   pthread_t thread;
   const auto run = [](void* w) -> void* {
     (*static_cast<std::function<void()>*>(w))();

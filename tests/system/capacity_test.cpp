@@ -21,6 +21,7 @@ using testing::Tick;
 
 constexpr int kThreads = 16;
 constexpr int kEach = 50;
+constexpr std::uint64_t kAll = std::uint64_t{kThreads} * kEach;
 constexpr std::uint64_t kCapacity = 100;
 
 struct Row {
@@ -70,10 +71,10 @@ TEST_CASE("of sixteen threads exactly the capacity waits whatever the policy") {
     for (auto& thread : threads) thread.join();
     const bool evicts = row.reason == DeadReason::DroppedOldest;
     CHECK(exact);
-    CHECK(accepted == (evicts ? kThreads * kEach : kCapacity));
+    CHECK(accepted == (evicts ? kAll : kCapacity));
     CHECK(system.ledger().queued == kCapacity + 1);
-    CHECK(system.ledger().dead(row.reason) == kThreads * kEach - kCapacity);
-    CHECK(system.ledger().dead() == kThreads * kEach - kCapacity);
+    CHECK(system.ledger().dead(row.reason) == kAll - kCapacity);
+    CHECK(system.ledger().dead() == kAll - kCapacity);
     gate.open();
     REQUIRE(testing::at_rest(system));
     const auto seen = seen_by(reader);

@@ -205,8 +205,8 @@ TEST_CASE("a thread that uses two systems in turn is counted in each") {
   }
   REQUIRE(testing::at_rest(first));
   REQUIRE(testing::at_rest(second));
-  CHECK(first.ledger().sent == 5 * 1'111);
-  CHECK(second.ledger().sent == 5 * 2'222);
+  CHECK(first.ledger().sent == std::uint64_t{5} * 1'111);
+  CHECK(second.ledger().sent == std::uint64_t{5} * 2'222);
   testing::check_end(first);
   testing::check_end(second);
 }

@@ -44,7 +44,7 @@ class Paper {
   [[nodiscard]] std::FILE* file() const { return file_; }
   [[nodiscard]] std::string text() const {
     std::fflush(file_);
-    std::rewind(file_);
+    REQUIRE(std::fseek(file_, 0, SEEK_SET) == 0);
     std::string text;
     for (int c = std::fgetc(file_); c != EOF; c = std::fgetc(file_)) text += static_cast<char>(c);
     return text;

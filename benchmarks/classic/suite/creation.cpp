@@ -47,6 +47,7 @@ Measurements fork_join_throughput(const Request& request) {
   const auto run = [&](std::int64_t jobs) {
     left.store(kForkJoinActors);
     std::vector<ActorRef<Worker>> workers;
+    workers.reserve(kForkJoinActors);
     for (int i = 0; i < kForkJoinActors; ++i) workers.push_back(system.spawn<Worker>(&finish, &left, jobs));
     const ActorRef<Master> master = system.spawn<Master>(std::move(workers));
     const Nanoseconds begun = now_ns();
@@ -111,6 +112,7 @@ Measurements big(const Request& request) {
   std::atomic<std::int64_t> playing{0};
   std::vector<ActorRef<Player>> players;
   ActorSystem system{default_options(request.workers)};
+  players.reserve(kBigActors);
   for (std::uint64_t i = 0; i < kBigActors; ++i)
     players.push_back(system.spawn<Player>(&finish, &playing, &players, i));
   const auto run = [&](std::int64_t pings) {

@@ -104,6 +104,7 @@ Measurements chameneos(const Request& request) {
   ActorSystem system{default_options(request.workers)};
   const ActorRef<Mall> mall = system.spawn<Mall>(&finish, &counts.back(), &sum, request.size);
   std::vector<ActorRef<Creature>> all;
+  all.reserve(kChameneos);
   const auto colour = [](std::size_t i) { return static_cast<Colour>(i % 3); };
   for (std::size_t i = 0; i < kChameneos; ++i) all.push_back(system.spawn<Creature>(&counts[i], mall, colour(i)));
   const Nanoseconds begun = now_ns();

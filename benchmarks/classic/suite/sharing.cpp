@@ -153,6 +153,7 @@ Measurements dictionary(const Request& request) {
   ActorSystem system{default_options(request.workers)};
   const ActorRef<Dictionary> words = system.spawn<Dictionary>();
   std::vector<ActorRef<Reader>> readers;
+  readers.reserve(kDictionaryWorkers);
   for (std::uint64_t i = 0; i < kDictionaryWorkers; ++i)
     readers.push_back(system.spawn<Reader>(&finish, &working, words, i));
   const auto run = [&](std::int64_t requests) {

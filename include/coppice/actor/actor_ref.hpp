@@ -207,7 +207,7 @@ template <class M>
 [[nodiscard]] Delivery try_deliver(Cell& cell, const EnvelopeOps* ops, M& message,
                                    std::optional<Duration> within = {}) {
   auto* const envelope = make_envelope<MessageEnvelope<M>>(ops, std::move(message));
-  const auto hand_back = [&] {
+  const auto hand_back = [&] {  // NOLINT(bugprone-use-after-move): what is left of it ends, and it comes back
     std::destroy_at(std::addressof(message));
     std::construct_at(std::addressof(message), std::move(envelope->message));
     destroy_envelope(envelope);

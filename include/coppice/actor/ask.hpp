@@ -274,7 +274,7 @@ class ReplyPromise : private detail::PromiseBase {
     } else {
       try {
         R reply(std::forward<V>(value)...);
-        return ask->reply(std::addressof(reply));
+        return ask->reply(std::addressof(reply));  // NOLINT(bugprone-multi-level-*): R may be a pointer
       } catch (...) {  // making the reply threw: the caller hears of it, and the asker too
         ask->fail(AskError::Crashed);
         throw;

@@ -258,7 +258,7 @@ class Router {
   [[nodiscard]] Delivery try_send(M& message) const {
     const std::uint64_t key = key_of(message);
     auto* const envelope = make_message(std::move(message));
-    const auto hand_back = [&] {
+    const auto hand_back = [&] {  // NOLINT(bugprone-use-after-move): what is left of it ends, and it comes back
       std::destroy_at(std::addressof(message));
       std::construct_at(std::addressof(message), std::move(envelope->message));
       detail::destroy_envelope(envelope);

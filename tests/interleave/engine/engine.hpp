@@ -26,7 +26,7 @@ inline constexpr std::uint32_t kUnbounded = ~std::uint32_t{0};
 /// Every way to go, each once: orders of steps that have nothing to do with each other count as one. Without a bound by
 /// sleep sets. With a bound a run is given up where it comes to a state that another run has gone on from with as many
 /// preemptions left: after the same steps in the same order, as far as that order makes a difference. (Happens-before
-/// caching: Musuvathi, Qadeer, PLDI 2007.)
+/// caching: Musuvathi, Qadeer, PLDI 2007.) That rests on what fibers share being an Atomic, under a Mutex, or a Plain.
 struct Exhaustive {
   Memory memory = Memory::Sequential;
   std::uint32_t preemptions = kUnbounded;
@@ -69,8 +69,8 @@ void together(std::vector<Body> fibers);
 /// Ends the run as a failure, when it does not hold.
 void expect(bool holds, const char* text, std::source_location where = std::source_location::current()) noexcept;
 [[noreturn]] void fail(const std::string& what) noexcept;
-/// A scheduling point of a test's own, where user code takes a while.
-void pause() noexcept;
+/// A scheduling point of a test's own, where user code takes a while with what stands there; nobody else may.
+void pause(const void* where) noexcept;
 /// Called when nobody can go on unless time passes: what is left undone now waits for a time-out. For this run.
 void at_stall(Body check);
 /// Called on each thread that is pinned, instead. For this run.

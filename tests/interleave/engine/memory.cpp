@@ -102,7 +102,7 @@ bool WeakMemory::store(unsigned thread, const void* where, Bits now, Bits value,
   const std::uint32_t floor = floor_of(thread, id, order);
   // The ways to go: behind all; and before each newer one that it does not know of, from the newest on.
   std::vector<std::size_t> ways{stores.size()};
-  for (std::size_t at = stores.size(); at-- > 1 && stores[at - 1].stamp >= floor && stores[at].stamp > floor;) {
+  for (std::size_t at = stores.size() - 1; at > 0 && stores[at - 1].stamp >= floor && stores[at].stamp > floor; --at) {
     if (!stores[at].is_change && stores[at].stamp - stores[at - 1].stamp > 1) ways.push_back(at);
   }
   const std::size_t at = ways[ways.size() > 1 ? draw_(static_cast<std::uint32_t>(ways.size())) : 0];
@@ -129,8 +129,8 @@ Exchange WeakMemory::exchange(unsigned thread, const void* where, Bits now, Bits
   // The ways to go: the newest store; older ones that make it fail; the newest, and fail for nothing.
   const std::uint32_t floor = floor_of(thread, id, failure);
   std::vector<std::size_t> ways{stores.size() - 1};
-  for (std::size_t at = ways[0]; at-- > 0 && stores[at].stamp >= floor;) {
-    if (stores[at].value != expected) ways.push_back(at);
+  for (std::size_t at = ways[0]; at > 0 && stores[at - 1].stamp >= floor; --at) {
+    if (stores[at - 1].value != expected) ways.push_back(at - 1);
   }
   const bool would_do = stores.back().value == expected;
   if (may_fail && would_do && failures_for_nothing_ > 0) ways.push_back(ways[0]);

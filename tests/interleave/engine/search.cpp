@@ -33,19 +33,19 @@ namespace {
 
 class Drawn : public Strategy {
  public:
-  explicit Drawn(std::uint64_t seed) noexcept : dice{seed} {}
-  std::uint32_t draw(std::uint32_t count) override { return dice.below(2) == 0 ? 0 : dice.below(count); }
+  explicit Drawn(std::uint64_t seed) noexcept : dice_{seed} {}
+  std::uint32_t draw(std::uint32_t count) override { return dice_.below(2) == 0 ? 0 : dice_.below(count); }
 
  protected:
-  Dice dice;
+  Dice dice_;
 };
 
 class RandomWalk final : public Drawn {
  public:
   RandomWalk(std::uint64_t seed, std::uint32_t stay) noexcept : Drawn{seed}, stay_{stay} {}
   std::uint32_t pick(std::span<const unsigned> ids, bool may_stay) override {
-    if (may_stay && dice.below(8) < stay_) return 0;
-    return dice.below(static_cast<std::uint32_t>(ids.size()));
+    if (may_stay && dice_.below(8) < stay_) return 0;
+    return dice_.below(static_cast<std::uint32_t>(ids.size()));
   }
 
  private:
@@ -56,7 +56,7 @@ class RandomWalk final : public Drawn {
 class Priorities final : public Drawn {
  public:
   Priorities(std::uint64_t seed, std::uint32_t changes, std::uint32_t length) : Drawn{seed} {
-    for (std::uint32_t i = 0; i < changes; ++i) changes_.push_back(dice.below(std::max(length, 1U)));
+    for (std::uint32_t i = 0; i < changes; ++i) changes_.push_back(dice_.below(std::max(length, 1U)));
   }
   std::uint32_t pick(std::span<const unsigned> ids, bool may_stay) override {
     const bool changes = std::find(changes_.begin(), changes_.end(), step_++) != changes_.end();
@@ -70,7 +70,7 @@ class Priorities final : public Drawn {
 
  private:
   std::int64_t& priority(unsigned id) {
-    while (priorities_.size() <= id) priorities_.push_back(1 + static_cast<std::int64_t>(dice.below(1U << 30)));
+    while (priorities_.size() <= id) priorities_.push_back(1 + static_cast<std::int64_t>(dice_.below(1U << 30)));
     return priorities_[id];
   }
   std::vector<std::uint32_t> changes_;
@@ -83,7 +83,7 @@ class Priorities final : public Drawn {
 class Delays final : public Drawn {
  public:
   Delays(std::uint64_t seed, std::uint32_t delays, std::uint32_t length) : Drawn{seed} {
-    for (std::uint32_t i = 0; i < delays; ++i) delays_.push_back(dice.below(std::max(length, 1U)));
+    for (std::uint32_t i = 0; i < delays; ++i) delays_.push_back(dice_.below(std::max(length, 1U)));
   }
   std::uint32_t pick(std::span<const unsigned> ids, bool may_stay) override {
     const bool delayed = std::find(delays_.begin(), delays_.end(), step_++) != delays_.end();
@@ -107,10 +107,10 @@ class Delays final : public Drawn {
 /// One fiber hardly ever runs while others can.
 class Starve final : public Drawn {
  public:
-  explicit Starve(std::uint64_t seed) noexcept : Drawn{seed}, victim_{1 + dice.below(4)} {}
+  explicit Starve(std::uint64_t seed) noexcept : Drawn{seed}, victim_{1 + dice_.below(4)} {}
   std::uint32_t pick(std::span<const unsigned> ids, bool) override {
-    const std::uint32_t drawn = dice.below(static_cast<std::uint32_t>(ids.size()));
-    if (ids[drawn] != victim_ || dice.below(32) == 0) return drawn;
+    const std::uint32_t drawn = dice_.below(static_cast<std::uint32_t>(ids.size()));
+    if (ids[drawn] != victim_ || dice_.below(32) == 0) return drawn;
     return (drawn + 1) % static_cast<std::uint32_t>(ids.size());
   }
 

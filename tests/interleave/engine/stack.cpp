@@ -14,7 +14,7 @@
 namespace coppice::interleave {
 namespace {
 
-constexpr std::size_t kBytes = 256 * 1024;
+constexpr std::size_t kBytes = std::size_t{256} * 1024;
 
 std::vector<void*>& spare() {
   static auto* const all = new std::vector<void*>;

@@ -7,6 +7,8 @@
 #include "coppice/base/atomic.hpp"
 #include "interleave/engine/engine.hpp"
 #include "interleave/engine/search.hpp"
+#include "interleave/kernels/found.hpp"
+#include "support/scale.hpp"
 
 // The engine itself: that it sees what C++20 allows and nothing else, and what no program may do. The names of the
 // small programs are the field's.
@@ -420,7 +422,7 @@ std::vector<int> run_drawn(std::uint64_t seed) {
               gate.store(1, kRelease);
               wake(gate, kUnbounded);
             } else {
-              static_cast<void>(wait_while(gate, 0, clock_now() + 1'000 * fiber));
+              static_cast<void>(wait_while(gate, 0, clock_now() + std::int64_t{1'000} * fiber));
               saw[fiber] = saw[fiber] * 7 + static_cast<int>(gate.load(kAcquire));
             }
         }
@@ -434,7 +436,7 @@ std::vector<int> run_drawn(std::uint64_t seed) {
 TEST_CASE("giving up known states loses no outcome of any drawn program", "[engine]") {
   std::uint64_t with = 0;
   std::uint64_t without = 0;
-  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+  for (std::uint64_t seed = 1; seed <= testing::scaled(60); ++seed) {
     for (const std::uint32_t preemptions : {0U, 1U, 2U}) {
       CAPTURE(seed, preemptions);
       std::set<std::vector<int>> outcomes[2];
@@ -486,6 +488,43 @@ TEST_CASE("a failure found by seeds comes with a schedule of few steps that show
   REQUIRE(begin != std::string::npos);
   const std::string schedule = first.failure.substr(begin, first.failure.find('\'', begin) - begin);
   CHECK(std::count(schedule.begin(), schedule.end(), '=') <= 3);
+}
+
+TEST_CASE("a failure found with a bound comes with a schedule that shows it again", "[engine]") {
+  const auto scenario = [] {
+    Atomic<int> shared{0};
+    together({[&] {
+                Atomic<int> own{0};
+                for (int i = 0; i < 3; ++i) own.store(own.load(kRelaxed) + 1, kRelaxed);
+                shared.store(shared.load(kRelaxed) + 1, kRelaxed);
+              },
+              [&] { shared.store(shared.load(kRelaxed) + 1, kRelaxed); }});
+    expect(shared.peek() == 2, "no update is lost");
+  };
+  const Exhaustive bound{.preemptions = 1};
+  const auto found = explore("bound", bound, scenario);
+  REQUIRE_THAT(found.failure, testing::has_text("no update is lost"));
+  const auto begin = found.failure.find("bound:");
+  const std::string schedule = found.failure.substr(begin, found.failure.find('\'', begin) - begin);
+  ::setenv("COPPICE_SCHEDULE", schedule.c_str(), 1);
+  const auto again = explore("bound", bound, scenario);
+  ::unsetenv("COPPICE_SCHEDULE");
+  CHECK_THAT(again.failure, testing::has_text("no update is lost"));
+  CHECK(again.executions == 0);
+}
+
+TEST_CASE("two who meet for a step are found with one preemption", "[engine]") {
+  const auto met = explore("met", Exhaustive{.preemptions = 1}, [] {
+    Plain<bool> is_on{false};
+    const auto enter = [&is_on] {
+      expect(!is_on.read(), "one at a time");
+      is_on.write() = true;
+      pause(&is_on);
+      is_on.write() = false;
+    };
+    together({enter, enter});
+  });
+  CHECK_THAT(met.failure, testing::has_text("one at a time"));
 }
 
 }  // namespace

@@ -47,7 +47,7 @@ TEST_CASE("three messages of each of two senders in every order with two preempt
                        together({three(0), three(1)});
                        place.check_end();
                      }),
-             found(3'369, 1'230));
+             found(3'192, 1'293));
 }
 
 TEST_CASE("signals and messages wake an owner in every order of steps", "[mailbox]") {  // P4
