@@ -1,5 +1,6 @@
 #include "coppice/journals/sqlite_journal.hpp"
 
+#include "coppice/base/fnv1a.hpp"
 #include "journal_file.hpp"
 #include "sqlite_connection.hpp"
 
@@ -23,24 +24,13 @@ struct Last {
   std::uint64_t sum = 0;
 };
 
-/// FNV-1a. Against accidents, not against forgers.
-void mix(std::uint64_t& sum, std::string_view bytes) noexcept {
-  for (const char byte : bytes) sum = (sum ^ static_cast<unsigned char>(byte)) * 0x100'0000'01b3;
-}
-void mix(std::uint64_t& sum, std::uint64_t number) noexcept {
-  for (int shift = 0; shift < 64; shift += 8) sum = (sum ^ (number >> shift & 0xff)) * 0x100'0000'01b3;
-}
-
 std::uint64_t sum_of(std::uint64_t before, std::int64_t batch, const SagaRecord& record) noexcept {
-  std::uint64_t sum = 0xcbf2'9ce4'8422'2325;
-  mix(sum, before);
-  mix(sum, static_cast<std::uint64_t>(batch));
+  detail::Fnv1a sum;
+  sum.add(before).add(static_cast<std::uint64_t>(batch));
   for (const std::string_view text : {std::string_view{record.saga}, std::string_view{to_string(record.event)},
-                                      std::string_view{record.step}, std::string_view{record.text}}) {
-    mix(sum, text.size());
-    mix(sum, text);
-  }
-  return sum;
+                                      std::string_view{record.step}, std::string_view{record.text}})
+    sum.add(std::uint64_t{text.size()}).add(text);
+  return sum.value();
 }
 
 /// In the file's first transaction, and not with a write-ahead log yet: so the header that JournalFile looks at has it

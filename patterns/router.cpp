@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "base/mutex.hpp"
+#include "coppice/base/fnv1a.hpp"
 
 namespace coppice {
 
@@ -36,9 +37,7 @@ std::uint64_t stable_hash(std::uint64_t z) noexcept {
 }
 
 std::uint64_t stable_hash(std::string_view bytes) noexcept {
-  std::uint64_t hash = 0xcbf29ce484222325ULL;
-  for (const char byte : bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3ULL;
-  return stable_hash(hash);
+  return stable_hash(Fnv1a{}.add(bytes).value());
 }
 
 Result<void, OptionError> check_virtual_nodes(std::uint32_t nodes) {

@@ -14,6 +14,12 @@ RetryOptions without_end(RetryOptions retry) {
   return retry;
 }
 
+/// The newest of them.
+void keep_waiting(std::vector<ReplyPromise<SagaEnd>>& waiting, ReplyPromise<SagaEnd> promise) {
+  if (waiting.size() == SagaCoordinator::kWaitingMax) waiting.erase(waiting.begin());
+  waiting.push_back(std::move(promise));
+}
+
 bool is_end(SagaEvent event) { return event == SagaEvent::Completed || event == SagaEvent::Compensated; }
 
 }  // namespace
@@ -37,7 +43,7 @@ Later<SagaEnd> SagaCoordinator::handle(const BeginSaga& wanted) {
     begin(wanted, std::move(promise));
     write();
   } else {
-    early_.push_back({wanted, std::move(promise)});
+    keep_early(wanted, std::move(promise));
   }
   return std::move(later);
 }
@@ -55,8 +61,10 @@ void SagaCoordinator::resume(const std::vector<SagaRecord>& records) {
     for (const std::size_t index : rules_->pending(open.progress)) perform(saga, index);
     go_on(open, saga);
   }
-  for (Early& early : early_) begin(early.begin, std::move(early.promise));
-  early_.clear();
+  for (Early& early : std::exchange(early_, {})) {
+    for (ReplyPromise<SagaEnd>& promise : early.waiting) begin(early.begin, std::move(promise));
+  }
+  early_at_ = {};
   write();
 }
 
@@ -69,6 +77,13 @@ Result<void, std::string> SagaCoordinator::fold(const SagaRecord& record) {
   return {};
 }
 
+/// As much as will be open then, and no more for who asks again and again.
+void SagaCoordinator::keep_early(const BeginSaga& wanted, ReplyPromise<SagaEnd> promise) {
+  const auto [at, is_new] = early_at_.try_emplace(wanted.id, early_.size());
+  if (is_new) early_.push_back({wanted, {}});
+  keep_waiting(early_[at->second].waiting, std::move(promise));
+}
+
 void SagaCoordinator::begin(const BeginSaga& wanted, ReplyPromise<SagaEnd> promise) {
   if (const auto ended = ended_.find(wanted.id); ended != ended_.end()) {
     promise.set(SagaEnd{ended->second});
@@ -76,8 +91,7 @@ void SagaCoordinator::begin(const BeginSaga& wanted, ReplyPromise<SagaEnd> promi
   }
   const auto [found, is_new] = open_.try_emplace(wanted.id, Open{rules_->nothing(), wanted.payload, {}});
   Open& open = found->second;
-  if (open.waiting.size() == kWaitingMax) open.waiting.erase(open.waiting.begin());
-  open.waiting.push_back(std::move(promise));
+  keep_waiting(open.waiting, std::move(promise));
   if (!is_new) return;
   note(open, {wanted.id, SagaEvent::Begun, {}, wanted.payload});
   go_on(open, wanted.id);

@@ -1,8 +1,11 @@
 #include "outcomes.hpp"
 
+#include <string_view>
 #include <unordered_map>
 
 #include <fmt/format.h>
+
+#include <coppice/base/fnv1a.hpp>
 
 #include "steps.hpp"
 
@@ -54,13 +57,12 @@ coppice::Result<Outcomes, std::string> read_outcomes(const coppice::SagaRules& r
 }
 
 std::string subject_of(const std::vector<OrderPtr>& orders, std::int64_t units, std::int64_t cents) {
-  std::uint64_t digest = 0xcbf2'9ce4'8422'2325;  // FNV-1a
-  const auto mix = [&](const std::string& field) {
-    for (const char byte : field + '\n') digest = (digest ^ static_cast<unsigned char>(byte)) * 0x100'0000'01b3;
-  };
+  coppice::detail::Fnv1a digest;
+  const auto mix = [&](std::string_view field) { digest.add(field).add("\n"); };
   for (const OrderPtr& order : orders) {
     for (const std::string& field : {order->id, order->customer, order->item}) mix(field);
     mix(fmt::format("{},{}", order->quantity, order->price_cents));
   }
-  return fmt::format("{} orders of digest {:016x}, {} units and {} cents each", orders.size(), digest, units, cents);
+  return fmt::format("{} orders of digest {:016x}, {} units and {} cents each", orders.size(), digest.value(), units,
+                     cents);
 }

@@ -38,6 +38,7 @@
 #include <coppice/base/clock.hpp>
 #include <coppice/base/config.hpp>
 #include <coppice/base/fence.hpp>
+#include <coppice/base/fnv1a.hpp>
 #include <coppice/base/growing_delay.hpp>
 #include <coppice/base/intrusive_ptr.hpp>
 #include <coppice/base/pause.hpp>

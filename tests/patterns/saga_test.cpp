@@ -165,6 +165,30 @@ TEST_CASE("of those who ask for one saga again and again the newest are answered
   check_end(process.system);
 }
 
+TEST_CASE("who asks again and again before the journal is read is kept no more often than afterwards") {
+  constexpr std::size_t kWaiting = SagaCoordinator::kWaitingMax;
+  SagaWorld world;
+  SagaProcess process{world, &shop, 7};
+  process.writer.pause();
+  std::vector<AskFuture<SagaEnd>> asked;
+  for (std::size_t i = 0; i < kWaiting + 3; ++i) asked.push_back(process.coordinator.ask(BeginSaga{"good"}, kForever));
+  AskFuture<SagaEnd> other = process.coordinator.ask(BeginSaga{"other"}, kForever);
+  process.system.run_until_idle();
+  CHECK(world.journal.empty());
+  for (std::size_t i = 0; i < asked.size(); ++i) CHECK(asked[i].is_ready() == (i < 3));
+  process.writer.resume();
+  process.system.run_until_idle();
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    CAPTURE(i);
+    REQUIRE(asked[i].is_ready());
+    CHECK(asked[i].get().has_value() == (i >= 3));
+  }
+  REQUIRE(other.is_ready());
+  CHECK(other.get()->completed);
+  CHECK(world.calls.at("good/reserve/do") == 1);
+  check_end(process.system);
+}
+
 TEST_CASE("transitions of many sagas share the writes of a journal") {
   SagaWorld world;
   SagaProcess process{world, &shop, 3};

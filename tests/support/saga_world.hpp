@@ -132,7 +132,7 @@ struct SagaProcess {
       : system{{.seed = seed}}, journal{std::move(j)} {
     participant = system.spawn<Participant>(&world);
     rules = std::make_shared<const SagaRules>(plan(participant));
-    const auto writer = system.spawn<SagaJournalWriter>(std::shared_ptr<SagaJournal>{journal});
+    writer = system.spawn<SagaJournalWriter>(std::shared_ptr<SagaJournal>{journal});
     coordinator = system.spawn<SagaCoordinator>(rules, writer, std::move(options));
   }
   /// Until every one of them has ended, or the process has died, or nothing happens any more.
@@ -147,6 +147,7 @@ struct SagaProcess {
   std::shared_ptr<MortalJournal> journal;
   std::shared_ptr<const SagaRules> rules;
   ActorRef<Participant> participant;
+  ActorRef<SagaJournalWriter> writer;
   ActorRef<SagaCoordinator> coordinator;
   SagaClient::Ends ends;
 };

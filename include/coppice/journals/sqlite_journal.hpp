@@ -33,8 +33,9 @@ struct SqliteJournalOptions {
 /// Failure    what is not such a file, or is one of another subject, is refused with a sentence before anything is
 ///            written to it; so is one that another process, or this one, has open. load() refuses rows that are not as
 ///            they were written; until it has found them good, what is appended stays in the write-ahead log beside
-///            the file, so nothing that is damaged is written over what is not. A file system that loses what it
-///            has synced loses records.
+///            the file, so nothing that is damaged is written over what is not. That holds for this connection: a
+///            participant's own would move a damaged log into the file when it writes, or is the last to close. So
+///            open that after load(). A file system that loses what it has synced loses records.
 /// [J1], [J2] of SagaJournal, also when the process is killed at any moment.
 class SqliteJournal final : public SagaJournal {
  public:

@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "coppice/base/clock.hpp"
+#include "coppice/base/fnv1a.hpp"
 #include "coppice/base/type_info.hpp"
 
 namespace coppice {
@@ -55,9 +56,7 @@ struct KeyOfMember<Member> {
   static std::uint64_t hash(const void* message) noexcept {
     const K& key = static_cast<const M*>(message)->*Member;
     if constexpr (std::is_convertible_v<const K&, std::string_view>) {
-      std::uint64_t h = 0xcbf29ce484222325ULL;  // FNV-1a
-      for (const char c : std::string_view{key}) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
-      return h;
+      return Fnv1a{}.add(std::string_view{key}).value();
     } else {
       return (static_cast<std::uint64_t>(key) + 1) * 0x9e3779b97f4a7c15ULL;
     }

@@ -95,12 +95,13 @@ class SagaCoordinator : public Actor<SagaCoordinator> {
   };
   struct Early {
     BeginSaga begin;
-    ReplyPromise<SagaEnd> promise;
+    std::vector<ReplyPromise<SagaEnd>> waiting;
   };
   using Answer = Result<SagaAnswer, AskError>;
 
   void resume(const std::vector<SagaRecord>& records);
   [[nodiscard]] Result<void, std::string> fold(const SagaRecord& record);
+  void keep_early(const BeginSaga& begin, ReplyPromise<SagaEnd> promise);
   void begin(const BeginSaga& begin, ReplyPromise<SagaEnd> promise);
   void note(Open& open, SagaRecord record);
   void go_on(Open& open, const std::string& saga);
@@ -116,7 +117,8 @@ class SagaCoordinator : public Actor<SagaCoordinator> {
   SagaOptions options_;
   bool is_loaded_ = false;
   bool is_writing_ = false;
-  std::vector<Early> early_;  // came before the journal was read
+  std::vector<Early> early_;  // came before the journal was read, which takes journal_within at most: one for each saga
+  std::unordered_map<std::string, std::size_t> early_at_;  // where it is there
   std::unordered_map<std::string, Open> open_;
   std::unordered_map<std::string, SagaEnd> ended_;
   std::uint64_t completed_ = 0;
