@@ -40,7 +40,7 @@ struct Echo : TcpConnection<Echo> {
       write("goodbye");
       finish();
     } else if (bytes.starts_with("flood")) {
-      while (write(std::string(64 * 1024, 'x'))) {
+      while (write(std::string(std::size_t{64} * 1024, 'x'))) {
       }
     } else {
       write(bytes);
