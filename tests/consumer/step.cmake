@@ -2,6 +2,8 @@
 cmake_minimum_required(VERSION 3.25)
 set(prefix "${WORK}/moved prefix")  # with a space, to be sure
 
+string(REPLACE "," ";" parts "${PARTS}")
+
 function(run)
   execute_process(COMMAND ${ARGN} COMMAND_ECHO STDOUT COMMAND_ERROR_IS_FATAL ANY)
 endfunction()
@@ -11,9 +13,12 @@ function(configure_build_run)
   set(build "${WORK}/${STEP}")
   file(REMOVE_RECURSE "${build}")
   run(${CMAKE_COMMAND} -S "${SOURCE}" -B "${build}" -G "${GENERATOR}" "-DCMAKE_CXX_COMPILER=${COMPILER}"
-    "-DCMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER}" "-DCMAKE_CXX_FLAGS=${FLAGS}" ${ARGN})
+    "-DCMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER}" "-DCMAKE_CXX_FLAGS=${FLAGS}" "-DPARTS=${PARTS}" ${ARGN})
   run(${CMAKE_COMMAND} --build "${build}" --parallel 2)
   run("${build}/consumer")
+  foreach(part IN LISTS parts)
+    run("${build}/consumer_${part}")
+  endforeach()
 endfunction()
 
 if(STEP STREQUAL "add_subdirectory")
@@ -27,13 +32,19 @@ elseif(STEP STREQUAL "find_package")
 elseif(STEP STREQUAL "pkg_config")
   file(GLOB_RECURSE pc "${prefix}/*/coppice.pc")
   cmake_path(GET pc PARENT_PATH folder)
-  execute_process(COMMAND ${CMAKE_COMMAND} -E env "PKG_CONFIG_PATH=${folder}"
-    pkg-config --cflags --libs coppice
-    OUTPUT_VARIABLE answer OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
-  separate_arguments(answer UNIX_COMMAND "${answer}")
-  separate_arguments(flags UNIX_COMMAND "${FLAGS}")
-  run("${COMPILER}" -std=c++20 ${flags} "${SOURCE}/main.cpp" ${answer} -o "${WORK}/pkg_config_consumer")
-  run("${WORK}/pkg_config_consumer")
+  function(compile_and_run package source)
+    execute_process(COMMAND ${CMAKE_COMMAND} -E env "PKG_CONFIG_PATH=${folder}"
+      pkg-config --cflags --libs ${package}
+      OUTPUT_VARIABLE answer OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+    separate_arguments(answer UNIX_COMMAND "${answer}")
+    separate_arguments(flags UNIX_COMMAND "${FLAGS}")
+    run("${COMPILER}" -std=c++20 ${flags} "${SOURCE}/${source}.cpp" ${answer} -o "${WORK}/pkg_config_${source}")
+    run("${WORK}/pkg_config_${source}")
+  endfunction()
+  compile_and_run(coppice main)
+  foreach(part IN LISTS parts)
+    compile_and_run(coppice-${part} ${part})
+  endforeach()
 else()
   message(FATAL_ERROR "unknown step \"${STEP}\"")
 endif()

@@ -3,6 +3,15 @@
 set(consumer_dir "${CMAKE_CURRENT_LIST_DIR}")
 set(consumer_work "${CMAKE_CURRENT_BINARY_DIR}/consumer")
 
+# What is there only where its needs are.
+set(consumer_parts "")
+foreach(part IN ITEMS tls journals)
+  if(TARGET coppice_${part})
+    list(APPEND consumer_parts ${part})
+  endif()
+endforeach()
+list(JOIN consumer_parts "," consumer_parts)
+
 function(coppice_consumer_test step)
   add_test(NAME "consumer/${step}"
     COMMAND ${CMAKE_COMMAND}
@@ -16,6 +25,7 @@ function(coppice_consumer_test step)
       -D "LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER}"
       -D "FLAGS=${CMAKE_CXX_FLAGS}"
       -D "PORTABLE=${COPPICE_PORTABLE}"
+      -D "PARTS=${consumer_parts}"
       -P "${consumer_dir}/step.cmake")
   set_tests_properties("consumer/${step}" PROPERTIES LABELS consumer TIMEOUT 600)
 endfunction()

@@ -231,6 +231,16 @@ def check_bad_disks(base):
         while not (said := c.call("SET", "b", "kept")).startswith("-MISCONF"):
             if time.monotonic() > deadline:
                 sys.exit("everysec: writes are taken though the disk is full")
+        # Over several shards: one refuses, and the others do their part.
+        keys = [f"x{i}" for i in range(20)]
+        said = c.call("MSET", "b", "spread", *(word for each in keys for word in (each, "new")))
+        if not said.startswith("-MISCONF"):
+            sys.exit(f"MSET, of which one shard refuses its part: {said!r}")
+        refuses = zlib.crc32(b"b") % 4
+        wanted = [None if zlib.crc32(each.encode()) % 4 == refuses else b"new" for each in keys]
+        if len(set(wanted)) != 2:
+            sys.exit("the keys of MSET are not spread over the shards")
+        check([c.call("GET", each) for each in ("b", *keys)], [b"kept", *wanted], "what MSET did where one shard refused")
         for shard in range(4):
             check(c.call("DEBUG", "CRASH-SHARD", shard), "+OK", "CRASH-SHARD")
         check(c.call("GET", "b"), b"kept", "GET after a crash while the disk is full")

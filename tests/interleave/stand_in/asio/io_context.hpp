@@ -9,6 +9,7 @@
 #include <mutex>
 #include <utility>
 
+#include "asio/execution_context.hpp"
 #include "coppice/base/atomic.hpp"
 #include "coppice/base/clock.hpp"
 #include "interleave/engine/engine.hpp"
@@ -18,7 +19,7 @@
 /// poster did before; and who waits is woken by it.
 namespace asio {
 
-class io_context {
+class io_context : public execution_context {
  public:
   struct executor_type {
     io_context* context;
