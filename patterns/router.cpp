@@ -36,9 +36,7 @@ std::uint64_t stable_hash(std::uint64_t z) noexcept {
   return z ^ (z >> 31);
 }
 
-std::uint64_t stable_hash(std::string_view bytes) noexcept {
-  return stable_hash(Fnv1a{}.add(bytes).value());
-}
+std::uint64_t stable_hash(std::string_view bytes) noexcept { return stable_hash(Fnv1a{}.add(bytes).value()); }
 
 Result<void, OptionError> check_virtual_nodes(std::uint32_t nodes) {
   constexpr std::uint32_t kMost = 10'000;  // a point takes 16 bytes, and each change sorts all of them

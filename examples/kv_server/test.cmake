@@ -11,7 +11,8 @@ add_test(NAME example/${example}_hostile COMMAND Python3::Interpreter
 set_tests_properties(example/${example}_hostile PROPERTIES LABELS example TIMEOUT 240)
 
 if(COPPICE_HAS_TLS)
-  add_test(NAME example/${example}_tls COMMAND Python3::Interpreter "${checks}/check_tls.py" $<TARGET_FILE:${example}>)
+  add_test(NAME example/${example}_tls COMMAND Python3::Interpreter "${checks}/check_tls.py" $<TARGET_FILE:${example}>
+    ${memory})
   set_tests_properties(example/${example}_tls PROPERTIES LABELS example TIMEOUT 120 SKIP_RETURN_CODE 77)
 endif()
 

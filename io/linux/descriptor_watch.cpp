@@ -10,7 +10,7 @@ namespace {
 class EpollWatch final : public DescriptorWatch {
  public:
   EpollWatch(Cell& cell, int descriptor, Tell tell, void* owner)
-      : poller_{Poller::of(io_context_of(*cell.runtime()))}, polled_{cell, descriptor} {
+      : poller_{Poller::of(*cell.runtime())}, polled_{cell, descriptor} {
     polled_.tell = tell;
     polled_.owner = owner;
     poller_.add(polled_);
@@ -37,6 +37,6 @@ class EpollWatch final : public DescriptorWatch {
 std::unique_ptr<DescriptorWatch> DescriptorWatch::make(Cell& cell, int descriptor, Tell tell, void* owner) {
   return std::make_unique<EpollWatch>(cell, descriptor, tell, owner);
 }
-void DescriptorWatch::prepare(Cell& cell) { static_cast<void>(Poller::of(io_context_of(*cell.runtime()))); }
+void DescriptorWatch::prepare(Cell& cell) { static_cast<void>(Poller::of(*cell.runtime())); }
 
 }  // namespace coppice::detail

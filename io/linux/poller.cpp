@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/surely.hpp"
+#include "system/reactor_of.hpp"
 
 namespace coppice::detail {
 namespace {
@@ -36,14 +37,14 @@ struct Due {
 
 asio::execution_context::id Poller::id;
 
-Poller& Poller::of(asio::io_context& context) {
-  Poller& poller = asio::use_service<Poller>(context);
-  if (!poller.has_joined_.load(kAcquire)) poller.join();
+Poller& Poller::of(Runtime& runtime) {
+  Poller& poller = asio::use_service<Poller>(io_context_of(runtime));
+  if (!poller.has_joined_.load(kAcquire)) poller.join(runtime);
   return poller;
 }
 
 Poller::Poller(asio::execution_context& context)
-    : service{context}, context_{static_cast<asio::io_context&>(context)}, epoll_{new_epoll()}, self_{context_} {
+    : service{context}, epoll_{new_epoll()}, self_{static_cast<asio::io_context&>(context)} {
   self_.assign(epoll_);
 }
 Poller::~Poller() = default;
@@ -54,12 +55,12 @@ void Poller::shutdown() noexcept {
 }
 
 /// Not in the constructor: several may be made at once, of which one stays.
-void Poller::join() {
+void Poller::join(Runtime& runtime) {
   const Lock lock{mutex_};
   if (has_joined_.load(kRelaxed)) return;
-  if (asio::has_service<ReactorPort>(context_)) {
+  if (Reactor* const reactor = reactor_of(runtime)) {
     has_reactor_ = true;
-    asio::use_service<ReactorPort>(context_).join(*this);
+    reactor->join(*this);
   }
   has_joined_.store(true, kRelease);  // partner: of()
 }

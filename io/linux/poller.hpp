@@ -38,8 +38,8 @@ class Poller final : public asio::execution_context::service, public ReactorGues
  public:
   static asio::execution_context::id id;
 
-  /// The context's. Throws if there can be none.
-  [[nodiscard]] static Poller& of(asio::io_context& context);
+  /// That of its io_context. Throws if there can be none.
+  [[nodiscard]] static Poller& of(Runtime& runtime);
 
   explicit Poller(asio::execution_context& context);
   ~Poller() override;
@@ -57,12 +57,11 @@ class Poller final : public asio::execution_context::service, public ReactorGues
 
  private:
   void shutdown() noexcept override;
-  void join();
+  void join(Runtime& runtime);
   void watch_itself(const Lock& held);
   void watch_no_more(const Lock& held) noexcept;
   void change(int what, Polled& polled, std::uint32_t events);
 
-  asio::io_context& context_;
   const int epoll_;
   asio::posix::stream_descriptor self_;  // that; the rest is under the lock
   Mutex mutex_;

@@ -11,23 +11,19 @@ constexpr Duration kLookAfterGuest = std::chrono::milliseconds{1};
 
 }  // namespace
 
-asio::execution_context::id ReactorPort::id;
-
-void ReactorPort::join(ReactorGuest& guest) {
-  guest_.store(&guest, kRelease);
-  asio::post(context_, [] {});  // who waits there already does not know of it
-}
-
 // A completion only puts a closure into an actor's mailbox. What a foreign completion handler throws, made without an
 // actor's executor, has no actor that it could end: it is dropped here rather than ending a worker.
 
 void Reactor::poll() noexcept {
   polls_.add();
-  if (ReactorGuest* const guest = port_.guest()) {
-    guest->poll();
-    if (++guest_alone_ < kGuestAlone) return;
-    guest_alone_ = 0;
-  }
+  ReactorGuest* const guest = guest_.load(kAcquire);
+  if (guest == nullptr || ++guest_alone_ == kGuestAlone) return poll_all();
+  guest->poll();
+}
+
+void Reactor::poll_all() noexcept {
+  guest_alone_ = 0;
+  if (ReactorGuest* const guest = guest_.load(kAcquire)) guest->poll();
   try {
     io_.poll();
   } catch (...) {
@@ -35,7 +31,7 @@ void Reactor::poll() noexcept {
 }
 
 void Reactor::wait(TimePoint deadline) noexcept {
-  ReactorGuest* const guest = port_.guest();
+  ReactorGuest* const guest = guest_.load(kAcquire);
   if (guest != nullptr && !guest->wake_through_context())
     deadline = std::min(deadline, saturating_add(SteadyClock{}.now(), kLookAfterGuest));
   try {

@@ -5,7 +5,6 @@
 // After it.
 #include <cstdint>
 // clang-format off: the order matters
-#include <asio/execution_context.hpp>
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
@@ -30,27 +29,10 @@ class ReactorGuest {
   ~ReactorGuest() = default;
 };
 
-/// Where a guest finds the reactor of an io_context; a context of a user's has none.
-class ReactorPort final : public asio::execution_context::service {
- public:
-  static asio::execution_context::id id;
-  explicit ReactorPort(asio::execution_context& context)
-      : service{context}, context_{static_cast<asio::io_context&>(context)} {}
-
-  /// It is there for as long as the context is.
-  void join(ReactorGuest& guest);
-  [[nodiscard]] ReactorGuest* guest() const noexcept { return guest_.load(kAcquire); }
-
- private:
-  void shutdown() noexcept override {}
-  asio::io_context& context_;
-  Atomic<ReactorGuest*> guest_{nullptr};
-};
-
 /// The pool's io_context. There is no reactor thread: one idle worker at a time takes the role and waits in it, busy
 /// workers look in now and then.
 ///
-/// Threads    wake(): any. The rest: whoever holds the role.
+/// Threads    wake(), join(), polls(): any. The rest: whoever holds the role.
 class Reactor {
  public:
   [[nodiscard]] asio::io_context& context() noexcept { return io_; }
@@ -61,7 +43,14 @@ class Reactor {
   /// Runs ready completions without waiting: the guest's each time; the context's too, or now and then where there is a
   /// guest.
   void poll() noexcept;
-  /// How often it was asked so far. Any thread.
+  /// All that is ready, the context's too.
+  void poll_all() noexcept;
+  /// It is there for as long as the context is.
+  void join(ReactorGuest& guest) noexcept {
+    guest_.store(&guest, kRelease);  // partner: poll(), wait()
+    wake();                          // who waits already does not know of it
+  }
+  /// How often it was asked so far.
   [[nodiscard]] std::uint32_t polls() const noexcept { return polls_.value(); }
   /// Waits for one completion, a wake-up or the deadline.
   void wait(TimePoint deadline) noexcept;
@@ -71,9 +60,8 @@ class Reactor {
 
  private:
   asio::io_context io_;
-  ReactorPort& port_ = asio::use_service<ReactorPort>(io_);
+  Atomic<ReactorGuest*> guest_{nullptr};
   unsigned guest_alone_ = 0;  // polls of it in a row
-  bool context_had_some_ = false;
   asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
   SingleWriterCount<std::uint32_t> polls_;
   Atomic<bool> taken_{false};

@@ -162,7 +162,7 @@ bool WorkPool::stop(TimePoint deadline) noexcept {
     }
   }
   // What was cancelled with the last actors' sockets completes into closed mailboxes, and lets go of what it holds.
-  if (Reactor* const reactor = reactor_.load(kAcquire); all && reactor != nullptr) reactor->poll();
+  if (Reactor* const reactor = reactor_.load(kAcquire); all && reactor != nullptr) reactor->poll_all();
   return all;
 }
 
@@ -310,7 +310,7 @@ void WorkPool::help_overdue(const Worker& me) noexcept {
 bool WorkPool::poll_reactor(Worker& me) noexcept {
   Reactor* const reactor = reactor_.load(kAcquire);
   if (reactor == nullptr || !reactor->try_take_role()) return false;
-  // Whoever is counted there wakes by itself, and sees that we are busy. (seq_cst: as in sleep())
+  // Whoever is counted there wakes by itself, and sees that we are busy. seq_cst, behind our bit: see sleep().
   me.takes_in = looking_soon_.load(kSeqCst) != 0;
   reactor->poll();
   reactor->leave_role();
@@ -430,6 +430,8 @@ void WorkPool::park(Worker& me) noexcept {
   if (!has_work()) sleep(me);
   note_node(me);  // the kernel may have put us elsewhere
   const bool was_woken = !withdraw_idle(me);
+  // seq_cst, behind the bit: see sleep().
+  if (me.was_brought && looking_soon_.load(kSeqCst) == 0) me.was_brought = false;
   // Woken, the waker has counted us. Up by ourselves, for a timer or the reactor, we count as well: if there is
   // something to run, found_work() then wakes another worker, which looks after our timers should we not come back.
   if (!was_woken && workers_.size() > 1) searching_.fetch_add(1, kAcqRel);
@@ -447,7 +449,7 @@ void WorkPool::sleep(Worker& me) noexcept {
   const bool looks_soon = others_are_busy || (me.is_anything_asked && looking_soon_.load(kRelaxed) == 0);
   if (looks_soon) {
     deadline = std::min(deadline, saturating_add(clock_->now(), kLookAfterBusy));
-    looking_soon_.fetch_add(1, kSeqCst);
+    looking_soon_.fetch_add(1, kRelaxed);
   }
   const std::uint32_t polls = reactor != nullptr ? reactor->polls() : 0;
   if (reactor != nullptr && !(others_are_busy && me.leaves_reactor) && reactor->try_take_role()) {
@@ -456,10 +458,8 @@ void WorkPool::sleep(Worker& me) noexcept {
     if (me.token.load(kSeqCst) == 0) reactor->wait(deadline);
     me.in_reactor.store(false, kSeqCst);
     reactor->leave_role();
-    me.is_anything_asked = false;  // nobody else could
-    // It has brought something, and somebody else looks soon: see poll_reactor().
-    me.was_brought = me.token.load(kRelaxed) == 0 && looking_soon_.load(kSeqCst) > (looks_soon ? 1U : 0U) &&
-                     clock_->now() < deadline;
+    me.is_anything_asked = false;                                               // nobody else could
+    me.was_brought = me.token.load(kRelaxed) == 0 && clock_->now() < deadline;  // neither woken nor for a timer
   } else {
     const Duration time = deadline == TimePoint::max() ? kForever : saturating_between(clock_->now(), deadline);
     if (time > Duration::zero()) wait_on(me.token, 0, time);
@@ -469,7 +469,9 @@ void WorkPool::sleep(Worker& me) noexcept {
       if (looks_soon && me.token.load(kRelaxed) == 0) me.leaves_reactor = asked >= kAskedOften;
     }
   }
-  if (looks_soon) looking_soon_.fetch_sub(1, kSeqCst);
+  // relaxed: partner of the loads in park() and poll_reactor(), through the fence in the next park(). Who has withdrawn
+  // its bit and finds us counted here is seen by us to be busy, so that we look soon again.
+  if (looks_soon) looking_soon_.fetch_sub(1, kRelaxed);
 }
 
 void WorkPool::unpark(Worker& worker) noexcept {

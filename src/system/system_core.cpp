@@ -8,6 +8,7 @@
 
 #include "base/platform.hpp"
 #include "coppice/actor/signals.hpp"
+#include "reactor_of.hpp"
 
 namespace coppice {
 
@@ -109,6 +110,11 @@ void SystemCore::start_pool() {
 void* SystemCore::io_context() {
   if (context_ != nullptr) return &context_->context();
   return pool_ == nullptr ? nullptr : &pool_->reactor().context();
+}
+
+Reactor* reactor_of(Runtime& runtime) {
+  auto* const core = dynamic_cast<SystemCore*>(&runtime);
+  return core == nullptr || core->pool() == nullptr ? nullptr : &core->pool()->reactor();
 }
 
 Scheduler& SystemCore::keep_scheduler(std::unique_ptr<Scheduler>&& scheduler) {

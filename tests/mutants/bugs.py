@@ -233,7 +233,7 @@ BUGS = (
         "    if (left-- == 0) {", "    if (!planted(44) && left-- == 0) {",
         Test("test_actor", "a busy actor gives way after its batch")),
     bug(45, "what a worker has in its ring stays there when it parks", "src/scheduler/work_pool.cpp",
-        "  if (!has_work()) {\n    sort_timers(me);", "  if (planted(45) || !has_work()) {\n    sort_timers(me);",
+        "  if (!has_work()) sleep(me);", "  if (planted(45) || !has_work()) sleep(me);",
         Test("test_interleave_kernels", "one worker finds what is submitted in every order with two preemptions")),
     bug(46, "a reference count is dropped without acquiring what others did", "include/coppice/base/intrusive_ptr.hpp",
         "  [[nodiscard]] bool drop(std::uint32_t n = 1) noexcept { return count_.fetch_sub(n, kAcqRel) == n; }",

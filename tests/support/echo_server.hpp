@@ -55,7 +55,8 @@ struct EchoServer {
   explicit EchoServer(TcpListenerOptions options = {.id = "echo"}, SystemOptions of_system = two_workers())
       : system{quiet(std::move(of_system))} {
     if (options.connection.linger_within == TcpConnectionOptions{}.linger_within)
-      options.connection.linger_within = std::chrono::milliseconds{50};  // for clients of a test that stay until after its end
+      options.connection.linger_within =
+          std::chrono::milliseconds{50};  // for clients of a test that stay until after its end
     tree = system.start(tcp_listener<Echo>(std::move(options), &log)).value();
     listener = listener_of(tree).value();
   }

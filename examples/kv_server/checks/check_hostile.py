@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 
-from client import Connection, Server, check, command
+from client import Connection, Server, check, command, memory
 
 MEMORY = "--no-memory" not in sys.argv
 SLOWEST = 2.0 if MEMORY else 10.0  # seconds, of a reply to a client that did nothing wrong
@@ -48,11 +48,6 @@ class Neighbour(threading.Thread):
         if self.slowest > SLOWEST:
             sys.exit(f"a client beside hostile ones has waited for a reply for {self.slowest:.1f} s")
         return self.slowest
-
-
-def memory(server):
-    with open(f"/proc/{server.process.pid}/smaps_rollup") as rollup:
-        return next(int(line.split()[1]) * 1024 for line in rollup if line.startswith("Anonymous:"))
 
 
 def expect_growth_below(server, before, most, what):

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """kv_server over TLS: redis-cli and redis-benchmark where they know it, Python's ssl, and peers that speak no TLS or none at
-all. check_tls.py KV_SERVER. Exits with 77 where there is no openssl to make a certificate with."""
+all. check_tls.py KV_SERVER [--no-memory]. Exits with 77 where there is no openssl to make a certificate with."""
 
 import random
+import resource
 import shutil
 import socket
 import ssl
@@ -13,7 +14,9 @@ import time
 import warnings
 from pathlib import Path
 
-from client import Connection, Server, check, command
+from client import Connection, Server, check, command, memory
+
+MEMORY = "--no-memory" not in sys.argv
 
 
 def make_certificate(folder, name):
@@ -137,6 +140,26 @@ def check_files(program, folder, certificate, key):
             sys.exit(f"{options}: exit status {status}, and it said {said!r}")
 
 
+def check_memory(program, certificate, key):
+    """What an idle connection costs. Most of it is OpenSSL's, and its version's to say: so the bound is twice what was seen."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        with Server(program, "--tls-cert", certificate, "--tls-key", key, stderr=None) as server:
+            warm = [Secure(server.port, certificate, version) for _ in range(50)]
+            for each in warm:
+                check(each.call("GET", "none"), None, "GET")
+                each.close()
+            before = memory(server)
+            idle = [Secure(server.port, certificate, version) for _ in range(500)]
+            for each in idle:
+                check(each.call("GET", "none"), None, "GET")
+            per_one = (memory(server) - before) / len(idle)
+            print(f"an idle connection over {version.name}, after a GET: {per_one:.0f} bytes")
+            if MEMORY and per_one > 30_000:
+                sys.exit(f"an idle connection over {version.name} costs {per_one:.0f} bytes")
+
+
 def main():
     if not shutil.which("openssl"):
         print("skipped: openssl is not here")
@@ -146,6 +169,7 @@ def main():
         folder = Path(name)
         certificate, key = make_certificate(folder, "server")
         check_files(program, folder, certificate, key)
+        check_memory(program, certificate, key)
         with Server(program, "--tls-cert", certificate, "--tls-key", key, "--patience", 1, stderr=None) as server:
             check_clients(server.port, certificate)
             check_strangers(server.port, certificate)

@@ -55,6 +55,12 @@ def command(*words):
     return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in words)
 
 
+def memory(server):
+    """Bytes that are the process's own."""
+    with open(f"/proc/{server.process.pid}/smaps_rollup") as rollup:
+        return next(int(line.split()[1]) * 1024 for line in rollup if line.startswith("Anonymous:"))
+
+
 def check(got, wanted, what):
     if got != wanted:
         sys.exit(f"{what}: {got!r} instead of {wanted!r}")
