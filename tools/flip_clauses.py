@@ -470,6 +470,8 @@ class Workshop:
         commands = json.loads((build / "compile_commands.json").read_text(encoding="utf-8"))
         self.compiles = {}
         for each in commands:
+            if "COPPICE_INTERLEAVE" in each["command"]:  # the same source once more, for other tests
+                continue
             for file in FILES:
                 if each["file"] == str(TOP / file):
                     self.compiles[file] = shlex.split(each["command"])
@@ -502,7 +504,8 @@ class Workshop:
             command = [part for part in self.compiles[clause.file] if part not in ("-Werror", "-g")]
             command[command.index("-o") + 1] = str(mutant)
             command[command.index("-c") + 1] = str(source)
-            commands.append(command + ["-w", "-O0"])
+            # What it includes from beside itself stands where it stood.
+            commands.append(command + ["-w", "-O0", "-iquote", str((TOP / clause.file).parent)])
             objects = [str(mutant)]
         for target, link in self.links.items():
             command = list(link)

@@ -18,6 +18,7 @@ struct Piece {
   std::size_t end = 0;
 };
 
+// NOLINTBEGIN(bugprone-signed-char-misuse): characters have the order of their type, as they do in the server
 /// "[...]" from behind its bracket; without an end it reaches to the end of the pattern.
 Piece class_at(std::string_view pattern, std::size_t at) {
   Piece piece;
@@ -39,6 +40,7 @@ Piece class_at(std::string_view pattern, std::size_t at) {
   piece.end = std::min(at + 1, pattern.size());
   return piece;
 }
+// NOLINTEND(bugprone-signed-char-misuse)
 
 Piece piece_at(std::string_view pattern, std::size_t at) {
   if (pattern[at] == '[') return class_at(pattern, at + 1);

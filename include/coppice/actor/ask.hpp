@@ -275,7 +275,7 @@ class ReplyPromise : private detail::PromiseBase {
       try {
         R reply(std::forward<V>(value)...);
         return ask->reply(std::addressof(reply));  // NOLINT(bugprone-multi-level-*): R may be a pointer
-      } catch (...) {  // making the reply threw: the caller hears of it, and the asker too
+      } catch (...) {                              // making the reply threw: the caller hears of it, and the asker too
         ask->fail(AskError::Crashed);
         throw;
       }
