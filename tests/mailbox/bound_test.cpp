@@ -1,4 +1,6 @@
 #include <atomic>
+#include <cstdint>
+#include <initializer_list>
 #include <thread>
 #include <vector>
 
@@ -42,7 +44,7 @@ TEST_CASE("of a small mailbox everybody is let in with each message that leaves"
 }
 
 TEST_CASE("nobody waits for room in an empty mailbox whatever the owner has looked at") {  // [B3]
-  for (const std::uint64_t capacity : {1, 2, 15, 16, 17, 31, 32, 33, 100}) {
+  for (const std::uint64_t capacity : std::initializer_list<std::uint64_t>{1, 2, 15, 16, 17, 31, 32, 33, 100}) {
     for (std::uint64_t above = 0; above < 3; ++above) {
       for (std::uint64_t looked = 0; looked <= capacity; ++looked) {  // whoever waits came when so many had left
         Bound bound{Bounded{capacity, Overflow::Block}};
