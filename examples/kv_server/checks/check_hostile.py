@@ -166,7 +166,7 @@ def check_never_reads(server):
 def check_large_replies(program):
     """A request of 30 KB whose answer would be 3 GB, of several shards: neither is held, however little each of them has."""
     with Server(program, stderr=None) as server:
-        c = Connection(server.port)
+        c = Connection(server.port, timeout=120)  # under ThreadSanitizer gigabytes are copied for half a minute
         for number in range(4):
             check(c.call("SET", f"large{number}", b"x" * 1_000_000), "+OK", "SET")
         check(c.call("MGET", *(f"large{number % 4}" for number in range(3_000))), "-ERR the answer is too large", "MGET of 3 GB")
