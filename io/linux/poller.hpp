@@ -15,7 +15,7 @@ namespace coppice::detail {
 
 /// A descriptor in a Poller. The kernel is told of it once, and says each change once.
 ///
-/// Threads    found(): under the poller's lock. The rest: the actor's turn.
+/// Threads    `events`: any. The rest: the actor's turn, and the poller under its lock.
 struct Polled {
   Polled(Cell& c, int d) noexcept : cell{c}, incarnation{c.incarnation()}, descriptor{d} {}
   Cell& cell;
@@ -66,10 +66,9 @@ class Poller final : public asio::execution_context::service, public ReactorGues
   asio::posix::stream_descriptor self_;  // that; the rest is under the lock
   Mutex mutex_;
   Atomic<bool> has_joined_{false};
-  bool has_reactor_ =
-      false;  // which asks poll(); else the context does, which has work for as long as something is polled
-  bool is_watched_ = false;  // a wait for it is under way
-  std::uint64_t count_ = 0;  // of what is polled
+  bool has_reactor_ = false;  // which asks poll(); else the context does, and has work while anything is polled
+  bool is_watched_ = false;   // a wait for it is under way
+  std::uint64_t count_ = 0;   // of what is polled
 };
 
 }  // namespace coppice::detail

@@ -1,7 +1,6 @@
 #include "room.hpp"
 
 #include <mutex>
-#include <utility>
 
 #include "base/platform.hpp"
 

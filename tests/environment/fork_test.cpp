@@ -26,7 +26,8 @@ bool is_child = false;
 }  // namespace
 /// Asked by LeakSanitizer, under this name of its own, when a process ends: what only the threads of the parent held is no
 /// leak of the child's.
-extern "C" int __lsan_is_turned_off() { return is_child ? 1 : 0; }  // NOLINT
+// NOLINTNEXTLINE(bugprone-reserved-identifier, readability-identifier-naming)
+extern "C" int __lsan_is_turned_off() { return is_child ? 1 : 0; }
 
 namespace coppice {
 namespace {
