@@ -31,13 +31,15 @@ void Clerk::begin_more() {
   while (next_ < orders_->size() && next_ - ended_ < in_flight_) begin((*orders_)[next_++]);
 }
 
-/// The coordinator's life that had promised an answer may have crashed: the next one can be asked again.
+/// The coordinator's life that had promised an answer may have crashed: the next one can be asked again. It ends for
+/// good with its supervisor alone, whose Down is on its way and says why.
 void Clerk::begin(const OrderPtr& order) {
   const coppice::RetryOptions patient{
       .attempts = std::numeric_limits<std::uint32_t>::max(), .first = 1ms, .cap = 100ms};
   retry(*this, patient, [this, order] {
     return ask(coordinator_, coppice::BeginSaga{order->id, std::to_string(order->number)}, coppice::kForever);
   }).then([this](const coppice::Result<coppice::SagaEnd, coppice::AskError>& end) {
+    if (!end && end.error() == coppice::AskError::Closed) return;
     if (!end) return give_up(to_string(end.error()));
     ++ended_;
     begin_more();
