@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 
-from compare_report import figure, growth_chart, is_rate, short
+from compare_report import figure, growth_chart, is_count, is_rate, short
 
 PROGRAM = "bench_classic"
 POWERS = tuple(10 ** power for power in range(7))
@@ -48,7 +48,9 @@ class Curve:
         return "flat" if factor <= FLAT else f"grows {short(factor)}×"
 
     def oversubscribed(self) -> str:
-        """Whether eight workers keep what two reach."""
+        """Whether eight workers keep what two reach; empty for what is no speed."""
+        if is_count(self.unit):
+            return ""
         costs = dict(self.costs())
         if 2 not in costs or 8 not in costs:
             return "**not measured**"
@@ -141,7 +143,8 @@ def grow(given: argparse.Namespace, measure: Measure, listed: str, where: dict[s
     text = page(where, compiled, given.rounds, numbers, workers, growth.failures)
     given.out.mkdir(parents=True, exist_ok=True)
     for name, curves in (("growth", numbers), ("growth_workers", workers)):
-        lines = [(f"{curve.workload.replace('_', ' ')}, {curve.metric}", curve.costs()) for curve in curves]
+        lines = [(f"{curve.workload.replace('_', ' ')}, {curve.metric}", curve.costs()) for curve in curves
+                 if not is_count(curve.unit)]
         (given.out / f"{name}.svg").write_text(growth_chart(lines), encoding="utf-8")
     (given.out / "growth.md").write_text(text, encoding="utf-8")
     (given.out / "growth.json").write_text(json.dumps(

@@ -63,6 +63,11 @@ def is_rate(unit: str) -> bool:
     return unit.endswith("/s")
 
 
+def is_count(unit: str) -> bool:
+    """How many of something one piece of work took, such as "a haircut": not a speed, and nobody's ratio."""
+    return unit.startswith("a ")
+
+
 def speed_ratio(unit: str, ours: float, theirs: float) -> float:
     """How many times as fast as theirs ours is; how many times smaller, of bytes."""
     if min(ours, theirs) <= 0:
@@ -80,7 +85,9 @@ class Series:
     values: dict[str, list[float]] = field(default_factory=dict)
 
     def ratio(self, peer: str) -> float | None:
-        """The median of the rounds' ratios; None if either was not measured."""
+        """The median of the rounds' ratios; None if either was not measured, or what was counted is no speed."""
+        if is_count(self.unit):
+            return None
         pairs = list(zip(self.values.get(OURS, []), self.values.get(peer, [])))
         return statistics.median(speed_ratio(self.unit, a, b) for a, b in pairs) if pairs else None
 

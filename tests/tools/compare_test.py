@@ -59,6 +59,13 @@ class Arithmetic(unittest.TestCase):
         series.values["coppice"] = [14.9]
         self.assertIn("its own bound", series.verdict())
 
+    def test_what_is_counted_for_a_piece_of_work_is_shown_without_a_ratio_or_a_bar(self) -> None:
+        series = Series("barber", 1, "messages", "a haircut", {"coppice": [8], "caf": [4]})
+        self.assertIsNone(series.ratio("caf"))
+        self.assertIn("| messages | a haircut | 8 (8–8) | 4 (4–4) | – |", table([series], {}))
+        self.assertNotIn("barber", chart([series]))
+        self.assertEqual(Curve("barber", "messages", "a haircut", {2: [6], 8: [10]}).oversubscribed(), "")
+
     def test_figures_have_three_digits(self) -> None:
         self.assertEqual([short(value) for value in (0.1234, 12.34, 1234.5, float("nan"))], ["0.123", "12.3", "1,234", "–"])
 

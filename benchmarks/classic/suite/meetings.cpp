@@ -118,13 +118,6 @@ Measurements chameneos(const Request& request) {
 
 // ---- the sleeping barber ----
 
-constexpr std::size_t kChairs = 1'000;
-constexpr std::uint64_t kProduction = 1'000;  // steps of work between customers, at most; and of a haircut
-
-void work(std::uint64_t& seed, std::uint64_t most) {
-  for (std::uint64_t steps = draw(seed) % most; steps > 0; --steps) keep(draw(seed));
-}
-
 struct Factory;
 struct Customer {
   std::int64_t number;
@@ -136,15 +129,18 @@ struct Shorn {};
 struct Next {};
 struct Room;
 struct Barber : Actor<Barber> {
-  Barber(Count* c, ActorRef<Protocol<void(Shorn), void(Full)>> f) : count{c}, factory{std::move(f)} {}
+  Barber(Count* c, ActorRef<Protocol<void(Shorn), void(Full)>> f, std::int64_t* s)
+      : count{c}, factory{std::move(f)}, shorn{s} {}
   void handle(const ActorRef<Protocol<void(Next)>>& r) { room = r; }
   void handle(Customer) {
     work(seed, kProduction);
+    ++*shorn;
     tell(*count, factory, Shorn{});
     tell(*count, room, Next{});
   }
   Count* count;
   ActorRef<Protocol<void(Shorn), void(Full)>> factory;
+  std::int64_t* shorn;
   ActorRef<Protocol<void(Next)>> room;
   std::uint64_t seed = kSeed + 1;
 };
@@ -195,10 +191,11 @@ struct Factory : Actor<Factory> {
 Measurements barber(const Request& request) {
   Finish finish;
   Counts counts(3);
+  std::int64_t shorn = 0;
   ActorSystem system{default_options(request.workers)};
   const ActorRef<Factory> factory = system.spawn<Factory>(&finish, &counts[0]);
   const ActorRef<Protocol<void(Shorn), void(Full)>> outside{factory};
-  const ActorRef<Barber> scissors = system.spawn<Barber>(&counts[1], outside);
+  const ActorRef<Barber> scissors = system.spawn<Barber>(&counts[1], outside, &shorn);
   const ActorRef<Room> room = system.spawn<Room>(&counts[2], scissors, outside);
   scissors.send(ActorRef<Protocol<void(Next)>>{room});
   factory.send(room);
@@ -207,8 +204,10 @@ Measurements barber(const Request& request) {
   factory.send(Open{request.size});
   const Nanoseconds took = finish.wait() - begun;
   come_to_rest(system);
+  require(shorn == request.size, "a haircut is missing");
   expect_all_handled(system, total(counts) + 3);
-  return time_of("haircut", took, request.size);
+  return {{"haircut", each(took, request.size), "ns"},
+          {"messages", each(static_cast<std::int64_t>(total(counts)), request.size), "a haircut"}};
 }
 
 // ---- dining philosophers: one arbiter, who says no to whoever asks too early ----

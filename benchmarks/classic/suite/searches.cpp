@@ -1,12 +1,10 @@
 // Savina's programs of actors that share out a search: queens on a board, primes in a chain, a way through a cube.
 
-#include <atomic>
 #include <cstdint>
-#include <functional>
-#include <queue>
 #include <utility>
 #include <vector>
 
+#include "../../support/cube.hpp"
 #include "../../support/harness.hpp"
 #include "../../support/searches.hpp"
 #include "suite.hpp"
@@ -157,35 +155,6 @@ Measurements sieve(const Request& request) {
 
 // ---- a way through a cube of nodes, from one corner to the other ----
 
-constexpr std::size_t kSearchers = 100;
-constexpr int kNodesATask = 1'024;
-
-/// Nodes know who came first, and so the way back. Edges lead to the neighbours of larger coordinates.
-struct Cube {
-  explicit Cube(std::int64_t e) : edge{e}, came_from(static_cast<std::size_t>(e * e * e)) {
-    for (auto& node : came_from) node.store(-1, std::memory_order_relaxed);
-  }
-  std::int64_t goal() const { return edge * edge * edge - 1; }
-  std::int64_t distance(std::int64_t node) const {
-    return 3 * (edge - 1) - node % edge - node / edge % edge - node / edge / edge;
-  }
-  /// True for whoever comes first.
-  bool claim(std::int64_t node, std::int64_t from) {
-    std::int64_t nobody = -1;
-    return came_from[static_cast<std::size_t>(node)].compare_exchange_strong(nobody, from, std::memory_order_acq_rel);
-  }
-  std::int64_t steps_back() const {
-    std::int64_t steps = 0;
-    for (std::int64_t node = goal(); node != 0; ++steps) {
-      node = came_from[static_cast<std::size_t>(node)].load(std::memory_order_acquire);
-      require(node >= 0, "the way back breaks off");
-    }
-    return steps;
-  }
-  std::int64_t edge;
-  std::vector<std::atomic<std::int64_t>> came_from;
-};
-
 struct Explore {
   std::int64_t from;
 };
@@ -194,20 +163,7 @@ using SearchHost = ActorRef<Protocol<void(Explore), void(Explored)>>;
 struct Searcher : Actor<Searcher> {
   Searcher(SearchHost h, Cube* c, std::uint64_t* t) : host{std::move(h)}, cube{c}, told{t} {}
   void handle(Explore explore) {
-    using Entry = std::pair<std::int64_t, std::int64_t>;  // distance to the goal, node
-    std::priority_queue<Entry, std::vector<Entry>, std::greater<>> open;
-    open.emplace(cube->distance(explore.from), explore.from);
-    for (int nodes = 0; nodes < kNodesATask && !open.empty(); ++nodes) {
-      const std::int64_t node = open.top().second;
-      open.pop();
-      const std::int64_t e = cube->edge;
-      for (const auto& [coordinate, step] :
-           {std::pair{node % e, std::int64_t{1}}, {node / e % e, e}, {node / e / e, e * e}}) {
-        if (coordinate + 1 < e && cube->claim(node + step, node))
-          open.emplace(cube->distance(node + step), node + step);
-      }
-    }
-    for (; !open.empty(); open.pop()) tell(Explore{open.top().second});
+    cube->explore(explore.from, [this](std::int64_t rest) { tell(Explore{rest}); });
     tell(Explored{});
   }
   template <class M>
@@ -253,7 +209,7 @@ Measurements a_star(const Request& request) {
   master.send(Explore{0});
   const Nanoseconds took = finish.wait() - begun;
   come_to_rest(system);
-  require(cube.steps_back() == 3 * (request.size - 1), "the way is not the shortest");
+  cube.expect_explored();
   std::uint64_t sent = 1;
   for (const std::uint64_t count : told) sent += count;
   expect_all_handled(system, sent);

@@ -1,6 +1,7 @@
-// CAF: queens and primes.
+// CAF: queens, primes, a way through a cube.
 
 #include "../../support/searches.hpp"
+#include "../../support/cube.hpp"
 #include "stage.hpp"
 
 namespace coppice::bench {
@@ -110,10 +111,78 @@ Measurements sieve(const Request& request) {
   return {{"all", static_cast<double>(took) / 1e6, "ms"}};
 }
 
+// ---- a way through a cube of nodes ----
+
+struct alignas(64) Searched {
+  Value tasks = 0;
+  Value told = 0;
+};
+struct Searcher : Base {
+  Searcher(caf::actor_config& c, const actor* h, Cube* s, Searched* n) : Base{c}, host{h}, cube{s}, searched{n} {}
+  behavior make_behavior() override {
+    return {[this](Value from) {
+      ++searched->tasks;
+      cube->explore(from, [this](Value rest) { tell(rest); });
+      tell(Begin{1});
+    }};
+  }
+  template <class M>
+  void tell(M message) {
+    ++searched->told;
+    send(*host, message);
+  }
+  const actor* host;
+  Cube* cube;
+  Searched* searched;
+};
+struct SearchHost : Base {
+  SearchHost(caf::actor_config& c, Stage* st, const std::vector<actor>* s) : Base{c}, stage{st}, searchers{s} {}
+  behavior make_behavior() override {
+    return {[this](Value from) {
+              ++handled;
+              ++open;
+              send((*searchers)[handed_out++ % kSearchers], from);
+            },
+            [this](Begin) {
+              ++handled;
+              if (--open == 0) stage->finish.reach();  // the whole cube
+            }};
+  }
+  Stage* stage;
+  const std::vector<actor>* searchers;
+  Value handled = 0;
+  std::size_t handed_out = 0;
+  Value open = 0;
+};
+Measurements a_star(const Request& request) {
+  Stage stage{request.workers};
+  Cube cube{request.size};
+  std::vector<Searched> searched(kSearchers);
+  std::vector<actor> all;
+  const actor host = stage.spawn<SearchHost>(&stage, &all);
+  for (Searched& one : searched) all.push_back(stage.spawn<Searcher>(&host, &cube, &one));
+  const Nanoseconds begun = now_ns();
+  caf::anon_send(host, Value{0});
+  const Nanoseconds took = stage.finish.wait() - begun;
+  cube.expect_explored();
+  Value tasks = 0;
+  Value told = 1;
+  for (const Searched& one : searched) {
+    tasks += one.tasks;
+    told += one.told;
+  }
+  const auto* const hosts = caf::actor_cast<SearchHost*>(host);
+  require(hosts->handled == told && static_cast<Value>(hosts->handed_out) == tasks,
+          "a message of the search is missing");
+  all.push_back(host);
+  stage.end(all);
+  return {{"all", static_cast<double>(took) / 1e6, "ms"}};
+}
+
 }  // namespace
 
 void add_searches(Workloads& all) {
-  for (const Workload& one : {Workload{"queens", &queens}, {"sieve", &sieve}}) all.push_back(one);
+  for (const Workload& one : {Workload{"queens", &queens}, {"sieve", &sieve}, {"a_star", &a_star}}) all.push_back(one);
 }
 
 }  // namespace coppice::bench

@@ -14,12 +14,16 @@
 -define(CHAMENEOS, 100).
 -define(ACCOUNTS, 1000).
 -define(BALANCE, 100000).
+-define(CHAIRS, 1000).
+-define(PRODUCTION, 1000).
 -define(PHILOSOPHERS, 20).
 -define(DICTIONARY_WORKERS, 20).
 -define(KEYS, 512).
 -define(QUEEN_WORKERS, 20).
 -define(ROWS_HANDED_OUT, 4).
 -define(PRIMES_OF_ONE, 1000).
+-define(SEARCHERS, 100).
+-define(NODES_A_TASK, 1024).
 
 %% ---- the command line ----
 
@@ -80,8 +84,8 @@ round(#{workload := Name, size := Size, workers := Workers, json := Json}, Round
 
 names() ->
     ["ping_pong", "ring", "counting", "counting_bursts", "counting_8", "fan_out", "fork_join_create",
-     "fork_join_throughput", "big", "ask", "spawn_stop", "idle_bytes", "skynet", "chameneos", "bank",
-     "philosophers", "dictionary", "queens", "sieve", "crash", "timers", "timers_near",
+     "fork_join_throughput", "big", "ask", "spawn_stop", "idle_bytes", "skynet", "chameneos", "bank", "barber",
+     "philosophers", "dictionary", "queens", "sieve", "a_star", "crash", "timers", "timers_near",
      "echo"].
 
 %% ---- what is measured: a tenth to warm up, then the whole ----
@@ -112,10 +116,12 @@ run("idle_bytes", N) -> [{"actor", idle_bytes(N), "bytes"}];
 run("skynet", N) -> skynet(warm(N)), time_of("actor", skynet(N), N);
 run("chameneos", N) -> chameneos(warm(N)), time_of("meeting", chameneos(N), N);
 run("bank", N) -> bank(warm(N)), time_of("transaction", bank(N), N);
+run("barber", N) -> barber(N);
 run("philosophers", N) -> time_of("meal", philosophers(N), N * ?PHILOSOPHERS);
 run("dictionary", N) -> dictionary(warm(N)), time_of("request", dictionary(N), N * ?DICTIONARY_WORKERS);
 run("queens", N) -> [{"all", queens(N) / 1.0e6, "ms"}];
 run("sieve", N) -> [{"all", sieve(max(3, N)) / 1.0e6, "ms"}];
+run("a_star", N) -> [{"all", a_star(N) / 1.0e6, "ms"}];
 run("crash", N) -> crash(N);
 run("timers", N) -> timers(warm(N)), timers(N);
 run("timers_near", N) -> near(warm(N)), near(N);
@@ -356,6 +362,64 @@ account(Balance, Me) ->
         report -> Me ! {balance, Balance}
     end.
 
+%% ---- the sleeping barber: each counts what it sends and what it handles, and says so at the end ----
+
+barber(N) ->
+    Me = self(),
+    Factory = spawn_link(fun() -> receive {room, R} -> receive open -> factory(N, R, Me) end end end),
+    Barber = spawn_link(fun() -> receive {room, R} -> barber(R, Factory, rand:mwc59_seed(1), 0, 0, Me) end end),
+    Room = spawn_link(fun() -> room([], 0, true, Barber, Factory, 0, 0, Me) end),
+    [P ! {room, Room} || P <- [Factory, Barber]],
+    T0 = now_ns(), Factory ! open,
+    T1 = receive {shorn, T} -> T end,
+    Barber ! stop,  % who passes it on, so that it comes after all that was sent
+    receive {barber, N} -> ok end,
+    {Sent, Handled} = lists:foldl(fun(_, {S, H}) -> receive {counts, S1, H1} -> {S + S1, H + H1} end end, {0, 0}, [1, 2, 3]),
+    Sent = Handled,
+    [{"haircut", (T1 - T0) / N, "ns"}, {"messages", Sent / N, "a haircut"}].
+factory(N, Room, Me) -> factory_loop(N, Room, open(0, N, Room, rand:mwc59_seed(0)), 0, Me).
+open(N, N, _, _) -> N;
+open(I, N, Room, Seed) -> Room ! {customer, I}, open(I + 1, N, Room, work(Seed)).
+factory_loop(Left, Room, Sent, Handled, Me) ->
+    receive
+        {full, Customer} -> Room ! {customer, Customer}, factory_loop(Left, Room, Sent + 1, Handled + 1, Me);
+        shorn when Left =:= 1 -> Me ! {shorn, now_ns()}, factory_loop(0, Room, Sent, Handled + 1, Me);
+        shorn -> factory_loop(Left - 1, Room, Sent, Handled + 1, Me);
+        stop -> Me ! {counts, Sent, Handled}
+    end.
+barber(Room, Factory, Seed, Handled, Sent, Me) ->
+    receive
+        {customer, _} ->
+            Next = work(Seed),
+            Factory ! shorn,
+            Room ! next,
+            barber(Room, Factory, Next, Handled + 1, Sent + 2, Me);
+        stop -> Me ! {barber, Handled}, Me ! {counts, Sent, Handled}, Room ! stop
+    end.
+%% Who came last is the first to be shorn.
+room(Waiting, ?CHAIRS, false, Barber, Factory, Sent, Handled, Me) ->
+    receive
+        {customer, Customer} ->
+            Factory ! {full, Customer},
+            room(Waiting, ?CHAIRS, false, Barber, Factory, Sent + 1, Handled + 1, Me);
+        next -> room_next(Waiting, ?CHAIRS, Barber, Factory, Sent, Handled + 1, Me)
+    end;
+room(Waiting, Count, Asleep, Barber, Factory, Sent, Handled, Me) ->
+    receive
+        {customer, Customer} when Asleep -> room_next([Customer | Waiting], Count + 1, Barber, Factory, Sent, Handled + 1, Me);
+        {customer, Customer} -> room([Customer | Waiting], Count + 1, false, Barber, Factory, Sent, Handled + 1, Me);
+        next -> room_next(Waiting, Count, Barber, Factory, Sent, Handled + 1, Me);
+        stop -> Me ! {counts, Sent, Handled}, Factory ! stop
+    end.
+room_next([], 0, Barber, Factory, Sent, Handled, Me) -> room([], 0, true, Barber, Factory, Sent, Handled, Me);
+room_next([Customer | Waiting], Count, Barber, Factory, Sent, Handled, Me) ->
+    Barber ! {customer, Customer},
+    room(Waiting, Count - 1, false, Barber, Factory, Sent + 1, Handled, Me).
+%% Steps of OTP's fastest generator, as many as one draws.
+work(Seed) -> work(rand:mwc59(Seed), rand:mwc59_value32(Seed) rem ?PRODUCTION).
+work(Seed, 0) -> Seed;
+work(Seed, Steps) -> work(rand:mwc59(Seed), Steps - 1).
+
 %% ---- dining philosophers ----
 
 philosophers(N) ->
@@ -490,6 +554,70 @@ collect(Count, Me) -> receive {sieved, Below, At} -> Me ! {sieved, Count + Below
 divided(_, []) -> false;
 divided(N, [P | _]) when N rem P =:= 0 -> true;
 divided(N, [_ | Rest]) -> divided(N, Rest).
+
+%% ---- a way through a cube of nodes, which know who came first; edges lead to larger coordinates ----
+
+a_star(Edge) ->
+    Me = self(),
+    CameFrom = atomics:new(Edge * Edge * Edge, []),  % of node N at N + 1, as its number and one; 0: nobody yet
+    Host = spawn_link(fun() -> receive {searchers, S} -> search_host(S, 0, 0, 0, Me) end end),
+    Searchers = [spawn_link(fun() -> searcher(Host, CameFrom, Edge, 0, 0, Me) end) || _ <- lists:seq(1, ?SEARCHERS)],
+    Host ! {searchers, list_to_tuple(Searchers)},
+    T0 = now_ns(), Host ! {explore, 0},
+    {Handled, HandedOut, T1} = receive {explored, H, O, T} -> {H, O, T} end,
+    [S ! stop || S <- Searchers],
+    {Told, HandedOut} = lists:foldl(fun(_, {A, B}) -> receive {searched, T2, K} -> {A + T2, B + K} end end, {0, 0}, Searchers),
+    Handled = Told + 1,
+    Nodes = Edge * Edge * Edge,
+    true = lists:all(fun(N) -> atomics:get(CameFrom, N) > 0 end, lists:seq(2, Nodes)),
+    Steps = 3 * (Edge - 1),
+    Steps = steps_back(CameFrom, Nodes - 1, 0),
+    T1 - T0.
+steps_back(_, 0, Steps) -> Steps;
+steps_back(CameFrom, Node, Steps) -> steps_back(CameFrom, atomics:get(CameFrom, Node + 1) - 1, Steps + 1).
+search_host(Searchers, Handled, HandedOut, Open, Me) ->
+    receive
+        {explore, Node} ->
+            element(HandedOut rem ?SEARCHERS + 1, Searchers) ! {explore, Node},
+            search_host(Searchers, Handled + 1, HandedOut + 1, Open + 1, Me);
+        explored when Open =:= 1 -> Me ! {explored, Handled + 1, HandedOut, now_ns()};
+        explored -> search_host(Searchers, Handled + 1, HandedOut, Open - 1, Me)
+    end.
+searcher(Host, CameFrom, Edge, Told, Tasks, Me) ->
+    receive
+        {explore, Node} ->
+            Rest = explore({distance(Node, Edge), Node, []}, ?NODES_A_TASK, CameFrom, Edge),
+            Sent = hand_back(Rest, Host, 0),
+            Host ! explored,
+            searcher(Host, CameFrom, Edge, Told + Sent + 1, Tasks + 1, Me);
+        stop -> Me ! {searched, Told, Tasks}
+    end.
+hand_back(empty, _, Sent) -> Sent;
+hand_back({_, Node, _} = Heap, Host, Sent) -> Host ! {explore, Node}, hand_back(without_least(Heap), Host, Sent + 1).
+%% What is open is a pairing heap of {distance to the goal, node, heaps below}.
+explore(empty, _, _, _) -> empty;
+explore(Heap, 0, _, _) -> Heap;
+explore({_, Node, _} = Heap, Left, CameFrom, Edge) ->
+    Open0 = reach(without_least(Heap), Node, Node rem Edge, 1, CameFrom, Edge),
+    Open1 = reach(Open0, Node, Node div Edge rem Edge, Edge, CameFrom, Edge),
+    Open2 = reach(Open1, Node, Node div (Edge * Edge), Edge * Edge, CameFrom, Edge),
+    explore(Open2, Left - 1, CameFrom, Edge).
+reach(Heap, _, Coordinate, _, _, Edge) when Coordinate + 1 =:= Edge -> Heap;
+reach(Heap, From, _, Step, CameFrom, Edge) ->
+    Node = From + Step,
+    case atomics:compare_exchange(CameFrom, Node + 1, 0, From + 1) of
+        ok -> merge({distance(Node, Edge), Node, []}, Heap);
+        _ -> Heap
+    end.
+distance(Node, Edge) -> 3 * (Edge - 1) - Node rem Edge - Node div Edge rem Edge - Node div (Edge * Edge).
+without_least({_, _, Below}) -> merge_pairs(Below).
+merge(Heap, empty) -> Heap;
+merge(empty, Heap) -> Heap;
+merge({D1, N1, Below}, {D2, N2, _} = Other) when D1 < D2; D1 =:= D2, N1 < N2 -> {D1, N1, [Other | Below]};
+merge(Other, {D, N, Below}) -> {D, N, [Other | Below]}.
+merge_pairs([]) -> empty;
+merge_pairs([Heap]) -> Heap;
+merge_pairs([A, B | Rest]) -> merge(merge(A, B), merge_pairs(Rest)).
 
 %% ---- a supervised crash: from before it until the next life has answered ----
 
