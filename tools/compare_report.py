@@ -165,7 +165,9 @@ def against_earlier(all_series: list[Series], earlier: dict[str, object]) -> str
             now = statistics.median(speed_ratio(series.unit, theirs, caf)
                                     for theirs, caf in zip(series.values[peer], series.values["caf"]))
             apart = max(then / now, now / then)
-            note = "ok" if apart <= EARLIER_APART else f"apart: {notes.get(row['workload'], notes.get(peer, 'not explained'))}"
+            keys = (f"{row['workload']} {peer}", row["workload"], peer)  # the narrowest note that there is
+            why = next((notes[key] for key in keys if key in notes), "not explained")
+            note = "ok" if apart <= EARLIER_APART else f"apart: {why}"
             lines.append(f"| {row['workload'].replace('_', ' ')} | {row['workers']} | {row['metric']} | {TITLES[peer]} | "
                          f"{short(then)} | {short(now)} | {apart:.2f}× | {note} |")
     return "\n".join(lines)

@@ -78,6 +78,8 @@ class Arithmetic(unittest.TestCase):
         seen = [ping_pong(caf=[1000], erlang=[250])]
         self.assertIn("| 2 | 4 | 2.00× | apart: not explained |", against_earlier(seen, {"notes": {}, "rows": [row]}))
         self.assertIn("apart: why", against_earlier(seen, {"notes": {"ping_pong": "why"}, "rows": [row]}))
+        self.assertIn("apart: this", against_earlier(seen, {"notes": {"ping_pong": "why", "ping_pong erlang": "this"}, "rows": [row]}))
+        self.assertIn("apart: why", against_earlier(seen, {"notes": {"ping_pong": "why", "ping_pong asio": "this"}, "rows": [row]}))
         self.assertIn("| 1.00× | ok |", against_earlier([ping_pong(caf=[100], erlang=[50])], {"notes": {}, "rows": [row]}))
 
     def test_growth_is_flat_up_to_twice_and_eight_workers_keep_seven_tenths(self) -> None:
