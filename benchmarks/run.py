@@ -17,7 +17,7 @@ HOME = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HOME.parent / "tools"))
 from machine import processor  # noqa: E402
 
-OWN_MAIN = {"judged", "storm", "classic", "idle_memory", "allocations", "noop_monitor", "noop_monitor_no_hooks"}
+OWN_MAIN = {"judged", "storm", "classic", "echo_load", "idle_memory", "allocations", "noop_monitor", "noop_monitor_no_hooks"}
 
 
 class Report:

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Runs every workload of every program of the suite once, with little to do: each must come to its end, miss no message and
-print figures; and nonsense must be refused with 2.
+print figures; and nonsense must be refused with 2. With --mechanisms the programs are Google Benchmark's, and each of their
+benchmarks must come to its end.
 
-    benchmarks/smoke.py PROGRAM..."""
+    benchmarks/smoke.py [--mechanisms] PROGRAM..."""
 
 import json
 import subprocess
@@ -31,12 +32,24 @@ def wrong_with(program: str) -> list[str]:
     return wrong
 
 
+def wrong_with_mechanisms(program: str) -> list[str]:
+    listed = run(program, "--benchmark_list_tests").stdout.splitlines()
+    done = run(program, "--benchmark_min_time=0.001", "--benchmark_format=json")
+    if done.returncode != 0:
+        return [f"exit code {done.returncode}; {done.stderr.strip()}"]
+    seen = [row["name"] for row in json.loads(done.stdout)["benchmarks"] if row["real_time"] > 0]
+    return [] if listed and seen == listed else [f"of {listed} only {seen} have a figure"]
+
+
 def main() -> int:
-    if len(sys.argv) < 2:
+    of_mechanisms = sys.argv[1:2] == ["--mechanisms"]
+    programs = sys.argv[2:] if of_mechanisms else sys.argv[1:]
+    if not programs:
         print(__doc__, file=sys.stderr)
         return 2
-    wrong = [f"{program}: {what}" for program in sys.argv[1:] for what in wrong_with(program)]
-    print("\n".join(wrong) if wrong else f"{len(sys.argv) - 1} programs, in order")
+    look = wrong_with_mechanisms if of_mechanisms else wrong_with
+    wrong = [f"{program}: {what}" for program in programs for what in look(program)]
+    print("\n".join(wrong) if wrong else f"{len(programs)} programs, in order")
     return 1 if wrong else 0
 
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "../support/batches.hpp"
 #include "../support/publishing.hpp"
 
 namespace {
@@ -17,9 +18,9 @@ void publish_to_100(benchmark::State& state) {
   constexpr std::int64_t kPublications = 10'000;
   Publishing publishing{static_cast<unsigned>(state.range(0)), 100, state.range(1)};
   static_cast<void>(publishing.run(kPublications / 10));
-  for (auto _ : state) state.SetIterationTime(static_cast<double>(publishing.run(kPublications)) * 1e-9);
+  for (auto _ : state) set_time(state, publishing.run(kPublications));
   publishing.finish();
-  state.SetItemsProcessed(state.iterations() * kPublications * 100);
+  report_ns(state, kPublications * 100);
 }
 
 /// Time of one publication that matches one of so many subscriptions below one word. Argument: subscriptions.

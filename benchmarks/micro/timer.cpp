@@ -5,6 +5,7 @@
 #include <chrono>
 #include <vector>
 
+#include "../support/batches.hpp"
 #include "../support/harness.hpp"
 
 namespace {
@@ -52,13 +53,11 @@ void alarm(benchmark::State& state, bool fires) {
     const Nanoseconds begun = now_ns();
     alarm.send(What{});
     const Nanoseconds end = finish.wait();
-    state.SetIterationTime(static_cast<double>(fires ? end - begun : took) * 1e-9);
+    set_time(state, fires ? end - begun : took);
     ++rounds;
   }
   expect_all_handled(system, rounds + (fires ? rounds * kTimers : 0));
-  state.SetItemsProcessed(state.iterations() * kTimers);
-  state.counters["ns"] = benchmark::Counter(static_cast<double>(state.iterations() * kTimers) * 1e-9,
-                                            benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  report_ns(state, kTimers);
 }
 
 void arm_and_cancel(benchmark::State& state) { alarm<ArmAndCancel>(state, false); }

@@ -3,14 +3,13 @@
 #include <sys/resource.h>
 
 #include <chrono>
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "../../support/harness.hpp"
 #include "../../support/open_loop.hpp"
+#include "../../support/sleeps.hpp"
 #include "suite.hpp"
 
 namespace coppice::bench {
@@ -42,24 +41,6 @@ struct Resting : Actor<Resting> {
   void handle(Due) {}
 };
 
-/// How often threads of this process but the calling one went to sleep so far: as often as they were woken.
-std::int64_t sleeps_of_others() {
-  std::int64_t sum = 0;
-  const std::string me = std::to_string(::gettid());
-  for (const auto& thread : std::filesystem::directory_iterator{"/proc/self/task"}) {
-    if (thread.path().filename() == me) continue;
-    std::ifstream status{thread.path() / "status"};
-    for (std::string word; status >> word;) {
-      if (word != "voluntary_ctxt_switches:") continue;
-      std::int64_t count = 0;
-      status >> count;
-      sum += count;
-      break;
-    }
-  }
-  return sum;
-}
-
 Measurements idle(const Request& request) {
   using namespace std::chrono_literals;
   ActorSystem system{default_options(request.workers)};
@@ -69,11 +50,11 @@ Measurements idle(const Request& request) {
   actors.back().send(Due{0});
   come_to_rest(system);
   std::this_thread::sleep_for(100ms);  // the last worker may have looked around for a while
-  const std::int64_t slept = sleeps_of_others();
+  const std::int64_t slept = other_threads().sleeps;
   const Nanoseconds used = processor_time();
   std::this_thread::sleep_for(1s);
   const Nanoseconds used_now = processor_time();
-  const std::int64_t slept_now = sleeps_of_others();
+  const std::int64_t slept_now = other_threads().sleeps;
   expect_all_handled(system, 1);
   return {{"wake-ups", static_cast<double>(slept_now - slept), "in 1 s"},
           {"processor", static_cast<double>(used_now - used) / 1e3, "us in 1 s"}};
