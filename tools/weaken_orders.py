@@ -35,6 +35,8 @@ FILES = {
     "src/scheduler/run_ring.hpp": "[ring],[pool]",
     "src/scheduler/reactor.hpp": "[pool]",
     "src/scheduler/work_pool.cpp": "[pool]",
+    "src/scheduler/work_pool_park.cpp": "[pool]",
+    "src/scheduler/work_pool_search.cpp": "[pool]",
 }
 LIMIT_SECONDS = 120
 
@@ -107,22 +109,22 @@ REASONS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
     "beyond the model: two read-modify-writes of one thread would have to change places": (
         ("mailbox.cpp", "take_signals", HEAD_AND, "release"),),
     "the fence behind it, or the one before, is the order": (
-        ("work_pool.cpp", "park", "fetch_or([kSeqCst])", "acq_rel"),
-        ("work_pool.cpp", "withdraw_idle", "fetch_and([kSeqCst])", "acq_rel"),
-        ("work_pool.cpp", "park", "searching_.fetch_sub([kSeqCst])", "acq_rel"),
-        ("work_pool.cpp", "notify", "compare_exchange_weak([kSeqCst], kRelaxed)", "acq_rel"),
-        ("work_pool.cpp", "notify", "searching_.fetch_add([kSeqCst])", "acq_rel"),
+        ("work_pool_park.cpp", "park", "fetch_or([kSeqCst])", "acq_rel"),
+        ("work_pool_park.cpp", "withdraw_idle", "fetch_and([kSeqCst])", "acq_rel"),
+        ("work_pool_park.cpp", "park", "searching_.fetch_sub([kSeqCst])", "acq_rel"),
+        ("work_pool_park.cpp", "notify", "compare_exchange_weak([kSeqCst], kRelaxed)", "acq_rel"),
+        ("work_pool_park.cpp", "notify", "searching_.fetch_add([kSeqCst])", "acq_rel"),
         ("work_pool.cpp", "submit", "outside_waits_.store([kSeqCst])", "release")),
     "a count of workers that look: who relies on it fences": (
-        ("work_pool.cpp", "search", "searching_.fetch_add([kAcqRel])", "acquire"),
-        ("work_pool.cpp", "search", "searching_.fetch_add([kAcqRel])", "release"),
-        ("work_pool.cpp", "found_work", "searching_.fetch_sub([kAcqRel])", "acquire"),
-        ("work_pool.cpp", "found_work", "searching_.fetch_sub([kAcqRel])", "release"),
-        ("work_pool.cpp", "park", "searching_.fetch_add([kAcqRel])", "acquire"),
-        ("work_pool.cpp", "park", "searching_.fetch_add([kAcqRel])", "release")),
+        ("work_pool_search.cpp", "search", "searching_.fetch_add([kAcqRel])", "acquire"),
+        ("work_pool_search.cpp", "search", "searching_.fetch_add([kAcqRel])", "release"),
+        ("work_pool_park.cpp", "found_work", "searching_.fetch_sub([kAcqRel])", "acquire"),
+        ("work_pool_park.cpp", "found_work", "searching_.fetch_sub([kAcqRel])", "release"),
+        ("work_pool_park.cpp", "park", "searching_.fetch_add([kAcqRel])", "acquire"),
+        ("work_pool_park.cpp", "park", "searching_.fetch_add([kAcqRel])", "release")),
     "a flag that is set once: nothing is taken over on the strength of it": (
         ("work_pool.cpp", "loop", "stopping_.load([kAcquire])", "relaxed"),
-        ("work_pool.cpp", "has_work", "stopping_.load([kAcquire])", "relaxed")),
+        ("work_pool_park.cpp", "has_work", "stopping_.load([kAcquire])", "relaxed")),
     "starting and joining a thread are orders already": (
         ("work_pool.cpp", "start", "alive_.fetch_add([kAcqRel])", "acquire"),
         ("work_pool.cpp", "start", "alive_.fetch_add([kAcqRel])", "release"),
@@ -132,12 +134,12 @@ REASONS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
     "whoever is or was in the reactor has made or found it before, and a pool that ends has joined them": (
         ("work_pool.cpp", "~WorkPool", "reactor_.load([kAcquire])", "relaxed"),
         ("work_pool.cpp", "stop", "reactor_.load([kAcquire])", "relaxed"),
-        ("work_pool.cpp", "unpark", "reactor_.load([kAcquire])", "relaxed")),
+        ("work_pool_park.cpp", "unpark", "reactor_.load([kAcquire])", "relaxed")),
     "the fence of the next park() stands between it and the next sleep": (
-        ("work_pool.cpp", "sleep", "me.in_reactor.store([kSeqCst]) #2", "release"),),
+        ("work_pool_park.cpp", "sleep", "me.in_reactor.store([kSeqCst]) #2", "release"),),
     "no test of the kernels waits until a sleeper looks by itself; tests/io does, without an order of its own": (
-        ("work_pool.cpp", "park", "looking_soon_.load([kSeqCst])", "acquire"),
-        ("work_pool.cpp", "poll_reactor", "looking_soon_.load([kSeqCst])", "acquire")),
+        ("work_pool_park.cpp", "park", "looking_soon_.load([kSeqCst])", "acquire"),
+        ("work_pool_search.cpp", "poll_reactor", "looking_soon_.load([kSeqCst])", "acquire")),
     "what the role guards is Asio's own, which has its locks, and counts that the model does not see": (
         ("reactor.hpp", "try_take_role", "taken_.exchange([kAcquire])", "relaxed"),
         ("reactor.hpp", "leave_role", "taken_.store([kRelease])", "relaxed")),
@@ -145,7 +147,7 @@ REASONS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
         ("work_pool.cpp", "start", "alive_.fetch_sub([kAcqRel])", "acquire"),
         ("work_pool.cpp", "start", "alive_.fetch_sub([kAcqRel])", "release")),
     "a hint: a worker looks outside every so often without it": (
-        ("work_pool.cpp", "from_outside", "outside_waits_.store([kSeqCst])", "release"),),
+        ("work_pool_search.cpp", "from_outside", "outside_waits_.store([kSeqCst])", "release"),),
 }
 EQUIVALENT = {key: reason for reason, keys in REASONS.items() for key in keys}
 

@@ -37,7 +37,8 @@ struct WorkPoolOptions {
 /// [S3] No wake-up is lost: who submits publishes, fences and looks for sleepers; who parks announces itself, fences
 ///      and looks for work. Only submit_quietly() publishes and no more: this worker comes to it itself, or an idle one
 ///      that looks every few milliseconds while anybody is busy. What the reactor brings is as quiet where there is such
-///      an idle one, until it has waited for kQuiet behind others.
+///      an idle one, until it has waited for kQuiet behind others. And a worker that leaves work to others (StealGain)
+///      naps for kNap at a time, counted as one that searches.
 class WorkPool final : public Scheduler {
  public:
   /// Threads that cannot be started or pinned: start() says so by `error`, or throws std::bad_alloc, and nothing runs.
@@ -74,7 +75,9 @@ class WorkPool final : public Scheduler {
   void loop(Worker& me) noexcept;
   [[nodiscard]] Runnable* next_local(Worker& me) noexcept;
   [[nodiscard]] Runnable* find_work(Worker& me) noexcept;
-  [[nodiscard]] Runnable* steal(Worker& me) noexcept;
+  [[nodiscard]] Runnable* steal(Worker& me, TimePoint now) noexcept;
+  [[nodiscard]] Runnable* steal_from(Worker& me, std::uint32_t other, TimePoint now) noexcept;
+  [[nodiscard]] static std::uint64_t done_by(const Worker& worker) noexcept;
   [[nodiscard]] Runnable* search(Worker& me) noexcept;
   [[nodiscard]] Runnable* from_injector(Worker& me) noexcept;
   [[nodiscard]] Runnable* some_from_injector(Worker& me) noexcept;
@@ -87,6 +90,7 @@ class WorkPool final : public Scheduler {
   void run_timers(Worker& me) noexcept;
   void help_overdue(const Worker& me) noexcept;
   void park(Worker& me) noexcept;
+  void nap(Worker& me) noexcept;
   void sleep(Worker& me) noexcept;
   [[nodiscard]] bool has_work() const noexcept;
   void found_work(Worker& me) noexcept;

@@ -232,7 +232,7 @@ BUGS = (
     bug(44, "an activation has no end while messages wait", "include/coppice/actor/cell.hpp",
         "    if (left-- == 0) {", "    if (!planted(44) && left-- == 0) {",
         Test("test_actor", "a busy actor gives way after its batch")),
-    bug(45, "what a worker has in its ring stays there when it parks", "src/scheduler/work_pool.cpp",
+    bug(45, "what a worker has in its ring stays there when it parks", "src/scheduler/work_pool_park.cpp",
         "  if (!has_work()) sleep(me);", "  if (planted(45) || !has_work()) sleep(me);",
         Test("test_interleave_kernels", "one worker finds what is submitted in every order with two preemptions")),
     bug(46, "a reference count is dropped without acquiring what others did", "include/coppice/base/intrusive_ptr.hpp",

@@ -1,0 +1,196 @@
+#include <algorithm>
+#include <array>
+
+#include "base/platform.hpp"
+#include "coppice/base/pause.hpp"
+#include "victims.hpp"
+#include "work_pool.hpp"
+#include "worker.hpp"
+
+namespace coppice::detail {
+namespace {
+
+constexpr unsigned kLooksInVain = 16;  // so many, before a worker takes it that nobody comes from outside any more
+constexpr Duration kOverdue = std::chrono::milliseconds{1};  // from then on others fire a worker's timers
+constexpr Duration kQuiet = std::chrono::microseconds{100};  // what the reactor brings waits so long for its worker
+constexpr unsigned kNaps = 4;               // of who leaves work to another, after it has last seen some
+constexpr std::size_t kInjectorBatch = 16;  // what an idle worker takes at once
+
+}  // namespace
+
+Runnable* WorkPool::from_injector(Worker& me) noexcept {
+  Runnable* runnable = nullptr;
+  return injector_.try_dequeue(me.injector_token, runnable) ? runnable : spare_.pop();
+}
+
+/// A busy worker's share for those who are not here: whoever comes from outside must not wait until all is done that
+/// the actors here wake each other for.
+Runnable* WorkPool::from_outside(Worker& me) noexcept {
+  if (Runnable* const runnable = from_injector(me)) {
+    me.looks_in_vain = 0;
+    return runnable;
+  }
+  // Kept for a while: whoever sends much from outside would have to set it again and again, across the cores.
+  if (++me.looks_in_vain < kLooksInVain) return nullptr;
+  me.looks_in_vain = 0;
+  // The mark first, the look second: whoever submits meanwhile leaves a mark too many, never one too few.
+  outside_waits_.store(false, kSeqCst);
+  Runnable* const runnable = from_injector(me);
+  if (runnable != nullptr) outside_waits_.store(true, kRelaxed);
+  return runnable;
+}
+
+/// One to run; those behind it come into the ring, where others can have them. For a worker whose ring is empty.
+Runnable* WorkPool::some_from_injector(Worker& me) noexcept {
+  std::array<Runnable*, kInjectorBatch> taken;
+  const std::size_t count = injector_.try_dequeue_bulk(me.injector_token, taken.data(), taken.size());
+  if (count == 0) return spare_.pop();
+  for (std::size_t i = 1; i < count; ++i) push_to_ring(me, *taken[i]);
+  // A worker that looked while these were in neither queue may be about to park.
+  if (count > 1 && workers_.size() > 1) notify();
+  return taken[0];
+}
+
+/// What a busy worker must not forget.
+void WorkPool::look_around(Worker& me) noexcept {
+  sort_timers(me);
+  run_timers(me);
+  if (workers_.size() > 1) help_overdue(me);
+  if (has_reactor()) {
+    if (me.next != nullptr) flush_slot(me);  // completions are users' code too
+    static_cast<void>(poll_reactor(me));
+  }
+  if (Runnable* const runnable = from_injector(me)) push_to_ring(me, *runnable);
+}
+
+/// Puts what was armed for an unlikely deadline into its worker's wheel, as far as it has not been disarmed meanwhile.
+/// Any thread. True: that worker may sleep for too long now.
+bool WorkPool::sort_timers(Worker& worker) noexcept {
+  if (worker.unsorted.load(kRelaxed) == nullptr) return false;
+  Timer* oldest = nullptr;
+  for (Timer* each = worker.unsorted.exchange(nullptr, kAcquire); each != nullptr;) {
+    Timer* const older = each->next;
+    each->next = oldest;
+    oldest = each;
+    each = older;
+  }
+  return worker.wheel.sort_in(oldest);
+}
+
+void WorkPool::run_timers(Worker& me) noexcept {
+  if (me.wheel.next_at_least() == TimePoint::max()) return;
+  const TimePoint now = clock_->now();
+  if (me.wheel.next_at_least() <= now) me.wheel.advance(now);
+}
+
+/// Fires what other workers should have fired: one of them may be in a handler that does not return.
+void WorkPool::help_overdue(const Worker& me) noexcept {
+  const TimePoint overdue = clock_->now() - kOverdue;
+  for (const auto& other : workers_) {
+    if (other.get() == &me) continue;
+    if (sort_timers(*other)) unpark(*other);
+    if (other->wheel.next_at_least() <= overdue) other->wheel.advance(overdue);
+  }
+}
+
+/// False: there is none, or another worker has the role.
+///
+/// What comes is this worker's first, and wakes nobody: most of it takes microseconds, which is less than to wake another
+/// costs, and that one would find nothing left. For that somebody else has to look soon, should a handler take long.
+bool WorkPool::poll_reactor(Worker& me) noexcept {
+  Reactor* const reactor = reactor_.load(kAcquire);
+  if (reactor == nullptr || !reactor->try_take_role()) return false;
+  // Whoever is counted there wakes by itself, and sees that we are busy. seq_cst, behind our bit: see sleep().
+  me.takes_in = looking_soon_.load(kSeqCst) != 0;
+  reactor->poll();
+  reactor->leave_role();
+  me.was_brought = std::exchange(me.takes_in, false);
+  if (me.was_brought && me.quiet_since == TimePoint{} && !me.ring.is_empty()) me.quiet_since = clock_->now();
+  return true;
+}
+
+/// Others are told of what the reactor brought when this worker does not get through with it.
+void WorkPool::announce_late(Worker& me) noexcept {
+  const bool is_done = me.ring.is_empty();
+  if (!is_done && saturating_between(me.quiet_since, clock_->now()) < kQuiet) return;
+  me.quiet_since = TimePoint{};
+  if (!is_done) notify();
+}
+
+Runnable* WorkPool::find_work(Worker& me) noexcept {
+  me.was_brought = false;
+  sort_timers(me);
+  run_timers(me);
+  if (workers_.size() > 1) help_overdue(me);
+  if (Runnable* const runnable = next_local(me)) return runnable;  // a timer woke somebody
+  if (Runnable* const runnable = some_from_injector(me)) return runnable;
+  if (poll_reactor(me)) {
+    if (Runnable* const runnable = next_local(me)) return runnable;
+  }
+  if (options_.always_spin) return steal(me, TimePoint{});  // never looks whether it pays, so it always takes
+  if (workers_.size() == 1 && options_.spin == Duration::zero()) return nullptr;  // nobody to steal from
+  return search(me);
+}
+
+/// What a worker has got done, for StealGain.
+std::uint64_t WorkPool::done_by(const Worker& worker) noexcept {
+  return worker.ledger.value(Count::Sent) + worker.ledger.value(Count::Handled);
+}
+
+Runnable* WorkPool::steal_from(Worker& me, std::uint32_t other, TimePoint now) noexcept {
+  Worker& victim = *workers_[other];
+  if (me.gain.leaves(now, other) && !victim.ring.is_empty() && me.gain.gets_on(now, other, done_by(victim))) {
+    me.naps = kNaps;
+    return nullptr;
+  }
+  Runnable* const runnable = me.ring.steal_from(victim.ring);
+  if (runnable == nullptr) return nullptr;
+  me.victim = other;
+  me.naps = 0;
+  if (me.gain.is_resting() && me.gain.is_due(now, other)) me.gain.look(now, other, done_by(me) + done_by(victim));
+  return runnable;
+}
+
+Runnable* WorkPool::steal(Worker& me, TimePoint now) noexcept {
+  me.was_brought = false;
+  Runnable* const stolen = ask_victims(
+      static_cast<std::uint32_t>(workers_.size()), me.index, me.victim, has_memory_nodes_,
+      [this](std::uint32_t i) { return workers_[i]->node.load(kRelaxed); },
+      [&](std::uint32_t i) { return steal_from(me, i, now); });
+  return stolen != nullptr ? stolen : some_from_injector(me);
+}
+
+void WorkPool::note_node(Worker& me) const noexcept {
+  if (has_memory_nodes_) me.node.store(memory_node_of_this_thread(), kRelaxed);
+}
+
+/// Looks at the other workers, for whoever comes from outside and at the reactor, for a bounded time; at most half of the
+/// workers at once.
+Runnable* WorkPool::search(Worker& me) noexcept {
+  if (!me.is_searching) {
+    if (std::size_t{2} * searching_.load(kRelaxed) >= workers_.size()) return nullptr;
+    searching_.fetch_add(1, kAcqRel);
+    me.is_searching = true;
+  }
+  const TimePoint wall = SteadyClock{}.now();  // what pays is told in real time, whatever clock the actors see
+  if (!me.gain.is_resting() && me.gain.is_due(wall, me.victim))
+    me.gain.look(wall, me.victim, done_by(me) + done_by(*workers_[me.victim]));
+  const TimePoint until =
+      std::min(me.wheel.next_at_least(), saturating_add(clock_->now(), me.spin.next(options_.spin)));
+  for (;;) {
+    Runnable* runnable = steal(me, wall);
+    if (runnable == nullptr && poll_reactor(me)) runnable = next_local(me);
+    if (runnable != nullptr) {
+      me.spin.found(options_.spin);
+      return runnable;
+    }
+    if (stopping_.load(kRelaxed) || me.naps != 0) return nullptr;
+    if (clock_->now() >= until) {
+      me.spin.in_vain();
+      return nullptr;
+    }
+    for (int i = 0; i < 8; ++i) pause_cpu();
+  }
+}
+
+}  // namespace coppice::detail

@@ -1,0 +1,131 @@
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "catch.hpp"
+#include "scheduler/steal_gain.hpp"
+#include "scheduler/work_pool.hpp"
+#include "support/eventually.hpp"
+
+// A pool of two workers whose work is done faster when one of them has all of it.
+
+namespace coppice::detail {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+constexpr int kPieces = 32;
+constexpr std::uint64_t kEach = 10 * StealGain::kFine / 1'000;  // what a piece counts, which takes a microsecond
+
+void take_time(Clock::duration time) {
+  const auto until = Clock::now() + time;
+  while (Clock::now() < until) {
+  }
+}
+
+struct Bench {
+  struct Piece : Runnable {
+    explicit Piece(Bench& b) : Runnable{b.table}, bench{b} {}
+    Bench& bench;
+    std::atomic<bool> waits{false};
+  };
+  struct Source : Runnable {
+    explicit Source(Bench& b) : Runnable{b.source_table}, bench{b} {}
+    Bench& bench;
+  };
+
+  Bench() {
+    for (int i = 0; i < kPieces; ++i) pieces.push_back(std::make_unique<Piece>(*this));
+    std::string error;
+    REQUIRE(pool.start(error));
+  }
+  static void count(std::uint64_t n) { this_thread.ledger->add_owned(Count::Sent, n); }
+
+  /// Where the source is the pieces are done fast, unless some of them are elsewhere.
+  static void run_piece(Runnable& runnable) noexcept {
+    Piece& piece = static_cast<Piece&>(runnable);
+    Bench& bench = piece.bench;
+    const bool is_at_home = this_thread.worker == bench.home.load();
+    ++(is_at_home ? bench.done_at_home : bench.done_away);
+    if (!is_at_home) bench.last_away.store(bench.rounds.load());
+    take_time(1us);
+    count(bench.last_away.load() + 10 < bench.rounds.load() ? kEach : kEach / 4);
+    piece.waits.store(false);
+  }
+  static void run_source(Runnable& runnable) noexcept {
+    Bench& bench = static_cast<Source&>(runnable).bench;
+    bench.home.store(this_thread.worker);
+    ++bench.rounds;
+    for (const auto& piece : bench.pieces) {
+      if (!piece->waits.exchange(true)) bench.pool.submit_back(*piece);
+    }
+    if (bench.held.load() < bench.holds_wanted.load() && Clock::now() - bench.went_on > 5ms) bench.hold();
+    if (!bench.is_over.load()) return bench.pool.yield(bench.source);
+    bench.has_ended.store(true);
+  }
+  /// Does not return before all that waits here has been done, which somebody else has to do.
+  void hold() {
+    const auto begun = Clock::now();
+    const auto is_waiting = [](const auto& piece) { return piece->waits.load(); };
+    while (std::any_of(pieces.begin(), pieces.end(), is_waiting) && Clock::now() - begun < testing::kPatience) {
+    }
+    went_on = Clock::now();
+    ++held;
+  }
+
+  static WorkPoolOptions options() {
+    WorkPoolOptions options;
+    options.workers = 2;
+    options.spin = 10us;
+    options.hold = [](Runtime*) noexcept {};
+    options.let_go = [](Runtime*) noexcept {};
+    return options;
+  }
+  RunTable table{.run = &run_piece, .run_one = &run_piece};
+  RunTable source_table{.run = &run_source, .run_one = &run_source};
+  SteadyClock clock;
+  std::atomic<const WorkerSlot*> home{nullptr};
+  std::atomic<std::uint64_t> rounds{0};
+  std::atomic<std::uint64_t> last_away{0};  // in this round
+  std::atomic<std::uint64_t> done_at_home{0};
+  std::atomic<std::uint64_t> done_away{0};
+  std::atomic<std::size_t> holds_wanted{0};
+  std::atomic<std::size_t> held{0};
+  std::atomic<bool> is_over{false};
+  std::atomic<bool> has_ended{false};
+  Clock::time_point went_on{};  // the source's
+  std::vector<std::unique_ptr<Piece>> pieces;
+  Source source{*this};
+  WorkPool pool{*reinterpret_cast<Runtime*>(this), clock, options()};
+};
+
+TEST_CASE("work that is done faster by one worker is left to it but for what waits behind a handler that lasts") {
+  Bench bench;
+  bench.pool.submit(bench.source);
+  const auto rounds_more = [&](std::uint64_t more) {
+    const std::uint64_t now = bench.rounds.load();
+    return testing::eventually([&bench, now, more] { return bench.rounds.load() >= now + more; });
+  };
+  REQUIRE(rounds_more(2'000));  // of some 30 us
+  const std::uint64_t away = bench.done_away.load();
+  const std::uint64_t at_home = bench.done_at_home.load();
+  REQUIRE(rounds_more(5'000));
+  CHECK((bench.done_away.load() - away) * 5 < bench.done_at_home.load() - at_home);
+
+  constexpr std::size_t kHolds = 20;
+  bench.holds_wanted.store(kHolds);
+  CHECK(testing::eventually([&] { return bench.held.load() == kHolds; }));
+  bench.is_over.store(true);
+  REQUIRE(testing::eventually([&] { return bench.has_ended.load(); }));
+  REQUIRE(bench.pool.stop(TimePoint::max()));
+  const auto is_waiting = [](const auto& piece) { return piece->waits.load(); };
+  CHECK(std::none_of(bench.pieces.begin(), bench.pieces.end(), is_waiting));
+}
+
+}  // namespace
+}  // namespace coppice::detail
