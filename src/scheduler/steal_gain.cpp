@@ -3,41 +3,28 @@
 #include <algorithm>
 
 namespace coppice::detail {
+namespace {
+
+/// In a millisecond.
+std::uint64_t rate(std::uint64_t done, Duration took) noexcept {
+  const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
+  return done * 1'000 / static_cast<std::uint64_t>(std::max<std::int64_t>(microseconds, 1));
+}
+
+}  // namespace
 
 void StealGain::look(TimePoint now, std::uint32_t from, std::uint64_t done) noexcept {
   const Duration took = saturating_between(begun_, now);
-  if (is_leaving_ && from != from_) rest();  // it had to take from another one after all
-  if (is_leaving_) {
-    if (took < kWindow) return;
-    judge(now, rate(now, done));
-  } else if (from == from_ && others_[from].is_left && now < others_[from].until) {
-    if (took < kWindow) return;
-    if (rate(now, done) < kFine / 2) others_[from].until = now;  // it is another kind of work by now
-  } else if (from == from_ && took <= kWindowMax && others_[from].until <= begun_) {
-    if (took < kWindow) return;
-    taking_ = rate(now, done);
-    is_leaving_ = taking_ >= kFine;
+  const bool is_one_window = !is_resting() && from == from_ && took <= kWindowMax;
+  if (is_one_window && took < kWindow) return;
+  if (is_on_trial_) {
+    judge(now,
+          is_one_window ? rate(done - done_, took) : 0);  // what was disturbed has not shown that it pays to leave it
+  } else if (is_one_window && at(from).until <= begun_) {
+    taking_ = rate(done - done_, took);
+    is_on_trial_ = taking_ >= kFine;
   }
   begin(now, from, done);
-}
-
-void StealGain::rest() noexcept {
-  is_leaving_ = false;
-  begun_ = TimePoint{};
-}
-
-bool StealGain::gets_on(TimePoint now, std::uint32_t other, std::uint64_t done) noexcept {
-  Other& it = others_[other];
-  if (it.done == done) return saturating_between(it.seen, now) < kStandsStill;
-  it.done = done;
-  it.seen = now;
-  return true;
-}
-
-std::uint64_t StealGain::rate(TimePoint now, std::uint64_t done) const noexcept {
-  const auto microseconds =
-      std::chrono::duration_cast<std::chrono::microseconds>(saturating_between(begun_, now)).count();
-  return (done - done_) * 1000 / static_cast<std::uint64_t>(std::max<std::int64_t>(microseconds, 1));
 }
 
 void StealGain::begin(TimePoint now, std::uint32_t from, std::uint64_t done) noexcept {
@@ -48,12 +35,45 @@ void StealGain::begin(TimePoint now, std::uint32_t from, std::uint64_t done) noe
 
 /// As much without it is enough to leave it: the processor has better things to do, or may rest.
 void StealGain::judge(TimePoint now, std::uint64_t leaving) noexcept {
-  Other& it = others_[from_];
+  Other& it = at(from_);
   const bool is_left = leaving >= taking_;
-  it.hold = is_left == it.is_left ? std::min(2 * it.hold, kHoldMax) : kHoldMin;
+  const bool is_confirmed =
+      it.hold != Duration::zero() && is_left == it.is_left && saturating_between(it.until, now) <= kHoldMax;
+  it.hold = is_confirmed ? std::min(2 * it.hold, kHoldMax) : kHoldMin;
   it.is_left = is_left;
   it.until = saturating_add(now, it.hold);
-  is_leaving_ = false;
+  is_on_trial_ = false;
+}
+
+bool StealGain::gets_on(TimePoint now, std::uint32_t other, Done done) noexcept {
+  if (is_on_trial_ && other != from_) return true;  // for this window
+  Other& it = at(other);
+  if (it.done != done.all()) {
+    it.done = done.all();
+    it.moved = now;
+  }
+  if (saturating_between(it.moved, now) >= kStandsStill) return false;
+  const Duration took = saturating_between(it.paced, now);
+  if (took < kWindow) return true;
+  const bool is_slow =
+      took <= kWindowMax && (rate(done.all() - it.before.all(), took) < kFine / 2 || done.handled == it.before.handled);
+  it.paced = now;
+  it.before = done;
+  if (!is_slow) return true;
+  it.until = now;
+  it.hold = Duration::zero();
+  return false;
+}
+
+StealGain::Other& StealGain::at(std::uint32_t other) noexcept {
+  for (Other& each : others_) {
+    if (each.who == other) return each;
+  }
+  Other& it = others_[oldest_];
+  oldest_ = (oldest_ + 1) % others_.size();
+  it = Other{};
+  it.who = other;
+  return it;
 }
 
 }  // namespace coppice::detail

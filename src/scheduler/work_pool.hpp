@@ -14,6 +14,7 @@
 #include "reactor.hpp"
 #include "run_ring.hpp"
 #include "spare_places.hpp"
+#include "steal_gain.hpp"
 #include "timer_wheel.hpp"
 
 namespace coppice::detail {
@@ -37,8 +38,8 @@ struct WorkPoolOptions {
 /// [S3] No wake-up is lost: who submits publishes, fences and looks for sleepers; who parks announces itself, fences
 ///      and looks for work. Only submit_quietly() publishes and no more: this worker comes to it itself, or an idle one
 ///      that looks every few milliseconds while anybody is busy. What the reactor brings is as quiet where there is such
-///      an idle one, until it has waited for kQuiet behind others. And a worker that leaves work to others (StealGain)
-///      naps for kNap at a time, counted as one that searches.
+///      an idle one, until it has waited for kQuiet behind others. A worker that leaves work to others (StealGain)
+///      naps, uncounted, and looks again when a nap is over.
 class WorkPool final : public Scheduler {
  public:
   /// Threads that cannot be started or pinned: start() says so by `error`, or throws std::bad_alloc, and nothing runs.
@@ -77,7 +78,7 @@ class WorkPool final : public Scheduler {
   [[nodiscard]] Runnable* find_work(Worker& me) noexcept;
   [[nodiscard]] Runnable* steal(Worker& me, TimePoint now) noexcept;
   [[nodiscard]] Runnable* steal_from(Worker& me, std::uint32_t other, TimePoint now) noexcept;
-  [[nodiscard]] static std::uint64_t done_by(const Worker& worker) noexcept;
+  [[nodiscard]] static StealGain::Done done_by(const Worker& worker) noexcept;
   [[nodiscard]] Runnable* search(Worker& me) noexcept;
   [[nodiscard]] Runnable* from_injector(Worker& me) noexcept;
   [[nodiscard]] Runnable* some_from_injector(Worker& me) noexcept;
@@ -109,6 +110,7 @@ class WorkPool final : public Scheduler {
   SparePlaces spare_;                        // for what the injector has no memory for
   std::vector<Atomic<std::uint64_t>> idle_;  // a bit a worker, 64 a word
   alignas(kCacheLine) Atomic<std::uint32_t> searching_{0};
+  Atomic<std::uint32_t> napping_{0};
   Atomic<std::uint32_t> looking_soon_{0};                  // sleepers that wake within kLookAfterBusy by themselves
   alignas(kCacheLine) Atomic<bool> outside_waits_{false};  // perhaps: somebody has submitted from outside
   alignas(kCacheLine) Atomic<bool> stopping_{false};

@@ -47,10 +47,15 @@ bool WorkPool::withdraw_idle(Worker& me) noexcept {
   return (idle_[me.index / 64].fetch_and(~bit, kSeqCst) & bit) != 0;
 }
 
-/// Of a worker that leaves work to others. It stays counted as searching, so that they need not wake it for each piece.
+/// Of a worker that leaves work to others. It does not count as one that searches, since it would not take what others
+/// count on to be found; nor as a sleeper, since to wake it for each piece that it leaves costs more than the piece. All
+/// that nap look as often as one would by itself.
 void WorkPool::nap(Worker& me) noexcept {
-  const Duration time = std::min(kNap, saturating_between(clock_->now(), me.wheel.next()));
+  if (me.is_searching) found_work(me);
+  const std::uint32_t napping = napping_.fetch_add(1, kRelaxed) + 1;
+  const Duration time = std::min(napping * kNap, saturating_between(clock_->now(), me.wheel.next()));
   if (time > Duration::zero()) wait_on(me.token, 0, time);
+  napping_.fetch_sub(1, kRelaxed);
 }
 
 void WorkPool::park(Worker& me) noexcept {

@@ -127,27 +127,29 @@ Runnable* WorkPool::find_work(Worker& me) noexcept {
   if (poll_reactor(me)) {
     if (Runnable* const runnable = next_local(me)) return runnable;
   }
-  if (options_.always_spin) return steal(me, TimePoint{});  // never looks whether it pays, so it always takes
+  if (options_.always_spin) return steal(me, TimePoint{});
   if (workers_.size() == 1 && options_.spin == Duration::zero()) return nullptr;  // nobody to steal from
   return search(me);
 }
 
-/// What a worker has got done, for StealGain.
-std::uint64_t WorkPool::done_by(const Worker& worker) noexcept {
-  return worker.ledger.value(Count::Sent) + worker.ledger.value(Count::Handled);
+StealGain::Done WorkPool::done_by(const Worker& worker) noexcept {
+  return {.sent = worker.ledger.value(Count::Sent), .handled = worker.ledger.value(Count::Handled)};
 }
 
+/// Half of what waits there, unless that is left to the worker. One of it to run.
 Runnable* WorkPool::steal_from(Worker& me, std::uint32_t other, TimePoint now) noexcept {
   Worker& victim = *workers_[other];
-  if (me.gain.leaves(now, other) && !victim.ring.is_empty() && me.gain.gets_on(now, other, done_by(victim))) {
+  if (me.gain.leaves(now, other) && !stopping_.load(kRelaxed) && !victim.ring.is_empty() &&
+      me.gain.gets_on(now, other, done_by(victim))) {
     me.naps = kNaps;
     return nullptr;
   }
   Runnable* const runnable = me.ring.steal_from(victim.ring);
   if (runnable == nullptr) return nullptr;
   me.victim = other;
-  me.naps = 0;
-  if (me.gain.is_resting() && me.gain.is_due(now, other)) me.gain.look(now, other, done_by(me) + done_by(victim));
+  // Who never looks for long has to share its processor, or is to spare it: then nothing is tried out.
+  if (me.gain.is_resting() && options_.spin > Duration::zero())
+    me.gain.look(SteadyClock{}.now(), other, done_by(me).all() + done_by(victim).all());
   return runnable;
 }
 
@@ -168,13 +170,16 @@ void WorkPool::note_node(Worker& me) const noexcept {
 /// workers at once.
 Runnable* WorkPool::search(Worker& me) noexcept {
   if (!me.is_searching) {
-    if (std::size_t{2} * searching_.load(kRelaxed) >= workers_.size()) return nullptr;
+    if (std::size_t{2} * searching_.load(kRelaxed) >= workers_.size()) {
+      me.naps = 0;
+      return nullptr;
+    }
     searching_.fetch_add(1, kAcqRel);
     me.is_searching = true;
   }
   const TimePoint wall = SteadyClock{}.now();  // what pays is told in real time, whatever clock the actors see
   if (!me.gain.is_resting() && me.gain.is_due(wall, me.victim))
-    me.gain.look(wall, me.victim, done_by(me) + done_by(*workers_[me.victim]));
+    me.gain.look(wall, me.victim, done_by(me).all() + done_by(*workers_[me.victim]).all());
   const TimePoint until =
       std::min(me.wheel.next_at_least(), saturating_add(clock_->now(), me.spin.next(options_.spin)));
   for (;;) {

@@ -1,14 +1,12 @@
 #pragma once
 
 #include "base/spin_budget.hpp"
-#include "steal_gain.hpp"
 #include "work_pool.hpp"
 
 namespace coppice::detail {
 
 struct alignas(kCacheLine) WorkPool::Worker : WorkerSlot {
-  Worker(WorkPool& p, unsigned i, TimePoint now)
-      : pool{p}, index{i}, gain{p.options_.workers}, injector_token{p.injector_}, wheel{now} {
+  Worker(WorkPool& p, unsigned i, TimePoint now) noexcept : pool{p}, index{i}, injector_token{p.injector_}, wheel{now} {
     scheduler = &p;
   }
 
@@ -26,7 +24,7 @@ struct alignas(kCacheLine) WorkPool::Worker : WorkerSlot {
   SpinBudget spin;
   std::uint32_t victim = 0;  // something was taken from it last
   StealGain gain;
-  unsigned naps = 0;         // left, for who leaves work to others
+  unsigned naps = 0;         // left until it parks, since it has seen work that it leaves to another
   Atomic<unsigned> node{0};  // of the memory that was near when it last began to run; only where there are several
   Thread thread;
   moodycamel::ConsumerToken injector_token;  // goes round the threads that submit, so that none of them is forgotten

@@ -18,7 +18,7 @@ constexpr std::uint32_t kOther = 1;
 struct Pair {
   std::uint64_t taking;
   std::uint64_t leaving;
-  StealGain gain{3};
+  StealGain gain{};
   TimePoint now{1h};
   std::uint64_t done = 0;
 
@@ -74,15 +74,6 @@ TEST_CASE("a verdict changes within the longest time that one is kept") {
   CHECK(pair.share_left(1s) > 0.9);
 }
 
-TEST_CASE("a verdict on fine work ends with the fine work") {
-  Pair pair{.taking = kFast, .leaving = 2 * kFast};
-  CHECK(pair.share_left(1s) > 0.95);
-  while (!pair.leaves()) pair.search(10us);
-  pair.taking = pair.leaving = StealGain::kFine / 2 - 100;
-  pair.share_left(2 * StealGain::kWindow + 20us);
-  CHECK(pair.share_left(1s) == 0);
-}
-
 TEST_CASE("nothing is left for longer than the longest time without being tried again") {
   Pair pair{.taking = kFast, .leaving = 2 * kFast};
   Duration longest{};
@@ -116,16 +107,34 @@ TEST_CASE("who has rested or was elsewhere does not judge by what was done meanw
       CHECK_FALSE(pair.leaves());
     }
   }
+  SECTION("too long between two searches of a trial") {
+    while (!pair.leaves()) pair.search(10us);
+    pair.search(StealGain::kWindowMax + 1us);
+    CHECK_FALSE(pair.leaves());
+  }
   SECTION("a rest while work is left on trial") {
     while (!pair.leaves()) pair.search(10us);
     pair.gain.rest();
     CHECK_FALSE(pair.leaves());
+    pair.search(10us);
+    CHECK(pair.share_left(StealGain::kHoldMin - 1ms) == 0);  // what was cut short is no reason to leave anything
   }
   SECTION("taken from another while work is left on trial") {
     while (!pair.leaves()) pair.search(10us);
     pair.search(StealGain::kWindow, 2);
     CHECK_FALSE(pair.leaves());
   }
+}
+
+TEST_CASE("bursts that end before a trial does are not tried again in each of them") {
+  Pair pair{.taking = kFast, .leaving = kFast / 2};
+  double left = 0;
+  for (int burst = 0; burst < 1'000; ++burst) {
+    left += pair.share_left(StealGain::kWindow * 3 / 2);
+    pair.now += 1ms;
+    pair.gain.rest();
+  }
+  CHECK(left / 1'000 < 0.05);
 }
 
 TEST_CASE("a verdict is about one worker and a trial leaves all of them") {
@@ -137,15 +146,65 @@ TEST_CASE("a verdict is about one worker and a trial leaves all of them") {
   CHECK_FALSE(pair.leaves(2));
 }
 
-TEST_CASE("a worker that has done nothing for a while does not get on") {
-  StealGain gain{2};
+/// A worker that is left, and what is asked about it between naps.
+struct Left {
+  StealGain gain{};
   TimePoint now{1h};
-  CHECK(gain.gets_on(now, kOther, 7));
-  CHECK(gain.gets_on(now += StealGain::kStandsStill - 1ns, kOther, 7));
-  CHECK_FALSE(gain.gets_on(now += 1ns, kOther, 7));
-  CHECK_FALSE(gain.gets_on(now += 1h, kOther, 7));
-  CHECK(gain.gets_on(now, kOther, 8));
-  CHECK(gain.gets_on(now, kOther, 8));
+  StealGain::Done done{.sent = 1};
+  /// Answers after how long it was taken from; never: after `time`.
+  Duration until_taken(Duration time, std::uint64_t sends, std::uint64_t handlers) {
+    const TimePoint begun = now;
+    for (; now - begun < time; now += 50us) {
+      if (!gain.gets_on(now, kOther, done)) break;
+      done.sent += sends;
+      done.handled += handlers;
+    }
+    return now - begun;
+  }
+};
+constexpr std::uint64_t kFineANap = StealGain::kFine / 20;
+
+TEST_CASE("a worker that does nothing does not get on") {
+  Left left;
+  CHECK(left.until_taken(1s, 0, 0) == 50us);
+  CHECK(left.until_taken(1s, 0, 0) == 0us);
+  left.now += 1h;
+  CHECK(left.until_taken(1s, 0, 0) == 0us);
+  ++left.done.handled;
+  CHECK(left.until_taken(1s, kFineANap, kFineANap) == 1s);
+}
+
+TEST_CASE("a worker whose work is no longer fine does not get on after a window") {
+  for (const Duration pause : {Duration{0}, Duration{1h}}) {  // a rest before it changes nothing
+    Left left;
+    CHECK(left.until_taken(1s, kFineANap, kFineANap) == 1s);
+    left.now += pause;
+    CHECK(left.until_taken(1s, 1, 1) <= 2 * StealGain::kWindow + 50us);
+  }
+}
+
+TEST_CASE("a worker that sends and comes to no end of its handler does not get on after a window") {
+  Left left;
+  CHECK(left.until_taken(1s, kFineANap, kFineANap) == 1s);
+  CHECK(left.until_taken(1s, 10 * kFineANap, 0) <= 2 * StealGain::kWindow + 50us);
+}
+
+TEST_CASE("a worker that does not get on has no verdict any more") {
+  Pair pair{.taking = kFast, .leaving = 2 * kFast};
+  CHECK(pair.share_left(1s) > 0.95);
+  while (!pair.leaves()) pair.search(10us);
+  while (pair.gain.gets_on(pair.now, kOther, {.sent = pair.done})) pair.search(10us);
+  CHECK_FALSE(pair.leaves());
+}
+
+TEST_CASE("of many workers those are known that something was taken from of late") {
+  Pair pair{.taking = kFast, .leaving = 2 * kFast};
+  for (std::uint32_t other = 1; other <= 100; ++other) {
+    for (int i = 0; i < 250; ++i) pair.search(10us, other);
+    CHECK(pair.gain.leaves(pair.now, other));
+    if (other > 1) CHECK(pair.gain.leaves(pair.now, other - 1));
+    CHECK_FALSE(pair.gain.leaves(pair.now, 101));
+  }
 }
 
 }  // namespace

@@ -44,7 +44,7 @@ struct Bench {
     std::string error;
     REQUIRE(pool.start(error));
   }
-  static void count(std::uint64_t n) { this_thread.ledger->add_owned(Count::Sent, n); }
+  static void count(std::uint64_t n) { this_thread.ledger->add_owned(Count::Handled, n); }
 
   /// Where the source is the pieces are done fast, unless some of them are elsewhere.
   static void run_piece(Runnable& runnable) noexcept {
