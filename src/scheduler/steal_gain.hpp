@@ -50,9 +50,11 @@ class StealGain {
   void rest() noexcept { begun_ = TimePoint{}; }
   [[nodiscard]] bool is_resting() const noexcept { return begun_ == TimePoint{}; }
 
+  /// For this window nothing is taken from anybody.
+  [[nodiscard]] bool is_on_trial() const noexcept { return is_on_trial_ && !is_resting(); }
   /// Whether what waits at that worker is left there, if it gets on.
   [[nodiscard]] bool leaves(TimePoint now, std::uint32_t other) const noexcept {
-    if (is_on_trial_ && !is_resting()) return true;
+    if (is_on_trial()) return true;
     for (const Other& each : others_) {
       if (each.who == other) return each.is_left && now < each.until;
     }
@@ -84,7 +86,7 @@ class StealGain {
   std::uint32_t from_ = kNobody;
   std::uint64_t done_ = 0;    // at its begin
   std::uint64_t taking_ = 0;  // what was done in a millisecond of the window before the trial
-  bool is_on_trial_ = false;  // in this window nothing is taken
+  bool is_on_trial_ = false;
 };
 
 }  // namespace coppice::detail

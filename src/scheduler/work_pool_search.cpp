@@ -189,7 +189,9 @@ Runnable* WorkPool::search(Worker& me) noexcept {
       me.spin.found(options_.spin);
       return runnable;
     }
-    if (stopping_.load(kRelaxed) || me.naps != 0) return nullptr;
+    if (stopping_.load(kRelaxed)) return nullptr;
+    if (me.gain.is_on_trial()) me.naps = std::max(me.naps, 1U);  // to the end of it, though there be nothing to leave
+    if (me.naps != 0) return nullptr;
     if (clock_->now() >= until) {
       me.spin.in_vain();
       return nullptr;
