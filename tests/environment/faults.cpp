@@ -21,16 +21,16 @@ namespace coppice::testing {
 namespace {
 
 struct Injection {
-  Call call;
   std::uint64_t left;  // 0: the next one and all behind it fail, or nothing does
   bool armed;
   bool for_good;
   bool happened;
 };
-constinit thread_local Injection injection{};
+constinit thread_local Injection injections[kCalls]{};
 
 bool fails(Call call) noexcept {
-  if (!injection.armed || injection.call != call) return false;
+  Injection& injection = injections[static_cast<int>(call)];
+  if (!injection.armed) return false;
   if (injection.happened) return injection.for_good;
   if (--injection.left > 0) return false;
   injection.happened = true;
@@ -44,9 +44,11 @@ F real(F, const char* name) noexcept {
 
 }  // namespace
 
-FailNth::FailNth(Call call, std::uint64_t n, bool for_good) noexcept { injection = {call, n, true, for_good, false}; }
-FailNth::~FailNth() { injection.armed = false; }
-bool FailNth::happened() const noexcept { return injection.happened; }
+FailNth::FailNth(Call call, std::uint64_t n, bool for_good) noexcept : call_{call} {
+  injections[static_cast<int>(call)] = {n, true, for_good, false};
+}
+FailNth::~FailNth() { injections[static_cast<int>(call_)].armed = false; }
+bool FailNth::happened() const noexcept { return injections[static_cast<int>(call_)].happened; }
 
 }  // namespace coppice::testing
 

@@ -28,6 +28,10 @@ bool is_child = false;
 /// leak of the child's.
 // NOLINTNEXTLINE(bugprone-reserved-identifier, readability-identifier-naming)
 extern "C" int __lsan_is_turned_off() { return is_child ? 1 : 0; }
+#if defined(COPPICE_COVERAGE)
+// NOLINTNEXTLINE(bugprone-reserved-identifier, readability-identifier-naming): GCC's
+extern "C" void __gcov_dump();
+#endif
 
 namespace coppice {
 namespace {
@@ -78,6 +82,9 @@ std::string in_a_child(F in_child) {
     ::close(files[0]);
     Words words{files[1]};
     in_child(words);
+#if defined(COPPICE_COVERAGE)
+    __gcov_dump();  // what has run here has run
+#endif
     ::_exit(0);
   }
   ::close(files[1]);

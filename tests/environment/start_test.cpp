@@ -92,6 +92,32 @@ TEST_CASE("whichever thread of a system cannot be started the others end and the
   CHECK(start_under(Call::Thread, true) == 4);
 }
 
+TEST_CASE("a thread that cannot be started is said also where there is no memory for more words") {  // P23
+  warm_up();
+  std::uint64_t brief = 0;
+  for (std::uint64_t n = 1;; ++n) {
+    CAPTURE(n);
+    REQUIRE(n < 1'000);
+    std::optional<ActorSystem> system;
+    const FailNth no_thread{Call::Thread, 1};
+    std::optional<FailNth> no_memory{std::in_place, Call::Allocation, n};
+    try {
+      system.emplace(testing::two_workers());
+    } catch (const std::bad_alloc&) {
+    }
+    const bool happened = no_memory->happened();
+    no_memory.reset();
+    CHECK((system.has_value() || happened));
+    if (system) {
+      REQUIRE_FALSE(system->status());
+      if (system->status().error().text == "no thread") ++brief;
+      CHECK(system->try_spawn<Echo>({}).error() == SpawnError::Closing);
+    }
+    if (!happened) break;
+  }
+  CHECK(brief > 0);
+}
+
 TEST_CASE("whatever a start has no memory for it throws or says so and leaves nothing") {  // P23
   warm_up();
   CHECK(start_under(Call::Allocation, false) > 10);
