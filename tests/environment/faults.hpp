@@ -33,4 +33,13 @@ class FailNth {
   Call call_;
 };
 
+/// While it lives the n-th allocation fails of each thread that this one starts, whenever that is. From 1.
+class FailNthInNewThreads {
+ public:
+  explicit FailNthInNewThreads(std::uint64_t n) noexcept;
+  FailNthInNewThreads(const FailNthInNewThreads&) = delete;
+  FailNthInNewThreads& operator=(const FailNthInNewThreads&) = delete;
+  ~FailNthInNewThreads();
+};
+
 }  // namespace coppice::testing

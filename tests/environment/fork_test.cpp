@@ -170,6 +170,34 @@ TEST_CASE("what was posted in a context of the user's before a fork is the paren
   testing::check_end(system);
 }
 
+TEST_CASE("a system in a context of the user's is destroyed in the child of a fork and the context as well") {  // P23
+  for (const bool has_actor : {true, false}) {  // without one nothing of the system is left in the child
+    CAPTURE(has_actor);
+    std::optional<asio::io_context> io{std::in_place};
+    std::optional<ActorSystem> system{std::in_place, testing::quiet({.run_in = users_context(*io)})};
+    auto echo = system->spawn<Echo>();
+    TimerHandle timer = echo.ask(std::string{}, kPatience).get().value();
+    if (!has_actor) {
+      timer = {};
+      REQUIRE(system->stop(echo).get().has_value());
+      echo = {};
+    }
+    const std::string said = in_a_child([&](Words& words) {
+      system.reset();
+      words.check(echo.send(Tick{}) == Delivery::Closed, "send");
+      timer.cancel();
+      words.check(!timer.is_active(), "timer");
+      echo = {};
+      timer = {};
+      io.reset();
+      words.check(true, "destroyed");
+    });
+    CHECK(said == "send timer destroyed ");
+    timer = {};
+    testing::check_end(*system);
+  }
+}
+
 TEST_CASE("a fork in the middle of a storm leaves a child that hangs nowhere") {  // P23
   ActorSystem system{testing::quiet(testing::two_workers())};
   InMemoryBroker broker{system};
