@@ -307,7 +307,7 @@ TcpStream::~TcpStream() { delete body_; }
 bool TcpStream::write(std::string_view bytes) { return body_->write(bytes); }
 void TcpStream::flush() { body_->flush(); }
 void TcpStream::finish() { body_->finish(); }
-void TcpStream::close() noexcept { body_->end(TcpEnd::Dropped, {}); }
+void TcpStream::close() { body_->end(TcpEnd::Dropped, {}); }
 void TcpStream::pause_reading() noexcept { body_->paused = true; }
 void TcpStream::resume_reading() { body_->resume_reading(); }
 bool TcpStream::is_open() const noexcept { return body_->is_open(); }

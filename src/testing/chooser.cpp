@@ -53,9 +53,9 @@ std::size_t Chooser::choose(const Ready& ready) {
     case Strategy::Delays: return changes_now() ? 1 : 0;
     case Strategy::Sticky: return last_again(ready);
     case Strategy::StarveOne: return anybody_but_one(ready);
-    case Strategy::Follow: return followed();
+    case Strategy::Follow: break;
   }
-  return 0;
+  return followed();
 }
 
 std::size_t Chooser::highest(const Ready& ready) {
@@ -89,10 +89,9 @@ std::size_t Chooser::anybody_but_one(const Ready& ready) {
   for (const Runnable* const each : ready) others += id_of(each) == starved_ ? 0 : 1;
   if (others == 0) return 0;
   std::size_t left = draw_.below(others);
-  for (std::size_t i = 0; i < ready.size(); ++i) {
-    if (id_of(ready[i]) != starved_ && left-- == 0) return i;
-  }
-  return 0;
+  std::size_t i = 0;
+  while (id_of(ready[i]) == starved_ || left-- != 0) ++i;
+  return i;
 }
 
 std::size_t Chooser::followed() noexcept {

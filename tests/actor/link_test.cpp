@@ -430,6 +430,26 @@ TEST_CASE("a link that comes behind a stop is answered with that end and one tha
   testing::check_end(pair.system);
 }
 
+TEST_CASE("a link to a child that was terminated answers no such actor and the next life is not linked") {
+  Log log;
+  TestSystem system;
+  const auto other = system.spawn<Scripted>(&log);
+  testing::run(other, [](Scripted& me) { me.trap_exits(); });
+  const auto root = system.start(supervisor({.id = "app"}, child<Scripted>({.id = "c"})));
+  REQUIRE(root);
+  const auto child = root->child<Scripted>("c").value();
+  REQUIRE(root->terminate_child("c"));
+  testing::run(other, [&](Scripted& me) { me.link(child); });
+  system.run_until_idle();
+  CHECK(log.lines() == Lines{"exit no such actor"});
+  REQUIRE(root->restart_child("c"));
+  system.crash(child);
+  system.run_until_idle();
+  CHECK(child.incarnation() == 3);
+  CHECK(log.size() == 1);
+  testing::check_end(system);
+}
+
 // ---- spawn_link ----
 
 struct Stillborn : Actor<Stillborn> {

@@ -21,16 +21,30 @@ namespace coppice::testing {
 namespace {
 
 struct Injection {
-  Call call;
   std::uint64_t left;  // 0: the next one and all behind it fail, or nothing does
   bool armed;
   bool for_good;
   bool happened;
 };
-constinit thread_local Injection injection{};
+constinit thread_local Injection injections[kCalls]{};
+constinit thread_local std::uint64_t of_new_threads = 0;  // none
+
+/// What a thread does whose n-th allocation fails.
+struct Start {
+  void* (*run)(void*);
+  void* with;
+  std::uint64_t n;
+};
+void* start(void* given) {
+  const Start start = *static_cast<Start*>(given);
+  delete static_cast<Start*>(given);
+  injections[static_cast<int>(Call::Allocation)] = {start.n, true, false, false};
+  return start.run(start.with);
+}
 
 bool fails(Call call) noexcept {
-  if (!injection.armed || injection.call != call) return false;
+  Injection& injection = injections[static_cast<int>(call)];
+  if (!injection.armed) return false;
   if (injection.happened) return injection.for_good;
   if (--injection.left > 0) return false;
   injection.happened = true;
@@ -44,9 +58,13 @@ F real(F, const char* name) noexcept {
 
 }  // namespace
 
-FailNth::FailNth(Call call, std::uint64_t n, bool for_good) noexcept { injection = {call, n, true, for_good, false}; }
-FailNth::~FailNth() { injection.armed = false; }
-bool FailNth::happened() const noexcept { return injection.happened; }
+FailNth::FailNth(Call call, std::uint64_t n, bool for_good) noexcept : call_{call} {
+  injections[static_cast<int>(call)] = {n, true, for_good, false};
+}
+FailNth::~FailNth() { injections[static_cast<int>(call_)].armed = false; }
+FailNthInNewThreads::FailNthInNewThreads(std::uint64_t n) noexcept { of_new_threads = n; }
+FailNthInNewThreads::~FailNthInNewThreads() { of_new_threads = 0; }
+bool FailNth::happened() const noexcept { return injections[static_cast<int>(call_)].happened; }
 
 }  // namespace coppice::testing
 
@@ -67,7 +85,9 @@ void* __wrap_malloc(std::size_t bytes) {
 int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*run)(void*), void* with) noexcept {
   static const auto next = real(&::pthread_create, "pthread_create");
   if (fails(Call::Thread)) return EAGAIN;
-  return next(thread, attributes, run, with);
+  if (coppice::testing::of_new_threads == 0) return next(thread, attributes, run, with);
+  auto* const how = new coppice::testing::Start{run, with, coppice::testing::of_new_threads};
+  return next(thread, attributes, &coppice::testing::start, how);
 }
 
 int epoll_create1(int flags) noexcept {

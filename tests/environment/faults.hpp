@@ -15,10 +15,11 @@ enum class Call : unsigned char {
   TimerFd,     // timerfd_create: EMFILE. Asio then does without
   Socket,      // socket: EMFILE
 };
+inline constexpr int kCalls = 8;
 
 /// While it lives the n-th such call of this thread fails, and all behind it do as well where `for_good`. From 1.
 ///
-/// Threads    the one that made it, one at a time. Others' calls do not fail.
+/// Threads    the one that made it, one of each call at a time. Others' calls do not fail.
 class FailNth {
  public:
   FailNth(Call call, std::uint64_t n, bool for_good = false) noexcept;
@@ -27,6 +28,18 @@ class FailNth {
   ~FailNth();
   /// Whether there was an n-th one.
   [[nodiscard]] bool happened() const noexcept;
+
+ private:
+  Call call_;
+};
+
+/// While it lives the n-th allocation fails of each thread that this one starts, whenever that is. From 1.
+class FailNthInNewThreads {
+ public:
+  explicit FailNthInNewThreads(std::uint64_t n) noexcept;
+  FailNthInNewThreads(const FailNthInNewThreads&) = delete;
+  FailNthInNewThreads& operator=(const FailNthInNewThreads&) = delete;
+  ~FailNthInNewThreads();
 };
 
 }  // namespace coppice::testing

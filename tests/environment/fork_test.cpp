@@ -28,6 +28,10 @@ bool is_child = false;
 /// leak of the child's.
 // NOLINTNEXTLINE(bugprone-reserved-identifier, readability-identifier-naming)
 extern "C" int __lsan_is_turned_off() { return is_child ? 1 : 0; }
+#if defined(COPPICE_COVERAGE)
+// NOLINTNEXTLINE(bugprone-reserved-identifier, readability-identifier-naming): GCC's
+extern "C" void __gcov_dump();
+#endif
 
 namespace coppice {
 namespace {
@@ -78,6 +82,9 @@ std::string in_a_child(F in_child) {
     ::close(files[0]);
     Words words{files[1]};
     in_child(words);
+#if defined(COPPICE_COVERAGE)
+    __gcov_dump();  // what has run here has run
+#endif
     ::_exit(0);
   }
   ::close(files[1]);
@@ -161,6 +168,34 @@ TEST_CASE("what was posted in a context of the user's before a fork is the paren
   CHECK(echo.ask(2, kPatience).get().has_value());
   CHECK(Echo::ticks == before + 1);
   testing::check_end(system);
+}
+
+TEST_CASE("a system in a context of the user's is destroyed in the child of a fork and the context as well") {  // P23
+  for (const bool has_actor : {true, false}) {  // without one nothing of the system is left in the child
+    CAPTURE(has_actor);
+    std::optional<asio::io_context> io{std::in_place};
+    std::optional<ActorSystem> system{std::in_place, testing::quiet({.run_in = users_context(*io)})};
+    auto echo = system->spawn<Echo>();
+    TimerHandle timer = echo.ask(std::string{}, kPatience).get().value();
+    if (!has_actor) {
+      timer = {};
+      REQUIRE(system->stop(echo).get().has_value());
+      echo = {};
+    }
+    const std::string said = in_a_child([&](Words& words) {
+      system.reset();
+      words.check(echo.send(Tick{}) == Delivery::Closed, "send");
+      timer.cancel();
+      words.check(!timer.is_active(), "timer");
+      echo = {};
+      timer = {};
+      io.reset();
+      words.check(true, "destroyed");
+    });
+    CHECK(said == "send timer destroyed ");
+    timer = {};
+    testing::check_end(*system);
+  }
 }
 
 TEST_CASE("a fork in the middle of a storm leaves a child that hangs nowhere") {  // P23

@@ -25,6 +25,7 @@ using namespace std::chrono_literals;
 using soak::Process;
 using testing::Call;
 using testing::FailNth;
+using testing::FailNthInNewThreads;
 using testing::kPatience;
 
 struct Echo : Actor<Echo> {
@@ -92,10 +93,60 @@ TEST_CASE("whichever thread of a system cannot be started the others end and the
   CHECK(start_under(Call::Thread, true) == 4);
 }
 
+TEST_CASE("a thread that cannot be started is said also where there is no memory for more words") {  // P23
+  warm_up();
+  std::uint64_t brief = 0;
+  for (std::uint64_t n = 1;; ++n) {
+    CAPTURE(n);
+    REQUIRE(n < 1'000);
+    std::optional<ActorSystem> system;
+    const FailNth no_thread{Call::Thread, 1};
+    std::optional<FailNth> no_memory{std::in_place, Call::Allocation, n};
+    try {
+      system.emplace(testing::two_workers());
+    } catch (const std::bad_alloc&) {
+    }
+    const bool happened = no_memory->happened();
+    no_memory.reset();
+    CHECK((system.has_value() || happened));
+    if (system) {
+      REQUIRE_FALSE(system->status());
+      if (system->status().error().text == "no thread") ++brief;
+      CHECK(system->try_spawn<Echo>({}).error() == SpawnError::Closing);
+    }
+    if (!happened) break;
+  }
+  CHECK(brief > 0);
+}
+
 TEST_CASE("whatever a start has no memory for it throws or says so and leaves nothing") {  // P23
   warm_up();
   CHECK(start_under(Call::Allocation, false) > 10);
   CHECK(start_under(Call::Allocation, true) > 10);
+}
+
+TEST_CASE("a thread that finds no memory when it starts does its work or says so") {  // P23
+  int brief = 0;
+  int long_enough = 0;
+  for (std::uint64_t n = 1; n <= 10; ++n) {
+    CAPTURE(n);
+    std::optional<ActorSystem> system;
+    std::string why_not;
+    {
+      const FailNthInNewThreads fail{n};
+      system.emplace(testing::two_workers());
+      const auto nowhere = PinnedThread::make(*system, {.cpu = 100'000});
+      REQUIRE_FALSE(nowhere);
+      why_not = nowhere.error();
+    }
+    REQUIRE(system->status());
+    CHECK(system->spawn<Echo>().ask(1, kPatience).get() == Result<int, AskError>{1});
+    ++(why_not == "no memory" ? brief : long_enough);
+    if (why_not != "no memory") CHECK(why_not.find("processor 100000") != std::string::npos);
+    testing::check_end(*system);
+  }
+  CHECK(brief > 0);
+  CHECK(long_enough > 0);
 }
 
 TEST_CASE("no start needs more of the machine than threads and memory") {

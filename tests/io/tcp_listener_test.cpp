@@ -77,6 +77,44 @@ TEST_CASE("a connection that finishes has sent all of it though its peer still s
   testing::check_end(server.system);
 }
 
+TEST_CASE("a connection knows who is at its other end and what it closes has lost what it wrote") {
+  EchoServer server;
+  TcpClient client = server.connect();
+  REQUIRE(client.send("who?"));
+  sockaddr_in mine{};
+  socklen_t length = sizeof mine;
+  REQUIRE(::getsockname(client.descriptor(), reinterpret_cast<sockaddr*>(&mine), &length) == 0);
+  const std::string name = "127.0.0.1:" + std::to_string(ntohs(mine.sin_port));
+  CHECK(client.receive(name.size()) == name);
+  REQUIRE(client.send("close!"));
+  CHECK(client.receive_all().empty());
+  CHECK(eventually([&] { return server.ended(TcpEnd::Dropped) == 1 && server.stats().open == 0; }));
+  CHECK(server.log.lines() == testing::Lines{to_string(TcpEnd::Dropped), "closed to \"\""});
+  CHECK(server.serves());
+  testing::check_end(server.system);
+}
+
+TEST_CASE("what a connection throws when it hears of its own close is its own end alone") {
+  struct Throwing : TcpConnection<Throwing> {
+    explicit Throwing(AcceptedSocket socket) : TcpConnection{std::move(socket)} {}
+    void on_data(std::string_view bytes) {
+      if (bytes.starts_with("close!")) close();
+      write(bytes);
+    }
+    void on_close(TcpEnd) { throw std::runtime_error{"boom"}; }
+  };
+  ActorSystem system{testing::quiet(testing::two_workers())};
+  const auto tree = system.start(tcp_listener<Throwing>({.id = "throwing"})).value();
+  const auto listener = listener_of(tree).value();
+  TcpClient other{listener.ask(GetTcpListener{}, kPatience).get().value().port};
+  TcpClient client{listener.ask(GetTcpListener{}, kPatience).get().value().port};
+  REQUIRE(client.send("close!"));
+  CHECK(client.receive_all().empty());
+  CHECK(other.send("hello"));
+  CHECK(other.receive(5) == "hello");
+  testing::check_end(system);
+}
+
 TEST_CASE("a crash of one connection closes it and no other notices") {
   EchoServer server;
   TcpClient other = server.connect();

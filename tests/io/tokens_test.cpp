@@ -63,6 +63,20 @@ auto complete_with(Token&& token, asio::io_context& io, Values... values) {
   return asio::async_initiate<Token, Signature>(PostCompletion{io}, token, std::move(values)...);
 }
 
+/// Never calls the handler: it goes where it was taken to, or on the actor's turn.
+struct DropHandler {
+  template <class Handler>
+  void operator()(Handler&& handler, bool later) const {
+    if (!later) return;
+    const auto home = handler.get_executor();
+    home.execute([dropped = std::forward<Handler>(handler)] {});
+  }
+};
+template <class Signature, class Token>
+auto complete_never(Token&& token, bool later) {
+  return asio::async_initiate<Token, Signature>(DropHandler{}, token, later);
+}
+
 struct NoValue {};
 struct OneValue {};
 struct SeveralValues {};
@@ -72,6 +86,9 @@ struct ShortRead {};
 struct ThrowsTheError {};
 struct Resolve {};
 struct AwaitSignal {};
+struct Dropped {
+  bool later;
+};
 
 struct Caller : Actor<Caller> {
   /// What is posted to the actor is a message of its: a handler that lets no other in would wait for ever.
@@ -130,6 +147,19 @@ struct Caller : Actor<Caller> {
     if (!found) co_return found.error().message();
     co_return found->begin()->endpoint().address().to_string();
   }
+  Task<std::string> handle(Dropped dropped) {
+    const Result<int, std::error_code> named =
+        co_await complete_never<void(std::error_code, int)>(use_task, dropped.later);
+    if (named || named.error() != asio::error::operation_aborted) co_return "completed";
+    const auto [error, value] = co_await complete_never<void(std::error_code, int)>(use_task_tuple, dropped.later);
+    if (error != asio::error::operation_aborted || value != 0) co_return "completed";
+    try {
+      co_await complete_never<void(std::exception_ptr)>(use_task_throwing, dropped.later);
+    } catch (const std::system_error& thrown) {
+      co_return thrown.code() == asio::error::operation_aborted ? "aborted" : "another";
+    }
+    co_return "completed";
+  }
   Task<std::string> handle(AwaitSignal) {
     asio::signal_set signals{executor(), SIGUSR2};
     auto coming = signals.async_wait(use_task);
@@ -157,6 +187,16 @@ TEST_CASE("a handler awaits sockets and timers and resolvers and signals of its 
   CHECK(caller.ask(ShortRead{}, kPatience).get().value() == "abc and the end");
   CHECK(caller.ask(Resolve{}, kPatience).get().value() == "127.0.0.1");
   CHECK(caller.ask(AwaitSignal{}, kPatience).get().value() == "SIGUSR2");
+  testing::check_end(system);
+}
+
+TEST_CASE("an operation whose handler is dropped is over as one that was aborted") {
+  ActorSystem system{testing::two_workers()};
+  const auto caller = system.spawn<Caller>();
+  for (const bool later : {false, true}) {
+    CAPTURE(later);
+    CHECK(caller.ask(Dropped{later}, kPatience).get() == Result<std::string, AskError>{"aborted"});
+  }
   testing::check_end(system);
 }
 

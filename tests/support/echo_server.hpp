@@ -39,6 +39,12 @@ struct Echo : TcpConnection<Echo> {
     if (bytes.starts_with("bye")) {
       write("goodbye");
       finish();
+    } else if (bytes.starts_with("who?")) {
+      write(peer());
+    } else if (bytes.starts_with("close!")) {
+      write("what is lost");
+      close();
+      log->add("closed to \"" + peer() + '"');
     } else if (bytes.starts_with("flood")) {
       while (write(std::string(std::size_t{64} * 1024, 'x'))) {
       }

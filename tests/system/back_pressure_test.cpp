@@ -136,6 +136,32 @@ TEST_CASE("no more comes above the capacity than one handler sends") {  // F30, 
   }
 }
 
+TEST_CASE("of those who wait for room in a large mailbox one goes on with each sixteenth that is free") {  // F30, P11
+  constexpr int kCapacity = 64;
+  Seen seen;
+  TestSystem system{{.schedule = {.strategy = testing::Strategy::Follow}}};  // first come, first served
+  const auto sink = system.spawn<Sink>({.mailbox = Bounded{kCapacity, Overflow::Block}, .paused = true}, &seen);
+  std::vector<ActorRef<Source>> sources;
+  for (int i = 0; i < 3; ++i) {
+    sources.push_back(system.spawn<Source>(std::vector{sink}, &seen));
+    sources.back().send(Go{i == 0 ? kCapacity + 1 : 1});  // each of them sends one above the capacity
+    sources.back().send(Go{0});
+    system.run_until_idle();
+    REQUIRE(sources.back().message_count() == 1);
+  }
+  sink.resume();
+  std::vector<std::size_t> handled(sources.size());  // how many the sink had when that source went on
+  while (system.step()) {
+    for (std::size_t i = 0; i < sources.size(); ++i) {
+      if (handled[i] == 0 && sources[i].message_count() == 2) handled[i] = seen.numbers.size();
+    }
+  }
+  CHECK(seen.numbers.size() == kCapacity + 3);
+  // 67 waited. Four places are free when seven have been handled, and four more each time.
+  CHECK(handled == std::vector<std::size_t>{7, 11, 15});
+  testing::check_end(system);
+}
+
 TEST_CASE("who is held by two waits for both") {  // F30
   Scene scene{1, false, 10ms, 2};
   for (int i = 0; i < 3; ++i) scene.source.send(Go{2});

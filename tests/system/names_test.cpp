@@ -282,6 +282,36 @@ TEST_CASE("get_or_spawn finds what is there in a system that is full") {
   testing::check_end(system);
 }
 
+/// As an argument: while it is copied another thread takes the name, it seems.
+struct Slow {
+  explicit Slow(UniqueFunction<void()>& m) noexcept : meanwhile{&m} {}
+  Slow(const Slow& other) : meanwhile{other.meanwhile} { (*meanwhile)(); }
+  Slow& operator=(const Slow&) = delete;
+  ~Slow() = default;
+  UniqueFunction<void()>* meanwhile;
+};
+struct Sought : Actor<Sought> {
+  Sought() = default;
+  explicit Sought(const Slow&) {}
+  void handle(int) {}
+};
+
+TEST_CASE("get_or_spawn finds who took the name while the arguments were copied") {
+  TestSystem system;
+  ActorRef<Sought> first;
+  UniqueFunction<void()> spawn_one{[&] {
+    if (auto spawned = system.try_spawn<Sought>({.name = "one"})) first = spawned.value();
+  }};
+  const auto got = system.get_or_spawn<Sought>("one", Slow{spawn_one});
+  REQUIRE(got);
+  CHECK(got.value() == first);
+  CHECK(system.stats().actors == 1);
+  UniqueFunction<void()> spawn_other{[&] { static_cast<void>(system.try_spawn<Other>({.name = "two"})); }};
+  CHECK(system.get_or_spawn<Sought>("two", Slow{spawn_other}).error() == SpawnError::WrongType);
+  CHECK(system.stats().actors == 2);
+  testing::check_end(system);
+}
+
 TEST_CASE("what actors get or spawn belongs to none of them") {
   TestSystem system;
   std::vector<ActorRef<Counter>> got;

@@ -301,6 +301,26 @@ TEST_CASE("a watch is made on the watcher's own turn only and ends with its life
   testing::check_end(scene.system);
 }
 
+TEST_CASE("who is ending watches no group any more") {
+  struct Leaving : Actor<Leaving> {
+    Leaving(ProcessGroups* g, Log* l) : groups{g}, log{l} {}
+    void handle(int) {}
+    void handle(const GroupEvent& event) { log->add(event.member.name()); }
+    void on_stop(const ExitReason&) { log->add(to_string(groups->watch("g", self()).error())); }
+    ProcessGroups* groups;
+    Log* log;
+  };
+  Scene scene;
+  const auto leaving = scene.system.spawn<Leaving>(&scene.groups, &scene.log);
+  REQUIRE(scene.system.stop(leaving).get());
+  CHECK(scene.log.lines() == Lines{to_string(GroupError::Ended)});
+  REQUIRE(scene.groups.join("g", scene.actors[0]));  // no watcher has been left behind in there
+  scene.system.run_until_idle();
+  CHECK(scene.log.size() == 1);
+  CHECK(scene.system.ledger().handed_back == 0);
+  testing::check_end(scene.system);
+}
+
 TEST_CASE("groups may end before their members and their watchers and their system") {
   Log log;
   TestSystem system;

@@ -243,6 +243,21 @@ TEST_CASE("an ask that nobody answers ends at its deadline in a context of the u
   testing::check_end(system);
 }
 
+TEST_CASE("what a function of the user's throws in a thread that waits harms neither the wait nor the system") {
+  asio::io_context io;
+  ActorSystem system{in(io)};
+  bool has_run = false;
+  asio::post(io, [&] {
+    has_run = true;
+    throw std::runtime_error{"the user's"};
+  });
+  const auto worker = system.spawn<Worker>();
+  CHECK(worker.ask(Count{}, kPatience).get() == Result<int, AskError>{0});
+  CHECK(has_run);
+  CHECK(worker.ask(Count{}, kPatience).get() == Result<int, AskError>{0});
+  testing::check_end(system);
+}
+
 TEST_CASE("workers and a context of the user's at once are an error that says so") {
   asio::io_context io;
   ActorSystem system{{.workers = 2, .run_in = users_context(io)}};

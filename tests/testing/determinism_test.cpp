@@ -75,6 +75,75 @@ TEST_CASE("different seeds give different schedules") {  // F70, P18
   CHECK(distinct.size() > 150);
 }
 
+struct Explored {
+  Lines events;
+  std::uint64_t hash = 0;
+  std::vector<testing::Deviation> deviations;
+  std::size_t timers = 0;  // of the deviations
+};
+/// Players that crash and wait for their next lives, in any order: timers also fire in front of who is ready.
+Explored explore(std::uint64_t seed, testing::Schedule schedule) {
+  Lines handled;
+  TestSystem system{{.seed = seed, .schedule = std::move(schedule), .keeps_deviations = true}};
+  const auto root = system.start(
+      supervisor({.id = "app", .intensity = {.restarts = 1'000, .within = 5s}, .backoff = Exponential{.first = 10ms}},
+                 children<Player>(4, "p-{}", &handled)));
+  REQUIRE(root);
+  std::vector<ActorRef<Player>> players;
+  for (int i = 1; i <= 4; ++i) players.push_back(root->child<Player>("p-" + std::to_string(i)).value());
+  for (std::size_t i = 0; i < 4; ++i) players[i].send(players[(i + 1) % 4]);
+  for (std::size_t i = 0; i < 4; ++i) players[i].send(Pass{10 + static_cast<int>(i)});
+  while (system.explore(1s)) {
+  }
+  Explored explored{system.event_log(), system.schedule_hash(), system.deviations()};
+  for (const testing::Deviation& each : explored.deviations)
+    explored.timers += each.choice == testing::Deviation::kTimer ? 1 : 0;
+  explored.events.insert(explored.events.end(), handled.begin(), handled.end());
+  testing::check_end(system);
+  return explored;
+}
+
+TEST_CASE("a run that follows the deviations of another does the same") {  // F70
+  using testing::Strategy;
+  std::size_t timers = 0;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    for (const Strategy strategy : {Strategy::RandomWalk, Strategy::Priorities, Strategy::StarveOne}) {
+      CAPTURE(seed, static_cast<int>(strategy));
+      const Explored first = explore(seed, {.strategy = strategy, .early_timers_one_in = 4});
+      const Explored second = explore(seed, {.strategy = Strategy::Follow, .follow = first.deviations});
+      REQUIRE_FALSE(first.deviations.empty());
+      CHECK(second.hash == first.hash);
+      CHECK(second.events == first.events);
+      timers += first.timers;
+    }
+  }
+  CHECK(timers > 0);
+}
+
+TEST_CASE("deviations that a run cannot follow are passed over") {
+  const auto order = [](std::vector<testing::Deviation> follow) {
+    std::vector<int> seen;
+    TestSystem system{{.schedule = {.strategy = testing::Strategy::Follow, .follow = std::move(follow)}}};
+    struct Once : Actor<Once> {
+      explicit Once(std::vector<int>* s) : log{s} {}
+      void handle(int n) { log->push_back(n); }
+      std::vector<int>* log;
+    };
+    for (int i = 0; i < 3; ++i) {
+      const auto once = system.spawn<Once>(&seen);
+      once.send(i);
+    }
+    system.run_until_idle();
+    testing::check_end(system);
+    return seen;
+  };
+  CHECK(order({}) == std::vector<int>{0, 1, 2});
+  // Time stands still while somebody is ready: there no timer goes first. Nor is there a tenth who is ready.
+  CHECK(order({{.step = 0, .choice = testing::Deviation::kTimer}, {.step = 0, .choice = 2}}) ==
+        std::vector<int>{0, 1, 2});
+  CHECK(order({{.step = 0, .choice = 9}}).front() == 2);
+}
+
 struct Ordered : Actor<Ordered> {
   explicit Ordered(std::vector<int>* s) : seen{s} {}
   void handle(int n) { seen->push_back(n); }

@@ -33,7 +33,7 @@ class TcpStream {
   bool write(std::string_view bytes);
   void flush();
   void finish();
-  void close() noexcept;
+  void close();
   void pause_reading() noexcept;
   void resume_reading();
   [[nodiscard]] bool is_open() const noexcept;
@@ -73,8 +73,8 @@ struct DrainEnvelope : Envelope {
 ///
 /// Threads    the actor's turn, all of it.
 /// Ownership  the socket is the life's: it is closed when the life ends, however it does.
-/// Failure    what on_data() throws is the actor's crash, and ends this connection alone. An end of the connection is
-///            no crash: the actor stops with Normal (Finished) or Shutdown and a text.
+/// Failure    what one of these throws is the actor's crash, and ends this connection alone. An end of the connection
+///            is no crash: the actor stops with Normal (Finished) or Shutdown and a text.
 template <class Self>
 class TcpConnection : public Actor<Self> {
  protected:
@@ -90,7 +90,7 @@ class TcpConnection : public Actor<Self> {
   /// sends is read any more.
   void finish() { stream_.finish(); }
   /// Ends at once; what is queued is lost.
-  void close() noexcept { stream_.close(); }
+  void close() { stream_.close(); }
   /// No on_data() until resume_reading(). The peer is slowed down by TCP; its end may go unseen meanwhile.
   void pause_reading() noexcept { stream_.pause_reading(); }
   void resume_reading() { stream_.resume_reading(); }
