@@ -24,6 +24,7 @@
 #include "support/ending.hpp"
 #include "support/eventually.hpp"
 #include "support/exclusive.hpp"
+#include "support/quiet.hpp"
 #include "support/scale.hpp"
 
 namespace coppice {
@@ -168,6 +169,26 @@ TEST_CASE("an idle system's workers wait for a pipe, and busy ones look at it to
     }
     REQUIRE(testing::eventually([&] { return reader.ask(HowFar{}, testing::kPatience).get().value() == i; }));
   }
+  testing::check_end(system);
+}
+
+TEST_CASE("what a function of the user's throws in the system's context is that function's end alone") {
+  struct Echo : Actor<Echo> {
+    int handle(int number) { return number; }
+  };
+  ActorSystem system{testing::two_workers()};
+  const auto echo = system.spawn<Echo>();
+  std::atomic<int> thrown{0};
+  for (int i = 1; i <= 100; ++i) {
+    asio::post(io_context(system), [&] {
+      ++thrown;
+      throw std::runtime_error{"the user's"};
+    });
+    if (i % 2 == 0)
+      REQUIRE(testing::eventually([&] { return thrown == i; }));  // idle workers wait there, busy ones look
+    REQUIRE(echo.ask(i, testing::kPatience).get() == Result<int, AskError>{i});
+  }
+  CHECK(testing::eventually([&] { return thrown == 100; }));
   testing::check_end(system);
 }
 

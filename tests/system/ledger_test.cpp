@@ -183,12 +183,21 @@ TEST_CASE("threads that come and go count on from where those before them stoppe
   ActorSystem system{testing::two_workers()};
   const auto sink = system.spawn<Sink>();
   for (int wave = 0; wave < waves; ++wave) {
+    Gate gate;
     std::vector<std::thread> threads;
-    for (int t = 0; t < kThreads; ++t) threads.emplace_back([&] { flood(sink, kMessages); });
+    for (int t = 0; t < kThreads; ++t) {
+      threads.emplace_back([&] {
+        flood(sink, kMessages);
+        gate.pass();
+        flood(sink, kMessages);
+      });
+    }
+    REQUIRE(gate.wait_for_arrivals(kThreads));
+    gate.open();
     for (auto& thread : threads) thread.join();
   }
   REQUIRE(testing::at_rest(system));
-  CHECK(system.ledger().sent == static_cast<std::uint64_t>(waves * kThreads * kMessages));
+  CHECK(system.ledger().sent == static_cast<std::uint64_t>(2 * waves * kThreads * kMessages));
   testing::check_end(system);
 }
 
