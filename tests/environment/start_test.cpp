@@ -125,6 +125,7 @@ TEST_CASE("whatever a start has no memory for it throws or says so and leaves no
   CHECK(start_under(Call::Allocation, true) > 10);
 }
 
+#if !defined(__SANITIZE_ADDRESS__)  // there each block is the allocator's, and the first of an actor's may not fail
 TEST_CASE("a thread that finds no memory when it starts does its work or says so") {  // P23
   int brief = 0;
   int long_enough = 0;
@@ -148,6 +149,7 @@ TEST_CASE("a thread that finds no memory when it starts does its work or says so
   CHECK(brief > 0);
   CHECK(long_enough > 0);
 }
+#endif
 
 TEST_CASE("no start needs more of the machine than threads and memory") {
   warm_up();
