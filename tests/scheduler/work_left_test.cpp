@@ -20,7 +20,8 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 constexpr int kPieces = 32;
-constexpr std::uint64_t kEach = 10 * StealGain::kFine / 1'000;  // what a piece counts, which takes a microsecond
+constexpr std::uint64_t kEach =
+    StealGain::kFine;  // what a piece counts: fine also where it takes a hundred microseconds
 
 void take_time(Clock::duration time) {
   const auto until = Clock::now() + time;
@@ -111,11 +112,12 @@ TEST_CASE("work that is done faster by one worker is left to it but for what wai
     const std::uint64_t now = bench.rounds.load();
     return testing::eventually([&bench, now, more] { return bench.rounds.load() >= now + more; });
   };
-  REQUIRE(rounds_more(2'000));  // of some 30 us
-  const std::uint64_t away = bench.done_away.load();
-  const std::uint64_t at_home = bench.done_at_home.load();
-  REQUIRE(rounds_more(5'000));
-  CHECK((bench.done_away.load() - away) * 5 < bench.done_at_home.load() - at_home);
+  // Where others want these processors, a trial may tell nothing; one of the next does.
+  CHECK(testing::eventually([&] {
+    const std::uint64_t away = bench.done_away.load();
+    const std::uint64_t at_home = bench.done_at_home.load();
+    return rounds_more(2'000) && (bench.done_away.load() - away) * 5 < bench.done_at_home.load() - at_home;
+  }));
 
   constexpr std::size_t kHolds = 20;
   bench.holds_wanted.store(kHolds);
