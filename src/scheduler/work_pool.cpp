@@ -156,7 +156,10 @@ void WorkPool::loop(Worker& me) noexcept {
     Runnable* runnable = nullptr;
     if (me.tick % kOutsideEvery == 0 && outside_waits_.load(kRelaxed)) runnable = from_outside(me);
     if (runnable == nullptr) runnable = next_local(me);
-    if (runnable == nullptr && (runnable = find_work(me)) != nullptr) me.naps = 0;
+    if (runnable == nullptr) {
+      runnable = find_work(me);
+      if (runnable != nullptr) me.naps = 0;
+    }
     if (runnable != nullptr) {
       if (me.is_searching) found_work(me);
       // Somebody else goes first, perhaps for long: whoever waits in the slot goes where others can have it.
