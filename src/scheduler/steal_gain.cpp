@@ -18,8 +18,8 @@ void StealGain::look(TimePoint now, std::uint32_t from, std::uint64_t done) noex
   const bool is_one_window = !is_resting() && from == from_ && took <= kWindowMax;
   if (is_one_window && took < kWindow) return;
   if (is_on_trial_) {
-    judge(now,
-          is_one_window ? rate(done - done_, took) : 0);  // what was disturbed has not shown that it pays to leave it
+    // What was disturbed has not shown that it pays to leave anything.
+    judge(now, is_one_window ? rate(done - done_, took) : 0);
   } else if (is_one_window && at(from).until <= begun_) {
     taking_ = rate(done - done_, took);
     is_on_trial_ = taking_ >= kFine;
@@ -46,7 +46,7 @@ void StealGain::judge(TimePoint now, std::uint64_t leaving) noexcept {
 }
 
 bool StealGain::gets_on(TimePoint now, std::uint32_t other, Done done) noexcept {
-  if (is_on_trial_ && other != from_) return true;  // for this window
+  if (is_on_trial() && other != from_) return true;  // for this window
   Other& it = at(other);
   if (it.done != done.all()) {
     it.done = done.all();

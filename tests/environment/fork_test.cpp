@@ -26,7 +26,7 @@ bool is_child = false;
 }  // namespace
 /// Asked by LeakSanitizer, under this name of its own, when a process ends: what only the threads of the parent held is no
 /// leak of the child's.
-// NOLINTNEXTLINE(bugprone-reserved-identifier, readability-identifier-naming)
+// NOLINTNEXTLINE(bugprone-reserved-identifier, readability-identifier-naming): LeakSanitizer's
 extern "C" int __lsan_is_turned_off() { return is_child ? 1 : 0; }
 #if defined(COPPICE_COVERAGE)
 // NOLINTNEXTLINE(bugprone-reserved-identifier, readability-identifier-naming): GCC's

@@ -197,6 +197,15 @@ TEST_CASE("a worker that does not get on has no verdict any more") {
   CHECK_FALSE(pair.leaves());
 }
 
+TEST_CASE("a worker that stands still is taken from also when a trial on another one was cut short by a rest") {
+  Pair pair{.taking = kFast, .leaving = 2 * kFast};
+  while (!pair.leaves()) pair.search(10us);
+  CHECK(pair.gain.gets_on(pair.now, 2, {.sent = 1}));  // left for the window
+  pair.gain.rest();
+  CHECK(pair.gain.gets_on(pair.now, 2, {.sent = 1}));
+  CHECK_FALSE(pair.gain.gets_on(pair.now + StealGain::kStandsStill, 2, {.sent = 1}));
+}
+
 TEST_CASE("of many workers those are known that something was taken from of late") {
   Pair pair{.taking = kFast, .leaving = 2 * kFast};
   for (std::uint32_t other = 1; other <= 100; ++other) {
