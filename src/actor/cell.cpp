@@ -89,6 +89,13 @@ CellExtras& Cell::extras() {
   return *none;
 }
 
+bool Cell::has_no_extras() noexcept {
+  CellExtras* none = nullptr;
+  // A write, so that it and the one in extras() come one after the other; acq_rel: the later of them sees what was done
+  // before the earlier.
+  return extras_.compare_exchange_strong(none, nullptr, kAcqRel, kAcquire);
+}
+
 std::string Cell::name() const {
   const CellExtras* const more = extras_if_any();
   return more == nullptr ? std::string{} : more->name;
@@ -265,7 +272,8 @@ void Cell::wake(Wakeup& wakeup) noexcept {
 
 bool Cell::is_ending() const noexcept {
   const CellExtras* const extras = extras_if_any();
-  return has_ended() || (extras != nullptr && extras->ending);
+  if (has_ended() || (extras != nullptr && extras->ending)) return true;
+  return is_held(kHeldByLife) && phase() == Phase::Stopping;  // CellLife::end_bare()
 }
 
 void Cell::yield_back() noexcept { scheduler_->yield(*this); }

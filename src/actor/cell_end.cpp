@@ -92,6 +92,36 @@ void CellLife::begin_end(const ExitReason& reason, bool keep_place) noexcept {
   }
 }
 
+/// An actor that stops by itself and has never needed more than its cell: no child, watcher, timer or name to see to, and
+/// nobody who decides what comes.
+bool CellLife::ends_bare(const CellSignal& stop) const noexcept {
+  return c.extras_if_any() == nullptr && stop.by_itself && stop.reason.kind() == ExitReason::Kind::Normal &&
+         c.phase() == Phase::Running && !c.is_supervised() && c.ops_->on_stop == nullptr &&
+         c.ops_->begin_stop == nullptr;
+}
+
+/// What begin_end(), end_life() and close_place() come to then, in their order, without making the extras: blocks that
+/// another core would have to fetch in order to free them.
+void CellLife::end_bare() noexcept {
+  c.hold(kHeldByLife);
+  set_phase(Phase::Stopping);
+  c.mailbox().close();
+  if (c.bound_ != nullptr && c.bound_->room != nullptr) c.admit_waiters();
+  destroy_state(ExitReason::normal());
+  if (zombie_) return;
+  if (!c.has_no_extras()) {  // somebody outside has given it something to hold, or its destructor has made something
+    c.extras().ending = true;
+    return end_life();
+  }
+  c.started_ = false;
+  set_phase(Phase::Stopped);
+  emit(EventKind::ActorStopped, {});
+  drain_to_dead_letters(nullptr);
+  c.place_over_.store(true, kRelease);
+  c.runtime()->place_ended(c, ExitReason::normal());
+  over_ = true;
+}
+
 void CellLife::stop_next_child() noexcept {
   CellExtras& x = c.extras();
   if (x.newest_child == nullptr) {
@@ -172,9 +202,10 @@ void CellLife::destroy_state(const ExitReason& reason) noexcept {
   if (const auto thrown = hook([this] { c.ops_->destroy(c.state()); })) {
     if (!zombie_) emit(EventKind::ActorFailed, "the destructor threw");
   }
-  if (zombie_) return;
+  CellExtras* const x = c.extras_if_any();
+  if (zombie_ || x == nullptr) return;
   withdraw_items();  // what the destructor made
-  if (!c.extras().links.empty()) fire_links(reason);
+  if (!x->links.empty()) fire_links(reason);
 }
 
 void CellLife::emit_end(const ExitReason& reason, bool start_failed) noexcept {
@@ -315,7 +346,7 @@ void CellLife::tell_parent(ChildEvent::Kind kind, const ExitReason& reason, cons
   event->handling = handling;
   event->left_behind = left_behind;
   event->incarnation = c.incarnation();
-  event->verdict = std::exchange(c.extras().verdict, OnError::Supervise);
+  if (CellExtras* const x = c.extras_if_any()) event->verdict = std::exchange(x->verdict, OnError::Supervise);
   event->other = IntrusivePtr<Cell>::share(&c);
   // With one worker's cache at hand, no other should be drawn from its sleep for what this one comes to at once.
   WokenBy by = WokenBy::OneThatEnds;

@@ -55,12 +55,11 @@ bool CellLife::attend(unsigned& signals_left) noexcept {
     handle(signal);
   }
   put_back();
-  if (over_) {
+  if (CellExtras* const x = c.extras_if_any(); over_ && x != nullptr) {
     // Those that were taken before the end hear of it. Who comes later finds nobody: settle_visit().
-    CellExtras& x = c.extras();
-    while (LaneSignal* const signal = x.taken_signals) {
-      x.taken_signals = static_cast<LaneSignal*>(signal->next_signal);
-      answer_at_end(c, signal, x.reason);
+    while (LaneSignal* const signal = x->taken_signals) {
+      x->taken_signals = static_cast<LaneSignal*>(signal->next_signal);
+      answer_at_end(c, signal, x->reason);
     }
   }
   return settle_visit();
@@ -73,7 +72,7 @@ LaneSignal* CellLife::next_signal() noexcept {
   if (signal == nullptr) signal = static_cast<LaneSignal*>(c.mailbox().take_signals());
   if (signal == nullptr) return nullptr;
   auto* const behind = static_cast<LaneSignal*>(signal->next_signal);
-  c.extras().taken_signals = behind;
+  if (x != nullptr || behind != nullptr) c.extras().taken_signals = behind;
   // What the one behind it tells of was last touched where that happened, perhaps on another core.
   if (behind != nullptr && behind->kind != LaneSignal::Kind::Wakeup) {
     __builtin_prefetch(reinterpret_cast<const std::byte*>(behind) + kCacheLine);
@@ -107,7 +106,10 @@ bool CellLife::settle_visit() noexcept {
     c.factory_->retire();
     c.factory_->forget();
   }
-  if (!c.is_supervised() && c.parent_ != nullptr) tell_parent(ChildEvent::Kind::Exited, c.extras().reason);
+  if (!c.is_supervised() && c.parent_ != nullptr) {
+    const CellExtras* const x = c.extras_if_any();
+    tell_parent(ChildEvent::Kind::Exited, x == nullptr ? ExitReason::normal() : x->reason);
+  }
   c.release();  // the place's own count
   return false;
 }

@@ -109,6 +109,8 @@ struct CellLife {
   void became_running() noexcept;
   void after_manager() noexcept;
   void begin_end(const ExitReason& reason, bool keep_place) noexcept;
+  [[nodiscard]] bool ends_bare(const CellSignal& stop) const noexcept;
+  void end_bare() noexcept;
   void stop_next_child() noexcept;
   void forget_child(Cell& child) noexcept;
   void end_life() noexcept;

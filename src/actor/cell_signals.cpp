@@ -76,6 +76,7 @@ bool CellLife::is_between_lives() const noexcept {
 }
 
 void CellLife::on_stop_signal(CellSignal& signal) noexcept {
+  if (ends_bare(signal)) return end_bare();
   CellExtras& x = c.extras();
   if (is_over()) {
     if (signal.ticket) signal.ticket->complete(false, x.reason);

@@ -209,6 +209,8 @@ class Cell : public Runnable {
   [[nodiscard]] void* state() noexcept { return reinterpret_cast<std::byte*>(this) + state_offset(*ops_); }
   [[nodiscard]] CellExtras& extras();
   [[nodiscard]] CellExtras* extras_if_any() const noexcept { return extras_.load(kAcquire); }
+  /// Not even such as another thread is just making. Whoever makes them later sees what was done before this.
+  [[nodiscard]] bool has_no_extras() noexcept;
   [[nodiscard]] Envelope* current() const noexcept { return current_.load(kRelaxed); }
   void adopt_child(Cell& child) noexcept;
   /// Its children have been told to stop, or it has ended: it gets no more of them.

@@ -15,7 +15,7 @@ struct Answerer : Actor<Answerer> {
 };
 
 TEST_CASE("an ask from outside is answered without help of time") {  // P12
-  check_weak_and_in_order(400, {{2'496, 226}, {7'830, 2'164}}, [](unsigned workers) {
+  check_weak_and_in_order(400, {{2'496, 226}, {7'830, 2'170}}, [](unsigned workers) {
     Scene scene{workers};
     const auto answerer = scene.system.spawn<Answerer>();
     int left = 2;
@@ -76,7 +76,7 @@ struct Timed : Actor<Timed> {
 };
 
 TEST_CASE("a timer meets its cancel and a stop") {  // P14
-  check_by_seed_and_in_order(Sampled{.runs = 1'000, .early_timers = true}, {{720, 190}, {5'456, 1'916}},
+  check_by_seed_and_in_order(Sampled{.runs = 1'000, .early_timers = true}, {{720, 190}, {5'467, 1'923}},
                              [](unsigned workers) {
                                Scene scene{workers};
                                Turns turns;

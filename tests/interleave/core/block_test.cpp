@@ -82,7 +82,7 @@ struct Passer : Actor<Passer> {
 };
 
 TEST_CASE("a ring of three actors whose mailboxes hold one message each goes on") {  // P11
-  check_weak_and_in_order(400, {{28'864, 372}, {7'144, 1'827}}, [](unsigned workers) {
+  check_weak_and_in_order(400, {{28'864, 372}, {7'184, 1'845}}, [](unsigned workers) {
     Scene scene{workers};
     std::vector<ActorRef<Passer>> all;
     // On one worker, with preemptions, less, or it takes a minute.
@@ -101,7 +101,7 @@ TEST_CASE("a ring of three actors whose mailboxes hold one message each goes on"
 }
 
 TEST_CASE("an actor that fills itself and another goes on") {  // P11
-  check_by_seed_and_in_order(Sampled{.runs = 400}, {{3'584, 60}, {8'367, 4'209}}, [](unsigned workers) {
+  check_by_seed_and_in_order(Sampled{.runs = 400}, {{3'584, 60}, {8'369, 4'235}}, [](unsigned workers) {
     Scene scene{workers};
     std::vector<ActorRef<Passer>> all;
     Progress progress{9, "an actor waits for room, and goes on only when time passes"};
