@@ -5,6 +5,7 @@
 #include "base/spin_budget.hpp"
 #include "coppice/actor/actor_ref.hpp"
 #include "coppice/actor/signals.hpp"
+#include "coppice/base/align_up.hpp"
 #include "coppice/base/pause.hpp"
 
 namespace coppice {
@@ -28,11 +29,6 @@ namespace detail {
 namespace {
 
 void fire_timeout(Timer& timer) noexcept { static_cast<AskCore&>(timer).fail(AskError::Timeout); }
-
-/// The next place for something of that alignment, counted from the block's begin.
-std::uint32_t aligned(std::size_t at, std::uint32_t alignment) noexcept {
-  return static_cast<std::uint32_t>((at + alignment - 1) / alignment * alignment);
-}
 
 template <class Ask>
 void destroy_ask_block(Timer& timer) noexcept {
@@ -181,7 +177,7 @@ bool AskCore::reply(void* reply) noexcept {
 namespace {
 
 IntrusivePtr<AskCore> make_thread_ask(Runtime* runtime, const ReplyOps& reply, TimePoint until) {
-  const std::uint32_t slot = aligned(sizeof(ThreadAsk), reply.alignment);
+  const auto slot = static_cast<std::uint32_t>(align_up(sizeof(ThreadAsk), reply.alignment));
   const std::uint32_t bytes = slot + reply.bytes;
   return IntrusivePtr<AskCore>::adopt(::new (allocate_block(bytes)) ThreadAsk{runtime, reply, until, slot, bytes});
 }
@@ -396,8 +392,8 @@ void arm_deadline(Cell& asker, AskCore& ask, TimePoint deadline, Duration within
 
 UnsentAsk::UnsentAsk(Cell& asker, Question* question, const ReplyOps& reply, const ContinuationOps& then)
     : question_{question} {
-  const std::uint32_t slot = aligned(sizeof(ActorAsk), reply.alignment);
-  const std::uint32_t then_at = aligned(slot + reply.bytes, then.alignment);
+  const auto slot = static_cast<std::uint32_t>(align_up(sizeof(ActorAsk), reply.alignment));
+  const auto then_at = static_cast<std::uint32_t>(align_up(slot + reply.bytes, then.alignment));
   const std::uint32_t bytes = then_at + then.bytes;
   try {
     ask_ = ::new (allocate_block(bytes)) ActorAsk{asker, reply, then, slot, then_at, bytes};

@@ -12,6 +12,7 @@
 #include "cell_life.hpp"
 #include "coppice/actor/actor_ref.hpp"
 #include "coppice/actor/stash.hpp"
+#include "coppice/base/align_up.hpp"
 #include "mailbox/shelf.hpp"
 
 namespace coppice::detail {
@@ -410,7 +411,7 @@ void give_up_ask(AskCore& core) noexcept;
 AskCore* start_ask(Cell* target, Question* question, AskError why_not, Duration within, const ReplyOps& reply) {
   Cell& asker = *this_thread.cell;
   constexpr std::uint32_t kSize = sizeof(CoroutineAsk);
-  const std::uint32_t slot = (kSize + reply.alignment - 1) / reply.alignment * reply.alignment;
+  const auto slot = static_cast<std::uint32_t>(align_up(kSize, reply.alignment));
   const std::uint32_t bytes = slot + reply.bytes;
   CoroutineAsk* ask = nullptr;
   try {

@@ -129,7 +129,7 @@ struct RichEnvelope : Companions {
 /// Where the handlers of an actor type are called.
 template <class A>
 struct HandlerAccess {
-  static A& of(Cell& cell) noexcept { return *static_cast<A*>(cell.state()); }
+  static A& of(Cell& cell) noexcept { return cell.state_of<A>(); }
 };
 
 template <class A, class M>

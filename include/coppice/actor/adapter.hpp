@@ -31,7 +31,7 @@ struct Adapted {
 
 template <class A, class Raw, class F>
 struct HandlerAccess<Adapted<A, Raw, F>> {
-  static Adapted<A, Raw, F> of(Cell& cell) noexcept { return {static_cast<A*>(cell.state())}; }
+  static Adapted<A, Raw, F> of(Cell& cell) noexcept { return {&cell.state_of<A>()}; }
 };
 
 }  // namespace coppice::detail

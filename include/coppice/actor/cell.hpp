@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <new>
@@ -10,6 +11,8 @@
 #include "coppice/actor/exit_reason.hpp"
 #include "coppice/actor/phase.hpp"
 #include "coppice/actor/runtime.hpp"
+#include "coppice/base/align_up.hpp"
+#include "coppice/base/config.hpp"
 #include "coppice/base/fence.hpp"
 #include "coppice/base/intrusive_ptr.hpp"
 #include "coppice/mailbox/bound.hpp"
@@ -86,6 +89,10 @@ struct ChildEvent {
   const TypeInfo* handling = nullptr;  // the message in hand when it crashed or was left behind; null: none
   bool left_behind = false;            // its handler still runs
 };
+
+/// How the state of an actor lies behind its cell.
+template <class A>
+inline constexpr std::size_t kStateAlignment = alignof(A) < alignof(void*) ? alignof(void*) : alignof(A);
 
 /// What can be done with an actor whose type only its maker knows. One object a type.
 struct ActorOps {
@@ -207,6 +214,13 @@ class Cell : public Runnable {
 
   // ---- the owner ----
   [[nodiscard]] void* state() noexcept { return reinterpret_cast<std::byte*>(this) + state_offset(*ops_); }
+  /// The same, for who knows the type: it reads nothing of the cell, for each message.
+  template <class A>
+  [[nodiscard]] A& state_of() noexcept {
+    void* const actor = reinterpret_cast<std::byte*>(this) + align_up(sizeof(Cell), kStateAlignment<A>);
+    COPPICE_ASSERT(actor == state(), "an actor of another type");
+    return *static_cast<A*>(actor);
+  }
   [[nodiscard]] CellExtras& extras();
   [[nodiscard]] CellExtras* extras_if_any() const noexcept { return extras_.load(kAcquire); }
   /// Not even such as another thread is just making. Whoever makes them later sees what was done before this.
@@ -253,7 +267,7 @@ class Cell : public Runnable {
   void destroy() noexcept;
   void destroy_this_one() noexcept;
   [[nodiscard]] static std::size_t state_offset(const ActorOps& ops) noexcept {
-    return (sizeof(Cell) + ops.alignment - 1) / ops.alignment * ops.alignment;
+    return align_up(sizeof(Cell), ops.alignment);
   }
 
   // Into the run loop, all of it but step_more(): a call each would be 18 instructions a message.

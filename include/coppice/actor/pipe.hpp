@@ -27,7 +27,7 @@ template <class A, class M>
 Outcome handle_piped(Cell& cell, Envelope& envelope) {
   auto& self = static_cast<PipeEnvelope<M>&>(envelope);
   if (self.incarnation != cell.incarnation()) return Outcome::Stale;
-  return call_handler(*static_cast<A*>(cell.state()), cell, envelope, std::move(self.message));
+  return call_handler(cell.state_of<A>(), cell, envelope, std::move(self.message));
 }
 template <class A, class M>
 inline constexpr EnvelopeOps kPipeOps{

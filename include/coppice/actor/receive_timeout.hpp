@@ -41,7 +41,7 @@ struct SilenceEnvelope : Envelope {
 template <class A>
 Outcome handle_silence(Cell& cell, Envelope& envelope) {
   if (!static_cast<SilenceEnvelope&>(envelope).spend(cell)) return Outcome::Stale;
-  return call_handler(*static_cast<A*>(cell.state()), cell, envelope, ReceiveTimeout{});
+  return call_handler(cell.state_of<A>(), cell, envelope, ReceiveTimeout{});
 }
 template <class A>
 inline constexpr EnvelopeOps kSilenceOps{

@@ -150,7 +150,7 @@ constexpr ActorOps make_actor_ops() {
   ActorOps ops{};
   ops.type = &kTypeInfo<A>;
   ops.bytes = sizeof(A);
-  ops.alignment = alignof(A) < alignof(void*) ? alignof(void*) : alignof(A);
+  ops.alignment = kStateAlignment<A>;
   if constexpr (std::is_default_constructible_v<A>) ops.construct_default = [](void* where) { ::new (where) A(); };
   ops.destroy = [](void* actor) { static_cast<A*>(actor)->~A(); };
   if constexpr (HasOnStart<A>) {

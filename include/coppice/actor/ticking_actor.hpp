@@ -17,7 +17,7 @@ struct TickTimer final : ActorTimer {
                    [](Timer& t) noexcept { delete static_cast<TickTimer*>(&t); }} {}
   static Outcome tick(Cell& cell, Envelope& envelope) {
     if (!static_cast<TickEnvelope&>(envelope).spend(cell)) return Outcome::Stale;
-    static_cast<A*>(cell.state())->on_tick();
+    cell.state_of<A>().on_tick();
     return Outcome::Handled;
   }
   struct Tick {};

@@ -60,7 +60,7 @@ struct MessageTimer final : ActorTimer {
     auto& tick = static_cast<TickEnvelope&>(envelope);
     if (!tick.spend(cell)) return Outcome::Stale;
     auto& self = static_cast<MessageTimer&>(tick.actor_timer());
-    A& actor = *static_cast<A*>(cell.state());
+    A& actor = cell.state_of<A>();
     if (self.period == Duration::zero()) return call_handler(actor, cell, envelope, std::move(self.message));
     if constexpr (std::is_copy_constructible_v<M>) return call_handler(actor, cell, envelope, M(self.message));
     return Outcome::Handled;

@@ -69,7 +69,7 @@ template <class A>
 Outcome handle_down(Cell& cell, Envelope& envelope) {
   auto& self = static_cast<DownEnvelope&>(envelope);
   if (!self.spend(cell)) return Outcome::Stale;
-  return call_handler(*static_cast<A*>(cell.state()), cell, envelope, std::move(self.down));
+  return call_handler(cell.state_of<A>(), cell, envelope, std::move(self.down));
 }
 template <class A>
 inline constexpr EnvelopeOps kDownOps{
@@ -92,7 +92,7 @@ template <class A>
 Outcome handle_exit(Cell& cell, Envelope& envelope) {
   auto& self = static_cast<ExitEnvelope&>(envelope);
   if (!self.spend(cell)) return Outcome::Stale;
-  return call_handler(*static_cast<A*>(cell.state()), cell, envelope, std::move(self.exit));
+  return call_handler(cell.state_of<A>(), cell, envelope, std::move(self.exit));
 }
 template <class A>
 inline constexpr EnvelopeOps kExitOps{

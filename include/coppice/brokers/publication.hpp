@@ -151,7 +151,7 @@ Outcome handle_publication(Cell& cell, Envelope& envelope) {
   if (!publication_envelope.claim()) return Outcome::Stale;
   auto& publication = static_cast<PublicationOf<M>&>(*publication_envelope.publication);
   const M& message = publication.message;
-  A& actor = *static_cast<A*>(cell.state());
+  A& actor = cell.state_of<A>();
   PublicationExtras* const extras = publication.extras.get();
   if constexpr (ReplyType<Return>::is_coroutine) {
     if (extras == nullptr || !extras->ask) return call_handler(actor, cell, envelope, message);

@@ -66,7 +66,7 @@ template <class A>
 Outcome handle_group_event(Cell& cell, Envelope& envelope) {
   auto& self = static_cast<GroupEventEnvelope&>(envelope);
   if (!self.watch->is_on(cell)) return Outcome::Stale;
-  return call_handler(*static_cast<A*>(cell.state()), cell, envelope, std::move(self.event));
+  return call_handler(cell.state_of<A>(), cell, envelope, std::move(self.event));
 }
 template <class A>
 inline constexpr EnvelopeOps kGroupEventOps{
