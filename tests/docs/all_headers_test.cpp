@@ -34,6 +34,7 @@
 #include <coppice/actor/when_awaited.hpp>
 #include <coppice/asio.hpp>
 #include <coppice/asio_task.hpp>
+#include <coppice/base/align_up.hpp>
 #include <coppice/base/atomic.hpp>
 #include <coppice/base/clock.hpp>
 #include <coppice/base/config.hpp>
