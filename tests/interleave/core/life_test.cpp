@@ -30,7 +30,7 @@ TEST_CASE("one actor and one sender in every order with two preemptions") {  // 
                        progress.wait();
                        scene.check_end();
                      }),
-             found(11'982, 120));
+             found(11'987, 120));
 }
 
 TEST_CASE("two senders to one actor on two workers") {  // P1, P2, P3, P4
