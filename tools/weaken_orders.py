@@ -33,6 +33,7 @@ FILES = {
     "src/mailbox/room.hpp": "[bound]",
     "src/mailbox/room.cpp": "[bound]",
     "src/scheduler/run_ring.hpp": "[ring],[pool]",
+    "src/scheduler/reactor.cpp": "[pool]",
     "src/scheduler/reactor.hpp": "[pool]",
     "src/scheduler/work_pool.cpp": "[pool]",
     "src/scheduler/work_pool_park.cpp": "[pool]",
@@ -137,12 +138,6 @@ REASONS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
         ("work_pool_park.cpp", "unpark", "reactor_.load([kAcquire])", "relaxed")),
     "the fence of the next park() stands between it and the next sleep": (
         ("work_pool_park.cpp", "sleep", "me.in_reactor.store([kSeqCst]) #2", "release"),),
-    "no test of the kernels waits until a sleeper looks by itself; tests/io does, without an order of its own": (
-        ("work_pool_park.cpp", "park", "looking_soon_.load([kSeqCst])", "acquire"),
-        ("work_pool_search.cpp", "poll_reactor", "looking_soon_.load([kSeqCst])", "acquire")),
-    "what the role guards is Asio's own, which has its locks, and counts that the model does not see": (
-        ("reactor.hpp", "try_take_role", "taken_.exchange([kAcquire])", "relaxed"),
-        ("reactor.hpp", "leave_role", "taken_.store([kRelease])", "relaxed")),
     "the very thread that waits for the count counts there": (
         ("work_pool.cpp", "start", "alive_.fetch_sub([kAcqRel])", "acquire"),
         ("work_pool.cpp", "start", "alive_.fetch_sub([kAcqRel])", "release")),

@@ -63,7 +63,7 @@ void CellLife::failed_in_hand(Envelope& envelope, bool was_handled, const std::e
 }
 
 void CellLife::begin_end(const ExitReason& reason, bool keep_place) noexcept {
-  CellExtras& x = c.extras();
+  CellExtras& x = extras();
   x.ending = true;
   x.reason = reason;
   x.keep_place = keep_place;
@@ -110,7 +110,7 @@ void CellLife::end_bare() noexcept {
   destroy_state(ExitReason::normal());
   if (zombie_) return;
   if (!c.has_no_extras()) {  // somebody outside has given it something to hold, or its destructor has made something
-    c.extras().ending = true;
+    extras().ending = true;
     return end_life();
   }
   c.started_ = false;
@@ -123,7 +123,7 @@ void CellLife::end_bare() noexcept {
 }
 
 void CellLife::stop_next_child() noexcept {
-  CellExtras& x = c.extras();
+  CellExtras& x = extras();
   if (x.newest_child == nullptr) {
     end_life();
     return;
@@ -136,7 +136,7 @@ void CellLife::stop_next_child() noexcept {
 }
 
 void CellLife::end_life() noexcept {
-  CellExtras& x = c.extras();
+  CellExtras& x = extras();
   disarm_child_timer();
   const ExitReason reason = x.reason;
   if (c.started_ && !x.was_killed && c.ops_->on_stop != nullptr && c.state_alive_) {
@@ -209,22 +209,22 @@ void CellLife::destroy_state(const ExitReason& reason) noexcept {
 }
 
 void CellLife::emit_end(const ExitReason& reason, bool start_failed) noexcept {
-  const EventKind what = start_failed            ? EventKind::ActorStartFailed
-                         : c.extras().was_killed ? EventKind::ActorKilled
-                         : reason.is_normal()    ? EventKind::ActorStopped
-                                                 : EventKind::ActorFailed;
+  const EventKind what = start_failed          ? EventKind::ActorStartFailed
+                         : extras().was_killed ? EventKind::ActorKilled
+                         : reason.is_normal()  ? EventKind::ActorStopped
+                                               : EventKind::ActorFailed;
   emit(what, reason.text());
 }
 
 /// While the reason is ours to read: the frames are unwound as a hook, and a killer may give another meanwhile.
 void CellLife::note_end_of_suspended() noexcept {
-  CellExtras& x = c.extras();
+  CellExtras& x = extras();
   const bool crashed = x.reason.kind() == ExitReason::Kind::Error;
   x.of_suspended = crashed ? DeadReason::InHand : DeadReason::Stopped;
 }
 
 void CellLife::withdraw_items() noexcept {
-  CellExtras& x = c.extras();
+  CellExtras& x = extras();
   while (LifeItem* const item = x.items) {
     static_cast<void>(delist(c, *item));
     item->withdraw(*item);
@@ -233,7 +233,7 @@ void CellLife::withdraw_items() noexcept {
 }
 
 void CellLife::fire_links(const ExitReason& reason) noexcept {
-  CellExtras& x = c.extras();
+  CellExtras& x = extras();
   std::vector<LinkEnd> links;
   {
     const std::lock_guard lock{x.outside};
@@ -241,7 +241,7 @@ void CellLife::fire_links(const ExitReason& reason) noexcept {
   }
   for (const LinkEnd& link : links) {
     if (link.spent) continue;
-    CellSignal* const exit = make_signal(CellSignal::Kind::LinkExit);
+    CellSignal* const exit = surely([] { return make_signal(CellSignal::Kind::LinkExit); });
     exit->reason = reason;
     exit->other = IntrusivePtr<Cell>::share(&c);
     exit->link_mine = link.mine;
@@ -251,7 +251,7 @@ void CellLife::fire_links(const ExitReason& reason) noexcept {
 }
 
 void CellLife::send_downs(const ExitReason& reason) noexcept {
-  CellExtras& x = c.extras();
+  CellExtras& x = extras();
   x.downs_due = false;
   WatchNode* oldest = x.watchers;
   while (oldest != nullptr && oldest->next_watch != nullptr) oldest = oldest->next_watch;
@@ -270,7 +270,7 @@ void CellLife::send_downs(const ExitReason& reason) noexcept {
 /// [C3] Closes the mailbox and turns what waits into dead letters, gives up names and whatever else the place holds;
 /// then the watchers and waiters hear of it.
 void CellLife::close_place(const ExitReason& reason) noexcept {
-  CellExtras& x = c.extras();
+  CellExtras& x = extras();
   Runtime& runtime = *c.runtime();
   c.mailbox().close();
   drain_to_dead_letters(x.pinned);
@@ -357,28 +357,28 @@ void CellLife::tell_parent(ChildEvent::Kind kind, const ExitReason& reason, cons
 
 /// The one before goes after the lock: what was thrown may be the last to hold something of a user's.
 void CellLife::note_error(const ExitReason& reason) noexcept {
-  CellExtras& x = c.extras();
+  CellExtras& x = extras();
   ExitReason error = reason;
   const std::lock_guard lock{x.error_lock};  // released before `error` goes
   std::swap(x.last_error, error);
 }
 
 void CellLife::arm_child_timer(Duration after) noexcept {
-  CellExtras& x = c.extras();
+  CellExtras& x = extras();
   disarm_child_timer();
   x.child_timer = new ChildTimer{c};
   c.scheduler_->arm(*x.child_timer, saturating_add(c.runtime()->clock->now(), after));
 }
 
 void CellLife::disarm_child_timer() noexcept {
-  if (Timer* const timer = std::exchange(c.extras().child_timer, nullptr)) {
+  if (Timer* const timer = std::exchange(extras().child_timer, nullptr)) {
     c.scheduler_->disarm(*timer);
     timer->release();
   }
 }
 
 void CellLife::forget_child(Cell& child) noexcept {
-  CellExtras& x = c.extras();
+  CellExtras& x = extras();
   SiblingList::remove(x.newest_child, child);
   child.release();
 }

@@ -48,7 +48,7 @@ bool CellLife::attend(unsigned& signals_left) noexcept {
     LaneSignal* const signal = next_signal();
     if (signal == nullptr) break;
     if (signals_left == 0) {  // others wait too; from here the next activation goes on
-      c.extras().taken_signals = signal;
+      extras().taken_signals = signal;
       c.attention_ = true;
       break;
     }
@@ -72,7 +72,7 @@ LaneSignal* CellLife::next_signal() noexcept {
   if (signal == nullptr) signal = static_cast<LaneSignal*>(c.mailbox().take_signals());
   if (signal == nullptr) return nullptr;
   auto* const behind = static_cast<LaneSignal*>(signal->next_signal);
-  if (x != nullptr || behind != nullptr) c.extras().taken_signals = behind;
+  if (x != nullptr || behind != nullptr) extras().taken_signals = behind;
   // What the one behind it tells of was last touched where that happened, perhaps on another core.
   if (behind != nullptr && behind->kind != LaneSignal::Kind::Wakeup) {
     __builtin_prefetch(reinterpret_cast<const std::byte*>(behind) + kCacheLine);
@@ -84,7 +84,7 @@ LaneSignal* CellLife::next_signal() noexcept {
 
 bool CellLife::drained() noexcept {
   if (!enter()) return zombie_return();
-  begin_end(c.extras().reason, false);
+  begin_end(extras().reason, false);
   return settle_visit();
 }
 
@@ -169,7 +169,7 @@ Start CellLife::construct_life(const ExitReason& last_reason) {
 CellSignal* CellLife::waiting_kill() noexcept {
   CellExtras* const x = c.extras_if_any();
   if ((x == nullptr || x->taken_signals == nullptr) && !c.mailbox().has_signals()) return nullptr;
-  LaneSignal*& first = c.extras().taken_signals;
+  LaneSignal*& first = extras().taken_signals;
   if (first == nullptr) first = static_cast<LaneSignal*>(c.mailbox().take_signals());
   for (LaneSignal* each = first; each != nullptr; each = static_cast<LaneSignal*>(each->next_signal)) {
     if (each->kind == LaneSignal::Kind::Kill) return static_cast<CellSignal*>(each);
@@ -182,7 +182,7 @@ void CellLife::start_life() noexcept {
   if (const CellExtras* const x = c.extras_if_any(); x != nullptr && x->stashed != 0) bring_back(c, x->stashed);
   c.incarnation_.store(c.incarnation() + 1, kRelaxed);
   if (CellSignal* const kill = waiting_kill()) {  // no life begins that is not to be
-    CellExtras& x = c.extras();
+    CellExtras& x = extras();
     if (kill->ticket) x.end_tickets.push_back(std::move(kill->ticket));
     x.start_failed = true;
     x.was_killed = true;
@@ -190,18 +190,18 @@ void CellLife::start_life() noexcept {
     return;
   }
   // A copy, since whoever takes the place over while the hooks run writes a reason of its own.
-  const ExitReason last_reason = c.incarnation() > 1 ? c.extras().reason : ExitReason{};
+  const ExitReason last_reason = c.incarnation() > 1 ? extras().reason : ExitReason{};
   Start wish = Start::Run;
   if (const auto thrown = hook([&] { wish = construct_life(last_reason); })) {
     if (zombie_) return;
-    c.extras().start_failed = true;
-    c.extras().handling = &kHookType;
+    extras().start_failed = true;
+    extras().handling = &kHookType;
     begin_end(ExitReason::from_exception(thrown), c.is_supervised());
     return;
   }
   if (zombie_) return;
   if (wish == Start::Ignore) {
-    c.extras().start_ignored = true;
+    extras().start_ignored = true;
     begin_end(ExitReason::normal(), c.is_supervised());
     return;
   }
@@ -225,20 +225,20 @@ void CellLife::became_running() noexcept {
 }
 
 void CellLife::finish_start(const ExitReason* failure) noexcept {
-  CellExtras& x = c.extras();
+  CellExtras& x = extras();
   x.manager_start = failure == nullptr ? CellExtras::ManagerStart::Ok : CellExtras::ManagerStart::Failed;
   if (failure != nullptr) x.manager_reason = *failure;
 }
 
 void CellLife::finish_stop(const ExitReason& reason) noexcept {
-  CellExtras& x = c.extras();
+  CellExtras& x = extras();
   x.manager_stopped = true;
   x.manager_reason = reason;
 }
 
 /// What a manager said in finish_start() and finish_stop() while its code ran.
 void CellLife::after_manager() noexcept {
-  CellExtras& x = c.extras();
+  CellExtras& x = extras();
   const auto start = std::exchange(x.manager_start, CellExtras::ManagerStart::Open);
   if (start == CellExtras::ManagerStart::Ok && !x.ending) became_running();
   if (start == CellExtras::ManagerStart::Failed) {

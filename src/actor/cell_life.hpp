@@ -1,7 +1,9 @@
 #pragma once
 
 #include <exception>
+#include <memory>
 
+#include "base/surely.hpp"
 #include "cell_extras.hpp"
 #include "coppice/actor/cell.hpp"
 #include "coppice/actor/signals.hpp"
@@ -46,8 +48,8 @@ struct CellLife {
   void finish_stop(const ExitReason& reason) noexcept;
 
   static void answer_for_ended(Cell& cell, LaneSignal* signal) noexcept;
-  /// The answer to a link that came too late.
-  static void refuse_link(Cell& ended, const CellSignal& link, const ExitReason& reason) noexcept;
+  /// The answer to a link that came too late. Takes it.
+  static void refuse_link(CellSignal* link, Cell& ended, const ExitReason& reason) noexcept;
   static void answer_at_end(Cell& cell, LaneSignal* signal, const ExitReason& reason) noexcept;
   static bool take_over(Cell& cell, const ExitReason& why) noexcept;
   /// A place whose first activation will not come.
@@ -87,10 +89,11 @@ struct CellLife {
   void on_child_late() noexcept;
   void on_watch(CellSignal& signal) noexcept;
   void on_unwatch(CellSignal& signal) noexcept;
-  void on_link(CellSignal& signal) noexcept;
+  void on_link(std::unique_ptr<CellSignal> signal) noexcept;
   void on_unlink(CellSignal& signal) noexcept;
   void on_link_exit(CellSignal& signal) noexcept;
   void on_exit(CellSignal& signal) noexcept;
+  void tell_exit(const CellSignal& signal, std::uint64_t link) noexcept;
   void on_unmute() noexcept;
   void on_pause() noexcept;
   void on_resume(std::uint32_t messages) noexcept;
@@ -103,6 +106,10 @@ struct CellLife {
   void resume_ready() noexcept;
   void put_back() noexcept;
 
+  /// What a signal is about must be put down somewhere.
+  [[nodiscard]] CellExtras& extras() noexcept {
+    return *surely([this] { return &c.extras(); });
+  }
   [[nodiscard]] CellSignal* waiting_kill() noexcept;
   void start_life() noexcept;
   [[nodiscard]] Start construct_life(const ExitReason& last_reason);

@@ -37,6 +37,16 @@ template <class F>
   links.erase(kept, links.end());
   return taken;
 }
+/// The same of one at most, without memory. Nobody's: there was none.
+template <class F>
+[[nodiscard]] LinkEnd take_link(std::vector<LinkEnd>& links, F&& unwanted) noexcept {
+  LinkEnd taken;
+  const auto found = std::find_if(links.begin(), links.end(), unwanted);
+  if (found == links.end()) return taken;
+  taken = std::move(*found);
+  links.erase(found);
+  return taken;
+}
 
 /// The link to `other` that is on, or the end.
 auto find_link(std::vector<LinkEnd>& links, Cell& other) noexcept {
@@ -46,41 +56,63 @@ auto find_link(std::vector<LinkEnd>& links, Cell& other) noexcept {
 
 }  // namespace
 
-void CellLife::refuse_link(Cell& ended, const CellSignal& link, const ExitReason& reason) noexcept {
-  CellSignal* const exit = make_signal(CellSignal::Kind::LinkExit);
-  exit->reason = reason;
-  exit->other = IntrusivePtr<Cell>::share(&ended);
-  exit->link_mine = 0;
-  exit->link_theirs = link.link_mine;
-  link.other->signal(exit);
+/// The very signal that asked for the link carries the exit back: there may be no memory for another.
+void CellLife::refuse_link(CellSignal* link, Cell& ended, const ExitReason& reason) noexcept {
+  const IntrusivePtr<Cell> from = std::move(link->other);
+  link->kind = CellSignal::Kind::LinkExit;
+  link->reason = reason;
+  link->other = IntrusivePtr<Cell>::share(&ended);
+  link->link_theirs = std::exchange(link->link_mine, 0);
+  from->signal(link);
 }
 
-void CellLife::on_link(CellSignal& signal) noexcept {
-  if (is_over()) return refuse_link(c, signal, ExitReason::no_proc());
-  CellExtras& x = c.extras();
-  const std::lock_guard lock{x.outside};
-  if (const auto known = find_link(x.links, *signal.other); known != x.links.end()) {
-    known->theirs = signal.link_mine;
-  } else {
-    x.links.push_back({.other = signal.other, .theirs = signal.link_mine});
+void CellLife::on_link(std::unique_ptr<CellSignal> signal) noexcept {
+  if (is_over()) return refuse_link(signal.release(), c, ExitReason::no_proc());
+  CellExtras& x = extras();
+  std::vector<LinkEnd> room;
+  for (std::size_t places = 0;;) {
+    surely([&] { room.reserve(places); });  // without the lock
+    const std::lock_guard lock{x.outside};
+    if (const auto known = find_link(x.links, *signal->other); known != x.links.end()) {
+      known->theirs = signal->link_mine;
+      return;
+    }
+    if (room.capacity() > x.links.size()) {
+      for (LinkEnd& link : x.links) room.push_back(std::move(link));
+      room.swap(x.links);
+    }
+    if (x.links.size() < x.links.capacity()) {
+      x.links.push_back({.other = std::move(signal->other), .theirs = signal->link_mine});
+      return;
+    }
+    places = 2 * x.links.size() + 1;
   }
 }
 
 /// What the other one had not heard of when it unlinked stays.
 void CellLife::on_unlink(CellSignal& signal) noexcept {
-  CellExtras& x = c.extras();
-  std::vector<LinkEnd> gone;
+  CellExtras& x = extras();
+  LinkEnd gone;  // one at most: a number is one link's
   const std::lock_guard lock{x.outside};
   for (LinkEnd& link : x.links) {
     if (link.spent) continue;
     if (link.theirs == signal.link_mine) link.theirs = 0;
     if (link.mine == signal.link_theirs) link.mine = 0;
   }
-  gone = take_links(x.links, [](const LinkEnd& link) { return link.key() == 0; });
+  gone = take_link(x.links, [](const LinkEnd& link) { return link.key() == 0; });
+}
+
+/// `link`: the key of the one that it came along; 0: none.
+void CellLife::tell_exit(const CellSignal& signal, std::uint64_t link) noexcept {
+  Envelope* const told = surely([&] {
+    ExitSignal exit{RefAccess::make<AnyRef>(signal.other), signal.reason};
+    return make_envelope<ExitEnvelope>(extras().exit_ops, std::move(exit), link, c.incarnation());
+  });
+  deliver_surely(c, told);
 }
 
 void CellLife::on_link_exit(CellSignal& signal) noexcept {
-  CellExtras& x = c.extras();
+  CellExtras& x = extras();
   const bool is_trapped = x.exit_ops != nullptr && !x.ending && !is_over();
   LinkEnd carrier;
   {
@@ -100,29 +132,21 @@ void CellLife::on_link_exit(CellSignal& signal) noexcept {
   }
   // Both had linked and it ended before it heard of ours, which may come to its next life: that one is not linked.
   if (carrier.mine != 0 && carrier.mine != signal.link_theirs) {
-    CellSignal* const unlink = make_signal(CellSignal::Kind::Unlink);
+    CellSignal* const unlink = surely([] { return make_signal(CellSignal::Kind::Unlink); });
     unlink->other = IntrusivePtr<Cell>::share(&c);
     unlink->link_mine = carrier.mine;
     carrier.other->signal(unlink);
   }
   if (x.ending || is_over()) return;
-  if (is_trapped) {
-    ExitSignal exit{RefAccess::make<AnyRef>(signal.other), signal.reason};
-    deliver(c, make_envelope<ExitEnvelope>(x.exit_ops, std::move(exit), carrier.key(), c.incarnation()));
-    return;
-  }
+  if (is_trapped) return tell_exit(signal, carrier.key());
   if (signal.reason.kind() == ExitReason::Kind::Normal || !c.state_alive_) return;
   begin_end(signal.reason, c.is_supervised());
 }
 
 void CellLife::on_exit(CellSignal& signal) noexcept {
-  CellExtras& x = c.extras();
+  CellExtras& x = extras();
   if (x.ending || is_over() || !c.state_alive_) return;
-  if (x.exit_ops != nullptr) {
-    ExitSignal exit{RefAccess::make<AnyRef>(signal.other), signal.reason};
-    deliver(c, make_envelope<ExitEnvelope>(x.exit_ops, std::move(exit), std::uint64_t{0}, c.incarnation()));
-    return;
-  }
+  if (x.exit_ops != nullptr) return tell_exit(signal, 0);
   const bool is_own = signal.other && is_same_place(*signal.other, c);
   if (signal.reason.kind() == ExitReason::Kind::Normal && !is_own) return;
   begin_end(signal.reason, c.is_supervised());
@@ -177,10 +201,10 @@ bool ExitEnvelope::spend(Cell& cell) noexcept {
   if (incarnation != cell.incarnation()) return false;
   if (link == 0) return true;
   CellExtras& x = cell.extras();
-  std::vector<LinkEnd> gone;
+  LinkEnd gone;
   const std::lock_guard lock{x.outside};
-  gone = take_links(x.links, [this](const LinkEnd& each) { return each.spent && each.key() == link; });
-  return !gone.empty();
+  gone = take_link(x.links, [this](const LinkEnd& each) { return each.spent && each.key() == link; });
+  return static_cast<bool>(gone.other);
 }
 
 void trap_exits(Cell& self, const EnvelopeOps* exit_ops) { self.extras().exit_ops = exit_ops; }

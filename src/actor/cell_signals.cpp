@@ -1,3 +1,4 @@
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -16,23 +17,13 @@ void send_down_at_once(Cell& ended, WatchNode& watch, std::uint32_t incarnation,
   deliver_surely(watcher, DownEnvelope::make(IntrusivePtr<WatchNode>::share(&watch), std::move(down)));
 }
 
-/// The very signal that asked for the link carries the exit back: its sender may have no memory for another.
-void refuse_link_with(CellSignal& link, Cell& ended, const ExitReason& reason) noexcept {
-  const IntrusivePtr<Cell> from = std::move(link.other);
-  link.kind = CellSignal::Kind::LinkExit;
-  link.reason = reason;
-  link.other = IntrusivePtr<Cell>::share(&ended);
-  link.link_theirs = std::exchange(link.link_mine, 0);
-  from->signal(&link);
-}
-
 }  // namespace
 
 void CellLife::handle(LaneSignal* signal) noexcept {
   if (signal->kind == LaneSignal::Kind::Wakeup) return on_wakeup(static_cast<Wakeup&>(*signal));
-  auto* const full = static_cast<CellSignal*>(signal);
+  std::unique_ptr<CellSignal> full{static_cast<CellSignal*>(signal)};
+  if (full->kind == CellSignal::Kind::Link) return on_link(std::move(full));  // it may go back to its sender
   handle(*full);
-  delete full;
 }
 
 void CellLife::handle(CellSignal& signal) noexcept {
@@ -42,7 +33,7 @@ void CellLife::handle(CellSignal& signal) noexcept {
     case Kind::Kill:
       if (signal.ticket && (is_over() || is_between_lives()))
         return signal.ticket->complete(false, ExitReason::no_proc());
-      if (signal.ticket) c.extras().end_tickets.push_back(std::move(signal.ticket));
+      if (signal.ticket) extras().end_tickets.push_back(std::move(signal.ticket));
       return on_kill(signal.reason);
     case Kind::Restart: return on_restart_signal();
     case Kind::Retain: return on_retain();
@@ -53,20 +44,20 @@ void CellLife::handle(CellSignal& signal) noexcept {
     case Kind::ChildLate: return on_child_late();
     case Kind::Watch: return on_watch(signal);
     case Kind::Unwatch: return on_unwatch(signal);
-    case Kind::Link: return on_link(signal);
     case Kind::Unlink: return on_unlink(signal);
     case Kind::LinkExit: return on_link_exit(signal);
     case Kind::Exit: return on_exit(signal);
     case Kind::Attach:
       if (is_over()) return signal.item->place_ended();
-      c.extras().place_items.push_back(std::move(signal.item));
+      extras().place_items.push_back(std::move(signal.item));
       return;
     case Kind::Unmute: return on_unmute();
     case Kind::Yield: c.attention_ = true; return;  // attend() ends the activation for it
     case Kind::Pause: return on_pause();
     case Kind::Resume: return on_resume(signal.incarnation);
     case Kind::Measure: return signal.sink->depth_is(signal.incarnation, c.depth(kDepthMost));
-    case Kind::Wakeup: return;  // no CellSignal
+    case Kind::Link:
+    case Kind::Wakeup: return;  // not here
   }
 }
 
@@ -77,7 +68,7 @@ bool CellLife::is_between_lives() const noexcept {
 
 void CellLife::on_stop_signal(CellSignal& signal) noexcept {
   if (ends_bare(signal)) return end_bare();
-  CellExtras& x = c.extras();
+  CellExtras& x = extras();
   if (is_over()) {
     if (signal.ticket) signal.ticket->complete(false, x.reason);
     return;
@@ -104,7 +95,7 @@ void CellLife::on_stop_signal(CellSignal& signal) noexcept {
 }
 
 void CellLife::on_kill(const ExitReason& why) noexcept {
-  CellExtras& x = c.extras();
+  CellExtras& x = extras();
   if (is_over() || is_between_lives()) return;
   const ExitReason reason = why.is_normal() ? ExitReason::killed() : why;
   x.was_killed = true;
@@ -128,7 +119,7 @@ void CellLife::on_kill(const ExitReason& why) noexcept {
 }
 
 void CellLife::on_restart_signal() noexcept {
-  CellExtras& x = c.extras();
+  CellExtras& x = extras();
   if (x.ending || !may_follow(c.phase(), Phase::Restarting)) return;
   if (x.downs_due) send_downs(x.reason);
   if (x.closed_place) {
@@ -153,11 +144,11 @@ void CellLife::on_restart_signal() noexcept {
 }
 
 void CellLife::on_retain() noexcept {
-  if (c.extras().downs_due) send_downs(c.extras().reason);
+  if (extras().downs_due) send_downs(extras().reason);
 }
 
 void CellLife::on_close() noexcept {
-  CellExtras& x = c.extras();
+  CellExtras& x = extras();
   if (x.ending || x.closed_place) return;
   bury_stash();
   close_place(x.reason);
@@ -165,7 +156,7 @@ void CellLife::on_close() noexcept {
 }
 
 void CellLife::on_bury() noexcept {
-  CellExtras& x = c.extras();
+  CellExtras& x = extras();
   if (x.closed_place) {
     c.place_over_.store(true, kRelease);
     over_ = true;
@@ -185,7 +176,7 @@ void CellLife::on_bury() noexcept {
 }
 
 void CellLife::on_child_event(CellSignal& signal) noexcept {
-  CellExtras& x = c.extras();
+  CellExtras& x = extras();
   if (c.ops_->child_event != nullptr) {
     const bool poke = signal.kind == CellSignal::Kind::Poke;
     const ChildEvent event{poke ? ChildEvent::Kind::Poke : signal.child_kind,
@@ -210,19 +201,19 @@ void CellLife::on_child_event(CellSignal& signal) noexcept {
 }
 
 void CellLife::on_child_late() noexcept {
-  CellExtras& x = c.extras();
+  CellExtras& x = extras();
   if (!x.ending || x.newest_child == nullptr) return;
   if (!try_kill(*x.newest_child)) arm_child_timer(std::chrono::milliseconds{1});
 }
 
 void CellLife::on_pause() noexcept {
   if (is_over()) return;
-  c.extras().steps = 0;
+  extras().steps = 0;
   c.hold(kHeldByOrder);
 }
 
 void CellLife::on_resume(std::uint32_t messages) noexcept {
-  CellExtras& x = c.extras();
+  CellExtras& x = extras();
   if (!c.is_held(kHeldByOrder) && x.steps == 0) return;
   if (messages == 0) {
     x.steps = 0;
@@ -237,7 +228,7 @@ void CellLife::on_resume(std::uint32_t messages) noexcept {
 void CellLife::on_watch(CellSignal& signal) noexcept {
   WatchNode& watch = *signal.watch;
   if (is_over()) return send_down_at_once(c, watch, 0, ExitReason::no_proc());
-  CellExtras& x = c.extras();
+  CellExtras& x = extras();
   watch.add_ref();
   watch.at_target = true;
   watch.previous_watch = nullptr;
@@ -252,7 +243,7 @@ void CellLife::on_unwatch(CellSignal& signal) noexcept {
   watch.at_target = false;
   if (watch.previous_watch != nullptr) watch.previous_watch->next_watch = watch.next_watch;
   if (watch.next_watch != nullptr) watch.next_watch->previous_watch = watch.previous_watch;
-  if (c.extras().watchers == &watch) c.extras().watchers = watch.next_watch;
+  if (extras().watchers == &watch) extras().watchers = watch.next_watch;
   watch.release();
 }
 
@@ -279,12 +270,16 @@ void CellLife::answer_for_ended(Cell& cell, LaneSignal* any) noexcept {
   }
   switch (signal->kind) {
     case Kind::Watch: send_down_at_once(cell, *signal->watch, 0, ExitReason::no_proc()); break;
-    case Kind::Link: return refuse_link_with(*signal, cell, ExitReason::no_proc());
+    case Kind::Link: return refuse_link(signal, cell, ExitReason::no_proc());
     case Kind::Attach: signal->item->place_ended(); break;
-    case Kind::ChildEvent:
-      // Its supervisor has ended: nobody will decide any more.
-      if (signal->other->is_supervised()) signal->other->signal(make_signal(Kind::Bury));
-      break;
+    case Kind::ChildEvent: {
+      // Its supervisor has ended: nobody will decide any more. The very signal says so, as there may be no memory for
+      // another.
+      const IntrusivePtr<Cell> child = std::move(signal->other);
+      if (!child->is_supervised()) break;
+      signal->kind = Kind::Bury;
+      return child->signal(signal);
+    }
     case Kind::Stop:
       if (signal->ticket) signal->ticket->complete(false, ExitReason::no_proc());
       break;
@@ -304,7 +299,7 @@ void CellLife::answer_at_end(Cell& cell, LaneSignal* any, const ExitReason& reas
       if (signal->ticket) signal->ticket->complete(true, reason);
       break;
     case Kind::Watch: send_down_at_once(cell, *signal->watch, cell.incarnation(), reason); break;
-    case Kind::Link: return refuse_link_with(*signal, cell, reason);
+    case Kind::Link: return refuse_link(signal, cell, reason);
     default: return answer_for_ended(cell, signal);
   }
   delete signal;

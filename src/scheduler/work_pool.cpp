@@ -24,7 +24,7 @@ WorkPool::WorkPool(Runtime& runtime, const Clock& clock, const WorkPoolOptions& 
     : Scheduler{&runtime},
       clock_{&clock},
       options_{options},
-      idle_((options.workers + 63) / 64),
+      idle_((options.workers + kIdleBits - 1) / kIdleBits),
       has_memory_nodes_{has_memory_nodes()} {
   workers_.reserve(options.workers);
   for (unsigned i = 0; i < options.workers; ++i) {

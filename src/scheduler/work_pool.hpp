@@ -29,6 +29,14 @@ struct WorkPoolOptions {
   void (*let_go)(Runtime*) noexcept = nullptr;  // drops it; the pool may be gone afterwards
 };
 
+/// So many idle workers' bits stand in one word. Where orders are searched it is one: of workers in one word each knows
+/// what the one before it has done, which those of a large machine do not.
+#if defined(COPPICE_INTERLEAVE)
+inline constexpr unsigned kIdleBits = 1;
+#else
+inline constexpr unsigned kIdleBits = 64;
+#endif
+
 /// Work-stealing workers: each has a slot for what its handler woke last, a ring that others steal half of, and a timer
 /// wheel; what comes from outside goes through one injector. Idle ones park on a futex, one of them in the reactor.
 ///
@@ -93,7 +101,7 @@ class WorkPool final : public Scheduler {
   void park(Worker& me) noexcept;
   void nap(Worker& me) noexcept;
   void sleep(Worker& me) noexcept;
-  [[nodiscard]] bool has_work() const noexcept;
+  [[nodiscard]] bool has_work(const Worker* besides = nullptr) const noexcept;
   void found_work(Worker& me) noexcept;
   void notify() noexcept;
   void unpark(Worker& worker) noexcept;
@@ -108,8 +116,10 @@ class WorkPool final : public Scheduler {
   std::vector<std::unique_ptr<Worker>> workers_;
   moodycamel::ConcurrentQueue<Runnable*> injector_;
   SparePlaces spare_;                        // for what the injector has no memory for
-  std::vector<Atomic<std::uint64_t>> idle_;  // a bit a worker, 64 a word
-  alignas(kCacheLine) Atomic<std::uint32_t> searching_{0};
+  std::vector<Atomic<std::uint64_t>> idle_;  // a bit a worker, kIdleBits a word
+  // Workers that look for something. Too few for a moment, even below zero: who was just getting up by itself when it
+  // was woken may be through before its waker has counted it. Above zero there is somebody.
+  alignas(kCacheLine) Atomic<std::int32_t> searching_{0};
   Atomic<std::uint32_t> napping_{0};
   Atomic<std::uint32_t> looking_soon_{0};                  // sleepers that wake within kLookAfterBusy by themselves
   alignas(kCacheLine) Atomic<bool> outside_waits_{false};  // perhaps: somebody has submitted from outside

@@ -15,21 +15,24 @@ constexpr int kLooksBeforeWaking = 16;    // of who submits from outside
 
 }  // namespace
 
-/// A worker that found something is no longer searching; the last one wakes another where there is more. Even if there is
-/// not, unless somebody looks soon: the others may have parked while nobody was busy, and one of them must now look after
-/// the timers of one that may not come back from a handler.
+/// A worker that found something is no longer searching; the last one wakes another where there is more. Even if there
+/// is not, unless somebody looks soon: the others may have parked while nobody was busy, and one of them must now look
+/// after the timers of one that may not come back from a handler. Also when what it found is quiet, for others have relied
+/// on it, and whoever was to look soon may just have found something as well; only what came with that is left to it.
 void WorkPool::found_work(Worker& me) noexcept {
   me.is_searching = false;
   const bool is_quiet = std::exchange(me.was_brought, false);
-  if (searching_.fetch_sub(1, kAcqRel) != 1 || is_quiet) return;
-  full_fence();  // partner: the fence in notify(). Either the submitter sees that we do not search, or we see its work.
-  if (looking_soon_.load(kSeqCst) == 0 || has_work()) notify();
+  if (searching_.fetch_sub(1, kAcqRel) > 1) return;
+  // Partner: the fence in notify(). Either the submitter sees that we do not search, or we see its work. And the one in
+  // park(): either we see that a sleeper does not look soon any more, or it sees that we are busy, so that it does.
+  full_fence();
+  if (looking_soon_.load(kRelaxed) == 0 || has_work(is_quiet ? &me : nullptr)) notify();
 }
 
-bool WorkPool::has_work() const noexcept {
+bool WorkPool::has_work(const Worker* besides) const noexcept {
   if (injector_.size_approx() != 0 || !spare_.is_empty() || stopping_.load(kAcquire)) return true;
   for (const auto& worker : workers_) {
-    if (!worker->ring.is_empty()) return true;
+    if (worker.get() != besides && !worker->ring.is_empty()) return true;
   }
   return false;
 }
@@ -43,8 +46,8 @@ std::size_t WorkPool::parked() const noexcept {
 
 /// False: somebody has taken the bit and is waking us; it has counted us as searching.
 bool WorkPool::withdraw_idle(Worker& me) noexcept {
-  const std::uint64_t bit = std::uint64_t{1} << (me.index % 64);
-  return (idle_[me.index / 64].fetch_and(~bit, kSeqCst) & bit) != 0;
+  const std::uint64_t bit = std::uint64_t{1} << (me.index % kIdleBits);
+  return (idle_[me.index / kIdleBits].fetch_and(~bit, kSeqCst) & bit) != 0;
 }
 
 /// Of a worker that leaves work to others. It does not count as one that searches, since it would not take what others
@@ -69,14 +72,12 @@ void WorkPool::park(Worker& me) noexcept {
     me.is_searching = false;
     searching_.fetch_sub(1, kSeqCst);
   }
-  idle_[me.index / 64].fetch_or(std::uint64_t{1} << (me.index % 64), kSeqCst);
+  idle_[me.index / kIdleBits].fetch_or(std::uint64_t{1} << (me.index % kIdleBits), kSeqCst);
   // Partner: the fence in notify(). Either the submitter sees our bit, or we see what it submitted.
   full_fence();
   if (!has_work()) sleep(me);
   note_node(me);  // the kernel may have put us elsewhere
   const bool was_woken = !withdraw_idle(me);
-  // seq_cst, behind the bit: see sleep().
-  if (me.was_brought && looking_soon_.load(kSeqCst) == 0) me.was_brought = false;
   // Woken, the waker has counted us. Up by ourselves, for a timer or the reactor, we count as well: if there is
   // something to run, found_work() then wakes another worker, which looks after our timers should we not come back.
   if (!was_woken && workers_.size() > 1) searching_.fetch_add(1, kAcqRel);
@@ -114,8 +115,8 @@ void WorkPool::sleep(Worker& me) noexcept {
       if (looks_soon && me.token.load(kRelaxed) == 0) me.leaves_reactor = asked >= kAskedOften;
     }
   }
-  // relaxed: partner of the loads in park() and poll_reactor(), through the fence in the next park(). Who has withdrawn
-  // its bit and finds us counted here is seen by us to be busy, so that we look soon again.
+  // relaxed: partner of the load in found_work(), through the fence in the next park(). Who has withdrawn its bit and
+  // finds us counted here is seen by us to be busy, so that we look soon again.
   if (looks_soon) looking_soon_.fetch_sub(1, kRelaxed);
 }
 
@@ -129,15 +130,15 @@ void WorkPool::unpark(Worker& worker) noexcept {
 }
 
 void WorkPool::notify() noexcept {
-  full_fence();                                // partner: the fence in park()
-  if (searching_.load(kRelaxed) != 0) return;  // it will find the work, or look again before it parks
+  full_fence();                               // partner: the fence in park()
+  if (searching_.load(kRelaxed) > 0) return;  // it will find the work, or look again before it parks
   for (std::size_t word = 0; word < idle_.size(); ++word) {
     std::uint64_t idle = idle_[word].load(kRelaxed);
     while (idle != 0) {
       const std::uint64_t bit = idle & (~idle + 1);
       if (idle_[word].compare_exchange_weak(idle, idle & ~bit, kSeqCst, kRelaxed)) {
         searching_.fetch_add(1, kSeqCst);
-        unpark(*workers_[word * 64 + static_cast<std::size_t>(__builtin_ctzll(bit))]);
+        unpark(*workers_[word * kIdleBits + static_cast<std::size_t>(__builtin_ctzll(bit))]);
         return;
       }
     }
@@ -152,7 +153,7 @@ bool WorkPool::is_taken_soon() const noexcept {
   for (int looks = 0; looks < kLooksBeforeWaking; ++looks) {
     const std::size_t asleep = parked();
     if (asleep == workers_.size()) return false;
-    if (asleep == 0 || searching_.load(kRelaxed) != 0 || (injector_.size_approx() == 0 && spare_.is_empty()))
+    if (asleep == 0 || searching_.load(kRelaxed) > 0 || (injector_.size_approx() == 0 && spare_.is_empty()))
       return true;
     pause_cpu();
   }

@@ -100,8 +100,9 @@ void WorkPool::help_overdue(const Worker& me) noexcept {
 bool WorkPool::poll_reactor(Worker& me) noexcept {
   Reactor* const reactor = reactor_.load(kAcquire);
   if (reactor == nullptr || !reactor->try_take_role()) return false;
-  // Whoever is counted there wakes by itself, and sees that we are busy. seq_cst, behind our bit: see sleep().
-  me.takes_in = looking_soon_.load(kSeqCst) != 0;
+  // Whoever is counted there wakes by itself, and sees that we are busy. relaxed: where that is over, found_work() sees
+  // it, ours or that of who was the last to look when we found something before.
+  me.takes_in = looking_soon_.load(kRelaxed) != 0;
   reactor->poll();
   reactor->leave_role();
   me.was_brought = std::exchange(me.takes_in, false);
@@ -170,7 +171,7 @@ void WorkPool::note_node(Worker& me) const noexcept {
 /// workers at once.
 Runnable* WorkPool::search(Worker& me) noexcept {
   if (!me.is_searching) {
-    if (std::size_t{2} * searching_.load(kRelaxed) >= workers_.size()) {
+    if (std::int64_t{2} * searching_.load(kRelaxed) >= std::int64_t{workers()}) {
       me.naps = 0;
       return nullptr;
     }

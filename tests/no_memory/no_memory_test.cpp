@@ -9,6 +9,7 @@
 #include "catch.hpp"
 #include "coppice/coroutine.hpp"
 #include "coppice/patterns/router.hpp"
+#include "coppice/supervisors/supervisor.hpp"
 #include "coppice/system/process_groups.hpp"
 #include "coppice/testing/test_system.hpp"
 #include "simulation/memory.hpp"
@@ -231,6 +232,123 @@ TEST_CASE("the news that a member has ended waits for memory and each watcher he
     CHECK(groups.members(kText)->empty());
     testing::check_end(system);
   }
+}
+
+/// Ends when it is told to. From its on_stop on the n-th allocation fails, once.
+struct Other : Actor<Other> {
+  struct Stop {};
+  explicit Other(std::optional<FailNthAllocation>* f = nullptr, std::uint64_t number = 0) : fail{f}, n{number} {}
+  void handle(Stop) { stop(); }
+  void on_stop(const ExitReason&) {
+    if (n != 0) fail->emplace(n);
+  }
+  std::optional<FailNthAllocation>* fail;
+  std::uint64_t n;
+};
+
+/// What one has heard of another one's end.
+struct Heard {
+  int ends = 0;
+  int nobody = 0;
+  void note(const ExitReason& why) { ++(why.kind() == ExitReason::Kind::NoProc ? nobody : ends); }
+  friend bool operator==(const Heard&, const Heard&) = default;
+};
+std::ostream& operator<<(std::ostream& out, const Heard& heard) { return out << heard.ends << " " << heard.nobody; }
+
+/// Does one thing with another one, and from then on the n-th allocation fails, once.
+struct Tied : Actor<Tied> {
+  enum class What { Link, Unlink, Watch };
+  struct Try {
+    What what;
+    ActorRef<Other> other;
+    std::uint64_t n;
+  };
+  Tied(std::optional<FailNthAllocation>* f, Heard* h) : fail{f}, heard{h} { trap_exits(); }
+  void handle(const Try& attempt) {
+    if (attempt.what == What::Link) link(attempt.other);
+    if (attempt.what == What::Unlink) unlink(attempt.other);
+    if (attempt.what == What::Watch) watch(attempt.other);
+    if (attempt.n != 0) fail->emplace(attempt.n);
+  }
+  void handle(const ExitSignal& exit) { heard->note(exit.reason); }
+  void handle(const Down& down) { heard->note(down.reason); }
+  std::optional<FailNthAllocation>* fail;
+  Heard* heard;
+};
+
+/// Runs until all is idle, and answers whether an allocation has failed meanwhile.
+bool has_failed_meanwhile(TestSystem& system, std::optional<FailNthAllocation>& fail) {
+  system.run_until_idle();
+  REQUIRE(fail.has_value());
+  const bool has_failed = fail->has_failed();
+  fail.reset();
+  return has_failed;
+}
+
+TEST_CASE("what an actor asks of another one waits there for memory and is done") {  // P23
+  using What = Tied::What;
+  for (const What what : {What::Link, What::Unlink, What::Watch}) {
+    std::uint64_t n = 1;
+    for (bool has_failed = true; has_failed; ++n) {
+      CAPTURE(static_cast<int>(what), n);
+      REQUIRE(n < 20);
+      Heard heard;
+      std::optional<FailNthAllocation> fail;
+      TestSystem system;
+      const auto tied = system.spawn<Tied>(&fail, &heard);
+      const auto other = system.spawn<Other>();
+      if (what == What::Unlink) tied.send(Tied::Try{What::Link, other, 0});
+      system.run_until_idle();
+      tied.send(Tied::Try{what, other, n});
+      has_failed = has_failed_meanwhile(system, fail);
+      other.send(Other::Stop{});
+      system.run_until_idle();
+      CHECK(heard == Heard{.ends = what == What::Unlink ? 0 : 1});
+      testing::check_end(system);
+    }
+    if (what != What::Unlink) CHECK(n > 2);
+  }
+}
+
+TEST_CASE("the end of a linked actor waits for memory and is felt once") {  // P23
+  std::uint64_t n = 1;
+  for (bool has_failed = true; has_failed; ++n) {
+    CAPTURE(n);
+    REQUIRE(n < 20);
+    Heard heard;
+    std::optional<FailNthAllocation> fail;
+    TestSystem system;
+    const auto tied = system.spawn<Tied>(&fail, &heard);
+    const auto other = system.spawn<Other>(&fail, n);
+    tied.send(Tied::Try{Tied::What::Link, other, 0});
+    system.run_until_idle();
+    other.send(Other::Stop{});
+    has_failed = has_failed_meanwhile(system, fail);
+    CHECK(heard == Heard{.ends = 1});
+    testing::check_end(system);
+  }
+  CHECK(n > 2);
+}
+
+TEST_CASE("a link to a child that was terminated is refused though there is no memory") {  // P23
+  std::uint64_t n = 1;
+  for (bool has_failed = true; has_failed; ++n) {
+    CAPTURE(n);
+    REQUIRE(n < 20);
+    Heard heard;
+    std::optional<FailNthAllocation> fail;
+    TestSystem system;
+    const auto tied = system.spawn<Tied>(&fail, &heard);
+    const auto root = system.start(supervisor({.id = "app"}, child<Other>({.id = "c"})));
+    REQUIRE(root);
+    const auto other = root->child<Other>("c").value();
+    REQUIRE(root->terminate_child("c"));
+    tied.send(Tied::Try{Tied::What::Link, other, n});
+    has_failed = has_failed_meanwhile(system, fail);
+    CHECK(heard == Heard{.nobody = 1});
+    testing::check_end(system);
+  }
+  CHECK(n > 2);
 }
 
 // ---- what is not told ----

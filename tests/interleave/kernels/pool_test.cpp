@@ -29,8 +29,9 @@ struct Job : Runnable {
 
 /// A pool and jobs; whoever cannot go on while a job or a completion waits has lost a wake-up.
 struct Bench {
-  explicit Bench(unsigned workers, std::optional<unsigned> pin_to = {})
-      : table{.run = &run, .run_one = &run}, pool{*reinterpret_cast<Runtime*>(this), clock, options(workers, pin_to)} {
+  explicit Bench(unsigned workers, Duration spin = {}, std::optional<unsigned> pin_to = {})
+      : table{.run = &run, .run_one = &run},
+        pool{*reinterpret_cast<Runtime*>(this), clock, options(workers, spin, pin_to)} {
     std::string error;
     expect(pool.start(error), "the pool starts");
     at_stall(
@@ -60,8 +61,10 @@ struct Bench {
     pool.submit(job);
   }
   /// As I/O that is done: by whoever looks into the pool's io_context.
-  void complete() {
+  void complete() { complete_one_that({}); }
+  void complete_one_that(Body also) {
     Job& job = make();
+    job.also = std::move(also);
     ++submitted;
     asio::post(pool.reactor().context(), [this, &job] { coppice::detail::submit(pool, job); });
   }
@@ -82,9 +85,10 @@ struct Bench {
     bench.done.fetch_add(1, kRelease);
     wake_all(bench.done);
   }
-  static WorkPoolOptions options(unsigned workers, std::optional<unsigned> pin_to) {
+  static WorkPoolOptions options(unsigned workers, Duration spin, std::optional<unsigned> pin_to) {
     WorkPoolOptions options;
     options.workers = workers;
+    options.spin = spin;
     options.pin_to = pin_to;
     options.hold = &hold;
     options.let_go = &let_go;
@@ -100,6 +104,18 @@ struct Bench {
   std::uint32_t submitted = 0;  // in truth: fibers share one thread
   std::deque<Job> jobs;
   WorkPool pool;
+};
+
+/// Set once.
+struct Flag {
+  void set() noexcept {
+    word.store(1, kRelease);
+    wake_all(word);
+  }
+  void wait() const noexcept {
+    while (word.load(kAcquire) == 0) static_cast<void>(wait_on(word, 0, kForever));
+  }
+  Atomic<std::uint32_t> word{0};
 };
 
 /// In orders drawn by seed, with each number of workers, sequential and weak.
@@ -127,7 +143,7 @@ TEST_CASE("whoever starts a pool knows what its threads have found out when they
                        // In the place of the words that say why one could not be, which are written there.
                        Plain<int> found[2];
                        at_pin([&](unsigned cpu) { found[cpu].write() = 1; });
-                       Bench bench{2, 0U};
+                       Bench bench{2, {}, 0U};
                        for (const Plain<int>& each : found) expect(each.read() == 1, "it is pinned");
                        bench.finish();
                      }),
@@ -147,6 +163,43 @@ TEST_CASE("workers that park find what others submit in orders drawn by seed", "
   });
 }
 
+// Each look at the clock takes 100 ns.
+constexpr Duration kSpin{500};
+
+TEST_CASE("workers that look for a while before they park find what others submit", "[pool]") {  // P19
+  check_by_seed(1'500, {1U, 2U, 3U}, [](unsigned workers) {
+    Bench bench{workers, kSpin};
+    together({[&] {
+                bench.submit();
+                bench.submit_chain();
+              },
+              [&] { bench.submit_chain(); }});
+    bench.submit();
+    bench.finish();
+  });
+}
+
+TEST_CASE("what comes while a worker has just found something is not left to that one", "[pool]") {  // P19
+  check_by_seed(2'000, {2U, 3U}, [](unsigned workers) {
+    Bench bench{workers};
+    Flag second;
+    bench.submit_one_that([&] { second.wait(); });
+    bench.submit_one_that([&] { second.set(); });
+    bench.finish();
+  });
+}
+
+TEST_CASE("what comes while a worker has just found a completion is not left to that one", "[pool]") {  // P19
+  check_by_seed(2'000, {2U, 3U}, [](unsigned workers) {
+    Bench bench{workers};
+    static_cast<void>(bench.pool.reactor());
+    Flag second;
+    bench.complete_one_that([&] { second.wait(); });
+    bench.submit_one_that([&] { second.set(); });
+    bench.finish();
+  });
+}
+
 TEST_CASE("one worker sees what completes in its reactor in every order with two preemptions", "[pool]") {  // P19
   const auto one = [] {
     Bench bench{1};
@@ -154,7 +207,7 @@ TEST_CASE("one worker sees what completes in its reactor in every order with two
     bench.submit();
     bench.finish();
   };
-  CHECK_THAT(explore("sequential", Exhaustive{.preemptions = 2}, one), found(4'616, 47));
+  CHECK_THAT(explore("sequential", Exhaustive{.preemptions = 2}, one), found(4'621, 47));
 }
 
 TEST_CASE("workers that park in a reactor or beside it find what completes and what is submitted", "[pool]") {  // P19
@@ -171,6 +224,58 @@ TEST_CASE("workers that park in a reactor or beside it find what completes and w
               }});
     bench.complete();
     bench.submit();
+    bench.finish();
+  });
+}
+
+/// Asked by whoever has the reactor's role, and by nobody else. As the io part's, it wakes who sleeps in the context.
+struct Guest final : ReactorGuest {
+  explicit Guest(Bench& b) : bench{b} {}
+  void poll() noexcept override {
+    look();
+    for (std::uint32_t count = ready.exchange(0, kAcqRel); count != 0; --count) {
+      submit(bench.pool, *waiting.front());
+      waiting.pop_front();
+    }
+  }
+  bool wake_through_context() noexcept override {
+    look();
+    is_watched.store(true, kSeqCst);
+    if (ready.load(kSeqCst) != 0) bench.pool.reactor().wake();
+    return true;
+  }
+  void look() noexcept {
+    expect(made.read() == 1, "who asks a guest knows what it did before it joined");
+    ++looks.write();
+  }
+  void complete() {
+    waiting.push_back(&bench.make());
+    ++bench.submitted;
+    ready.fetch_add(1, kSeqCst);
+    if (is_watched.load(kSeqCst)) bench.pool.reactor().wake();
+  }
+  Bench& bench;
+  std::deque<Job*> waiting;  // in truth, as in Bench
+  Plain<int> made{0};
+  Plain<int> looks{0};
+  Atomic<std::uint32_t> ready{0};
+  Atomic<bool> is_watched{false};
+};
+
+TEST_CASE("a guest of the reactor is asked by one worker at a time and by one that was there before it", "[pool]") {
+  check_by_seed(1'500, {1U, 2U, 3U}, [](unsigned workers) {
+    Bench bench{workers};
+    Guest early{bench};
+    early.complete();
+    together({[&] {
+                early.made.write() = 1;
+                bench.pool.reactor().join(early);
+              },
+              [&] {
+                bench.complete();
+                bench.submit();
+              }});
+    early.complete();
     bench.finish();
   });
 }
@@ -200,6 +305,15 @@ struct Deadline : Timer {
   Atomic<std::uint32_t> fired{0};
 };
 
+/// A handler that comes back when its timer has fired. Who fires it lets go of it after that.
+void wait_for(Deadline& deadline, Bench& bench, bool is_unlikely) {
+  deadline.armed.write() = 1;
+  const TimePoint due = bench.clock.now() + std::chrono::milliseconds{2};
+  is_unlikely ? bench.pool.arm_unlikely(deadline, due) : bench.pool.arm(deadline, due);
+  while (deadline.fired.load(kAcquire) == 0) static_cast<void>(wait_on(deadline.fired, 0, kForever));
+  expect(bench.clock.now() >= due, "[T1] not before its deadline");
+}
+
 TEST_CASE("another worker fires the timer of one that does not come back from a handler", "[pool]") {
   for (const Memory memory : {Memory::Sequential, Memory::Weak}) {
     for (const bool is_unlikely : {false, true}) {
@@ -210,20 +324,158 @@ TEST_CASE("another worker fires the timer of one that does not come back from a 
                            Bench bench{2};
                            at_stall(nullptr);  // it waits for time, and for nothing else
                            Deadline deadline;
-                           bench.submit_one_that([&] {
-                             deadline.armed.write() = 1;
-                             const TimePoint due = bench.clock.now() + std::chrono::milliseconds{2};
-                             is_unlikely ? bench.pool.arm_unlikely(deadline, due) : bench.pool.arm(deadline, due);
-                             while (deadline.fired.load(kAcquire) == 0)
-                               static_cast<void>(wait_on(deadline.fired, 0, kForever));
-                             expect(bench.clock.now() >= due, "[T1] not before its deadline");
-                           });
+                           bench.submit_one_that([&] { wait_for(deadline, bench, is_unlikely); });
                            bench.submit();
                            bench.finish();
                          }),
                  holds());
     }
   }
+}
+
+/// A handler that comes back when what it has submitted has been run.
+void wait_for_another(Bench& bench, Flag& other) {
+  for (int i = 0; i < 2; ++i) {  // the first makes room for the second, in a ring where others may have it
+    Job& job = bench.make();
+    if (i == 0) job.also = [&other] { other.set(); };
+    ++bench.submitted;
+    submit(bench.pool, job);
+  }
+  other.wait();
+}
+
+/// Uses up time, without a step.
+void take(Duration time) {
+  const Atomic<std::uint32_t> nothing{0};
+  static_cast<void>(wait_on(nothing, 0, time));
+}
+
+/// The one that sleeps looks every 5 ms whether the other is still busy. So it may be up by itself just as it is woken,
+/// and it may go to sleep for good just as the other is woken again.
+void check_that_somebody_looks(const char* what, unsigned workers, void (*scene)(Bench&)) {
+  for (const Memory memory : {Memory::Sequential, Memory::Weak}) {
+    const std::string label = std::string{memory == Memory::Weak ? "weak " : "sequential "} + what;
+    CHECK_THAT(explore(label, Sampled{.runs = 1'500, .memory = memory, .early_timers = true},
+                       [=] {
+                         Bench bench{workers};
+                         at_stall(nullptr);  // it waits for time, and for nothing else
+                         scene(bench);
+                       }),
+               holds());
+  }
+}
+
+TEST_CASE("who gets busy with a completion while another falls asleep is looked after", "[pool]") {
+  check_that_somebody_looks("a timer", 2, [](Bench& bench) {
+    static_cast<void>(bench.pool.reactor());
+    bench.submit_one_that([] { take(std::chrono::milliseconds{4}); });
+    take(std::chrono::milliseconds{5});
+    Deadline deadline;
+    bench.complete_one_that([&] { wait_for(deadline, bench, false); });
+    bench.finish();
+  });
+  check_that_somebody_looks("a timer beside another handler", 3, [](Bench& bench) {
+    static_cast<void>(bench.pool.reactor());
+    bench.submit_one_that([] { take(std::chrono::milliseconds{4}); });
+    take(std::chrono::milliseconds{5});
+    Deadline deadline;
+    Flag is_through;
+    bench.submit_one_that([&] { is_through.wait(); });
+    bench.complete_one_that([&] {
+      wait_for(deadline, bench, false);
+      is_through.set();
+    });
+    bench.finish();
+  });
+}
+
+TEST_CASE("who gets busy while others get up by themselves or fall asleep is looked after", "[pool]") {
+  check_that_somebody_looks("what is submitted", 2, [](Bench& bench) {
+    bench.submit_one_that([] { take(std::chrono::milliseconds{4}); });
+    take(std::chrono::milliseconds{5});
+    Flag other;
+    bench.submit_one_that([&] { wait_for_another(bench, other); });
+    bench.finish();
+  });
+  check_that_somebody_looks("a timer", 2, [](Bench& bench) {
+    bench.submit_one_that([] { take(std::chrono::milliseconds{4}); });
+    take(std::chrono::milliseconds{5});
+    Deadline deadline;
+    bench.submit_one_that([&] { wait_for(deadline, bench, false); });
+    bench.finish();
+  });
+}
+
+/// Messages of a few nanoseconds, for so long.
+void work_finely(const Bench& bench, Duration time) {
+  this_thread.ledger->add_owned(Count::Handled, StealGain::kFine * 10);
+  for (const TimePoint end = bench.clock.now() + time; bench.clock.now() < end;) {
+  }
+}
+
+/// A handler that waits for what it submits: the first is taken by another worker, for which that is so fine that it
+/// tries out whether it pays to leave the second where it is. `waited`: how long that one has.
+struct Hanging {
+  void handle(Bench& bench) {
+    Job* jobs[3];
+    for (Job*& job : jobs) {
+      job = &bench.make();
+      ++bench.submitted;
+    }
+    jobs[0]->also = [&] {
+      work_finely(bench, StealGain::kWindow + StealGain::kStandsStill);
+      is_fine.set();
+    };
+    jobs[1]->also = [&] {
+      waited = bench.clock.now() - began;
+      is_through.set();
+    };
+    submit(bench.pool, *jobs[0]);
+    submit(bench.pool, *jobs[1]);  // and the one before goes to the ring
+    this_thread.ledger->add_owned(Count::Sent, 2);
+    is_fine.wait();
+    began = bench.clock.now();
+    submit(bench.pool, *jobs[2]);
+    is_through.wait();
+  }
+  Flag is_fine;
+  Flag is_through;
+  TimePoint began;
+  Duration waited{};
+};
+
+TEST_CASE("a worker that naps comes to what its owner does not come to when the nap is over", "[pool]") {
+  int runs = 0;
+  int naps = 0;
+  for (const Memory memory : {Memory::Sequential, Memory::Weak}) {
+    CHECK_THAT(explore(memory == Memory::Weak ? "weak" : "sequential", Sampled{.runs = 500, .memory = memory},
+                       [&] {
+                         Bench bench{2, kSpin};
+                         at_stall(nullptr);  // it waits for time, and for nothing else
+                         Hanging hanging;
+                         bench.submit_one_that([&] { hanging.handle(bench); });
+                         hanging.is_fine.wait();
+                         bench.submit();  // from outside, where nobody sleeps who could be woken
+                         bench.finish();
+                         expect(hanging.waited < StealGain::kWindow, "[W2] it is not left for longer");
+                         // Not always: it may come just between the look whether there is any and the taking.
+                         if (hanging.waited >= StealGain::kStandsStill) ++naps;
+                         ++runs;
+                       }),
+               holds());
+  }
+  if (runs > 1) CHECK(2 * naps > runs);
+}
+
+TEST_CASE("a worker that is about to nap leaves nothing to time where another sleeps", "[pool]") {  // P19
+  check_by_seed(1'000, {3U}, [](unsigned workers) {
+    Bench bench{workers, kSpin};
+    Hanging hanging;
+    bench.submit_one_that([&] { hanging.handle(bench); });
+    hanging.is_fine.wait();
+    bench.submit();
+    bench.finish();
+  });
 }
 
 }  // namespace
