@@ -328,8 +328,11 @@ def check_files(base):
     log.write_bytes(good)
     meta = folder / "kv_server.meta"
     said = meta.read_bytes()
-    meta.write_bytes(b"nonsense")
-    expect_refusal("a damaged meta file", folder, "meta")
+    for what, change in [("a damaged meta file", b"nonsense"), ("an empty meta file", b""), ("a meta file of no shards", said.replace(b"1\n", b"0\n")),
+                         ("a meta file of too many shards", said.replace(b"shards 1", b"shards 1025")),
+                         ("a meta file that was edited", said.replace(b"shards 1", b"shards 01")), ("a long meta file", said + bytes(200))]:
+        meta.write_bytes(change)
+        expect_refusal(what, folder, "kv_server.meta: it is damaged")
     meta.unlink()
     expect_refusal("logs without a meta file", folder, "no kv_server.meta")
     meta.write_bytes(said)
@@ -357,6 +360,19 @@ def check_files(base):
         check(server.stop()[0], 0, "the exit status")
     forged.write_bytes(forged.read_bytes()[:-1])
     expect_cut("a forged frame in a torn one", base / "forged", 1)
+    # Of a folder that an older version has made each log says so, and says it once.
+    older = base / "older"
+    with Server(PROGRAM, "--data", older, "--shards", 8) as server:
+        check(server.stop()[0], 0, "the exit status")
+    logs = sorted(older.glob("shard-*.log"))
+    for each in logs:
+        each.write_bytes(each.read_bytes().replace(b"coppice kv log 2", b"coppice kv log 1"))
+    for fsync in ("always", "everysec", "no"):
+        with Server(PROGRAM, "--data", older, "--shards", 8, "--fsync", fsync) as server:
+            status, said = server.stop()
+        check((server.port, status), (None, 1), "a folder of an older version")
+        check(sorted(said.splitlines()), [f"kv_server: {each}: it is a log of another version of kv_server, or damaged" for each in logs],
+              "what is said of a folder of an older version")
     foreign = base / "foreign"
     foreign.mkdir()
     (foreign / "thesis.txt").write_text("the only copy")
@@ -364,6 +380,12 @@ def check_files(base):
     (folder / "shard-0.log.new").write_bytes(b"half a snapshot")
     meta.write_bytes(meta.read_bytes().replace(b"shards 1", b"shards 2"))
     expect_refusal("a log that is missing beside half a snapshot", folder, "is missing", "--shards", 2)
+    meta.write_bytes(meta.read_bytes().replace(b"shards 2", b"shards 1"))
+    for each in (log, meta):
+        each.unlink()
+        os.mkfifo(each)
+        with Server(PROGRAM, "--data", folder, "--shards", 1) as server:
+            check((server.port, server.stop()[0]), (None, 1), f"a pipe that nobody writes to as {each.name}")
     for bad in ("/proc/self/mem", "/dev/null", "/nowhere/at/all"):
         with Server(PROGRAM, "--data", bad) as server:
             check((server.port, server.stop()[0]), (None, 1), f"--data {bad}")
