@@ -10,6 +10,7 @@ import collections
 import json
 import os
 import random
+import select
 import shutil
 import signal
 import socket
@@ -281,7 +282,7 @@ class Gateway(unittest.TestCase):
             self.assert_error(c.read(), 431)
 
     def test_connections_live_as_long_as_was_said(self):
-        with Server("--idle-seconds", 1, "--request-milliseconds", 400) as server:
+        with Server() as server:
             with Connection(server.port) as c:
                 c.send(b"GET / HTTP/1.0\r\n\r\n")
                 self.assertEqual(c.read().headers["connection"], "close")
@@ -314,17 +315,15 @@ class Gateway(unittest.TestCase):
                 c.socket.shutdown(socket.SHUT_WR)
                 self.assertEqual([c.read().status for _ in range(3)], [200] * 3)
                 self.assertTrue(c.is_closed())
+        with Server("--idle-seconds", 1, "--request-milliseconds", 400) as server:
+            begun = time.monotonic()  # before the server knows of it
             with Connection(server.port) as c:  # says nothing
-                begun = time.monotonic()
                 self.assertTrue(c.is_closed())
                 self.assertGreater(time.monotonic() - begun, 0.9)
-            with Connection(server.port) as c:  # drips
-                begun, status = time.monotonic(), None
-                for byte in b"GET / HTTP/1.1\r\nHost: " + b"x" * 100:
-                    c.send(bytes([byte]))
-                    time.sleep(0.05)
-                    if time.monotonic() - begun > 1:
-                        break
+            with Connection(server.port) as c:  # drips, until it is answered: no byte more, which would be met with a reset
+                drops = iter(b"GET / HTTP/1.1\r\nHost: " + b"x" * 400)
+                while not select.select([c.socket], [], [], 0.05)[0]:
+                    c.send(bytes([next(drops)]))
                 self.assert_error(c.read(), 408)
                 self.assertTrue(c.is_closed())
 
@@ -346,11 +345,11 @@ class Gateway(unittest.TestCase):
     def test_every_reply_while_workers_crash(self):
         """Each client knows what its keys must hold: whatever was answered is there, whatever crashes."""
         with Server("--shards", 3) as server:
-            over, wrong, totals = threading.Event(), [], collections.Counter()
+            over, wrong, counts = threading.Event(), [], [collections.Counter() for _ in range(7)]
 
             def client(number):
                 pick, known, sums = random.Random(f"{ARGUMENTS.seed} {number}"), {}, {}
-                c, count = Connection(server.port), collections.Counter()
+                c, count = Connection(server.port), counts[number]
                 try:
                     while not over.is_set():
                         key = f"c{number}k{pick.randrange(20)}"
@@ -391,7 +390,6 @@ class Gateway(unittest.TestCase):
                 except Exception as error:  # what a thread raises is heard of by nobody
                     wrong.append(f"client {number}: {error!r}")
                 c.close()
-                totals.update(count)
 
             def crasher():
                 pick = random.Random(f"{ARGUMENTS.seed} crasher")
@@ -399,20 +397,24 @@ class Gateway(unittest.TestCase):
                     while not over.is_set():
                         if c.ask("POST", f"/crash/shard/{pick.randint(1, 3)}").status != 202:
                             wrong.append("a shard did not crash")
-                        totals["shards"] += 1
+                        counts[-1]["shards"] += 1
                         time.sleep(0.002)
 
             threads = [threading.Thread(target=client, args=(number,)) for number in range(6)] + [threading.Thread(target=crasher)]
             for thread in threads:
                 thread.start()
-            time.sleep(max(1, 4 * SCALE))
+            # For a while, and until enough of each has happened: how long that takes is the machine's load.
+            enough = lambda: all(sum(count[what] for count in counts) > 10 for what in (200, 201, 503, "shards", "connections"))
+            begun = time.monotonic()
+            while not wrong and time.monotonic() - begun < (max(1, 4 * SCALE) if enough() else 120):
+                time.sleep(0.05)
             over.set()
             for thread in threads:
                 thread.join()
             self.assertEqual(wrong, [])
+            totals = sum(counts, collections.Counter())
             print(f"\n{dict(totals)}", flush=True)
-            for what in (200, 201, 503, "shards", "connections"):
-                self.assertGreater(totals[what], 10, what)
+            self.assertTrue(enough(), totals)
 
     @unittest.skipUnless(shutil.which("curl"), "there is no curl")
     def test_curl(self):
@@ -469,23 +471,29 @@ class Gateway(unittest.TestCase):
             for number in range(100):
                 self.assertEqual(c.ask("PUT", f"/keys/w{number}", '"v"').status, 201)
             seconds = max(1, int(3 * SCALE))
-            wrk = subprocess.Popen(["wrk", "-t2", "-c32", f"-d{seconds}s", "-s", script.name, f"http://127.0.0.1:{server.port}"],
-                                   stdout=subprocess.PIPE, text=True)
-            crashes = 0
-            while wrk.poll() is None:
-                self.assertEqual(c.ask("POST", f"/crash/shard/{self.random.randint(1, 4)}").status, 202)
-                with Connection(server.port) as other, self.assertRaises(Closed):
-                    other.ask("POST", "/crash/connection")
-                crashes += 1
-                time.sleep(0.005)
-            said, _ = wrk.communicate()
-            checked = [list(map(int, line.split()[1:])) for line in said.splitlines() if line.startswith("checked")]
-            errors = [line for line in said.splitlines() if line.startswith("errors")]
-            print(f"\n{said.splitlines()[-1]} a second, {crashes} crashes of each kind; good, 503, wrong: {checked}", flush=True)
-            self.assertEqual([bad for _, _, bad in checked], [0, 0], said)
-            self.assertGreater(sum(good for good, _, _ in checked), 100)
-            self.assertGreater(sum(gone for _, gone, _ in checked), 1)
-            self.assertEqual(errors, ["errors 0 0 0 0"])
+            # To wrk a reply that takes two seconds is an error: to us it is a machine that stood still.
+            command = ["wrk", "-t2", "-c32", f"-d{seconds}s", "--timeout", "30s", "-s", script.name, f"http://127.0.0.1:{server.port}"]
+            crashes, good, gone = 0, 0, 0
+            for _ in range(20):  # once, but where next to nothing comes to be done in that time
+                wrk = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+                while wrk.poll() is None:
+                    self.assertEqual(c.ask("POST", f"/crash/shard/{self.random.randint(1, 4)}").status, 202)
+                    with Connection(server.port) as other, self.assertRaises(Closed):
+                        other.ask("POST", "/crash/connection")
+                    crashes += 1
+                    time.sleep(0.005)
+                said, _ = wrk.communicate()
+                checked = [list(map(int, line.split()[1:])) for line in said.splitlines() if line.startswith("checked")]
+                errors = [line for line in said.splitlines() if line.startswith("errors")]
+                print(f"\n{said.splitlines()[-1]} a second, {crashes} crashes of each kind; good, 503, wrong: {checked}", flush=True)
+                self.assertEqual([bad for _, _, bad in checked], [0, 0], said)
+                self.assertEqual(errors, ["errors 0 0 0 0"])
+                good += sum(each[0] for each in checked)
+                gone += sum(each[1] for each in checked)
+                if good > 100 and gone > 1 and crashes > 10:
+                    break
+            self.assertGreater(good, 100)
+            self.assertGreater(gone, 1)
             self.assertGreater(crashes, 10)
 
 

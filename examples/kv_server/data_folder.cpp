@@ -8,13 +8,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <filesystem>
 #include <string_view>
 
-namespace {
+#include "meta_file.hpp"
 
-constexpr std::string_view kMetaFront = "coppice kv data 1\nshards ";
+namespace {
 
 [[nodiscard]] bool exists(const std::string& path, off_t* bytes = nullptr) {
   struct stat found{};
@@ -40,9 +39,10 @@ std::string DataFolder::open() {
       return error;  // before it is locked, which leaves a file
   }
   if (std::string error = lock(); !error.empty()) return error;
-  const Descriptor file{::open(meta_path.c_str(), O_RDONLY | O_CLOEXEC)};
+  // Without waiting: it may be a pipe that nobody writes to.
+  const Descriptor file{::open(meta_path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
   if (!file) return errno == ENOENT ? create() : failure("cannot open", meta_path);
-  std::array<char, 128> buffer{};
+  std::array<char, meta_file::kBytesMost> buffer{};
   const ssize_t count = ::read(file.get(), buffer.data(), buffer.size());
   if (count < 0) return failure("cannot read", meta_path);
   return check({buffer.data(), static_cast<std::size_t>(count)});
@@ -56,25 +56,18 @@ std::string DataFolder::lock() {
   return errno == EWOULDBLOCK ? path_ + ": another kv_server has it" : failure("cannot lock", path);
 }
 
-std::string DataFolder::meta() const { return std::string{kMetaFront} + std::to_string(shards_) + '\n'; }
-
-std::string DataFolder::check(const std::string& found) const {
-  if (found == meta()) {
-    for (const LogFile& log : logs()) {
-      if (!exists(log.place().path)) return log.place().path + ": it is missing";
-    }
-    for (const LogFile& log : logs())  // of snapshots that were never finished
-      static_cast<void>(::unlink((log.place().path + ".new").c_str()));
-    return {};
+std::string DataFolder::check(std::string_view found) const {
+  const auto shards = meta_file::shards_in(found);
+  if (!shards) return path_ + "/kv_server.meta: it is damaged, or no file of kv_server's";
+  if (*shards != shards_)
+    return path_ + ": it was made with --shards " + std::to_string(*shards) + ", which cannot be changed to " +
+           std::to_string(shards_);
+  for (const LogFile& log : logs()) {
+    if (!exists(log.place().path)) return log.place().path + ": it is missing";
   }
-  std::uint32_t shards = 0;
-  const std::string_view rest = std::string_view{found}.substr(std::min(kMetaFront.size(), found.size()));
-  const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), shards);
-  if (!found.starts_with(kMetaFront) || error != std::errc{} ||
-      std::string_view{end, rest.data() + rest.size()} != "\n")
-    return path_ + "/kv_server.meta: it is damaged, or no file of kv_server's";
-  return path_ + ": it was made with --shards " + std::to_string(shards) + ", which cannot be changed to " +
-         std::to_string(shards_);
+  for (const LogFile& log : logs())  // of snapshots that were never finished
+    static_cast<void>(::unlink((log.place().path + ".new").c_str()));
+  return {};
 }
 
 /// Logs without a meta file are of a first start that did not come to its end: there is nothing in them yet. What else is
@@ -99,7 +92,7 @@ std::string DataFolder::create() const {
   for (const LogFile& log : logs()) {
     if (std::string error = log.create(); !error.empty()) return error;
   }
-  return write_file(path_, path_ + "/kv_server.meta", meta());
+  return write_file(path_, path_ + "/kv_server.meta", meta_file::text(shards_));
 }
 
 std::vector<LogFile> DataFolder::logs() const {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "log_file.hpp"
@@ -24,10 +25,9 @@ class DataFolder {
 
  private:
   [[nodiscard]] std::string lock();
-  [[nodiscard]] std::string check(const std::string& meta) const;
+  [[nodiscard]] std::string check(std::string_view meta) const;
   [[nodiscard]] std::string look_for_others() const;
   [[nodiscard]] std::string create() const;
-  [[nodiscard]] std::string meta() const;
 
   std::string path_;
   std::uint32_t shards_;

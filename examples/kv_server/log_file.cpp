@@ -32,7 +32,7 @@ constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
 /// `most` bytes of a file, from `begin` on.
 [[nodiscard]] std::string read_file(const std::string& path, std::string& to, std::uint64_t most,
                                     std::uint64_t begin = 0) {
-  const Descriptor file = open_file(path, O_RDONLY);
+  const Descriptor file = open_file(path, O_RDONLY | O_NONBLOCK);  // without waiting: it may be a pipe
   if (!file) return failure("cannot open", path);
   if (::lseek(file.get(), static_cast<off_t>(begin), SEEK_SET) < 0) return failure("cannot read", path);
   while (to.size() < most) {

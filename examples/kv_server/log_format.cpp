@@ -8,6 +8,7 @@ namespace log_format {
 namespace {
 
 constexpr std::string_view kFileMagic = "coppice kv log 2";
+constexpr std::string_view kAnyVersion = kFileMagic.substr(0, kFileMagic.size() - 1);
 constexpr std::size_t kMarkBytes = 4;
 constexpr std::size_t kChecksumBytes = 4;
 
@@ -68,7 +69,9 @@ bool frame_at(std::string_view file, std::uint64_t salt, std::size_t at, Frame& 
 
 Reading read_header(std::string_view file) {
   Reading reading;
-  if (file.size() < kHeaderBytes || !file.starts_with(kFileMagic)) {
+  if (file.starts_with(kAnyVersion) && file.size() >= kFileMagic.size() && !file.starts_with(kFileMagic)) {
+    reading.error = "it is a log of another version of kv_server, or damaged";
+  } else if (file.size() < kHeaderBytes || !file.starts_with(kFileMagic)) {
     reading.error = "it is no log of kv_server";
   } else if (number_at(file, kHeaderBytes - kChecksumBytes, kChecksumBytes) !=
              checksum(file.substr(0, kHeaderBytes - kChecksumBytes))) {

@@ -36,6 +36,7 @@
 
 #include "../support/arguments.hpp"
 #include "data_folder.hpp"
+#include "meta_file.hpp"
 #include "session.hpp"
 #include "shard.hpp"
 #include "shard_log.hpp"
@@ -65,7 +66,7 @@ constexpr auto kLooksEvery = 200ms;  // whether the server has ended by itself
   app.add_option("--port", options.port, "where to listen, on the loopback; 0: where it is free")
       ->check(CLI::Range(0, 65'535));
   app.add_option("--shards", options.shards, "how many actors share the keys; the same for as long as a DIR lives")
-      ->check(CLI::Range(1, 1'024));
+      ->check(CLI::Range(1U, meta_file::kShardsMost));
   app.add_option("--workers", options.workers, "threads that serve; as many as there are processors by default")
       ->check(CLI::Range(1, 1'024));
   app.add_option("--data", options.data, "a folder for the keys; none: they end with the server")
@@ -187,12 +188,14 @@ class Guard : public Actor<Guard> {
   auto server = std::make_shared<ServerInfo>();
   server->is_kept = disk != nullptr;
   server->channels = std::make_shared<Channels>(system);
+  bool is_damaged = false;
   for (unsigned i = 0; i < options.shards; ++i) {
     server->shards.push_back(keys->child<Shard>("shard-" + std::to_string(i)).value());
     const auto damage = server->shards[i].ask(GetReady{}, kForever).get();
     if (!damage) return complain(std::string{"a shard failed: "} + to_string(damage.error()));
-    if (!damage->empty()) return 1;  // the log has said it
+    is_damaged = is_damaged || !damage->empty();
   }
+  if (is_damaged) return 1;  // each log has said what is wrong with it
 
   const std::chrono::seconds patience{options.patience};
   server->request_within = patience;

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <coppice/coppice.hpp>
 
+#include "../support/arguments.hpp"
 #include "patterns.hpp"
 
 namespace {
@@ -37,7 +38,11 @@ constexpr Pattern kPatterns[] = {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  if (const auto code =
+          examples::parse_none("Patterns of messages, each of which checks that what it shows happened.", argc, argv))
+    return *code;
+
   coppice::ActorSystem system;
   int missing = 0;
   for (const Pattern& pattern : kPatterns) {

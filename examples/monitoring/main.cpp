@@ -17,6 +17,8 @@
 #include <coppice/coppice.hpp>
 #include <coppice/monitors/in_memory_monitor.hpp>
 
+#include "../support/arguments.hpp"
+
 using namespace std::chrono_literals;
 
 struct Job {
@@ -117,7 +119,11 @@ bool print_counts(const coppice::InMemoryMonitor& monitor) {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  if (const auto code = examples::parse_none(
+          "What a running system tells of itself: events, a ring of the newest, and the live tree.", argc, argv))
+    return *code;
+
   System system;
   const auto root = system.start(tree());
   if (!root) return 1;

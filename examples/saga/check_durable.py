@@ -177,9 +177,32 @@ class Durable(unittest.TestCase):
             process.kill()
         return time.monotonic() - begun
 
+    @contextlib.contextmanager
+    def in_mid_run(self, orders, journal):
+        """Beside a process that has done something, and stands there, before its end; it is killed then. One that was faster
+        than we begins anew."""
+        for _ in range(50):
+            process = subprocess.Popen(self.command(orders, journal), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            while process.poll() is None and not Journal.of_a_live_process(journal).applied:
+                time.sleep(0.005)
+            process.send_signal(signal.SIGSTOP)
+            is_in_middle = process.poll() is None and len(Journal.of_a_live_process(journal).ends()) < len(read_orders(orders))
+            try:
+                if is_in_middle:
+                    yield
+            finally:
+                process.kill()
+                process.wait()
+            if is_in_middle:
+                return
+            for each in journal.parent.glob(f"{journal.name}*"):
+                each.unlink()
+        raise AssertionError("each was over too early")
+
     def test_killed_at_random_moments_it_goes_on(self):
         start = self.how_long_to_begin()
         kills, in_middle, lives, hit = 0, 0, 0, collections.Counter()
+        before = 0  # records
 
         def enough():
             # How many random moments fall before the first record is the machine's load: so it goes on until both are there.
@@ -206,6 +229,9 @@ class Durable(unittest.TestCase):
                     if journal.records and len(journal.ends()) < len(orders):
                         in_middle += 1
                         hit.update(journal.last_batch())
+                    # Where the machine has become busier since that was measured, nothing would ever come of it.
+                    start *= 1.1 if len(journal.records) == before else 1
+                    before = len(journal.records)
                     continue
                 self.assertEqual(process.returncode, 0, error)
                 break
@@ -219,12 +245,24 @@ class Durable(unittest.TestCase):
     def test_a_power_cut_takes_no_transition_that_something_was_done_about(self):
         if not ARGUMENTS.power_cut:
             self.skipTest("nothing can be loaded in front of the C library here")
-        start = self.how_long_to_begin()
-        path, report, folder = self.some_orders("orders.csv", 1000), self.folder / "report.json", self.folder / "disk"
-        orders, journal_path = read_orders(path), folder / "j.db"
-        folder.mkdir()
-        power = PowerCuts(folder, self.folder / "mirror", ARGUMENTS.power_cut)
+        path, report = self.some_orders("orders.csv", 1000), self.folder / "report.json"
+        orders, in_middle = read_orders(path), 0
+        for number in range(20):  # how far it comes until the power is cut is the machine's load
+            folder = self.folder / f"disk {number}"
+            folder.mkdir()
+            power = PowerCuts(folder, self.folder / f"mirror {number}", ARGUMENTS.power_cut)
+            in_middle += self.cut_again_and_again(path, orders, folder / "j.db", report, power)
+            if in_middle >= 3:
+                break
+        self.assertGreaterEqual(in_middle, 3)
+        ran = self.run_it(path, folder / "j.db", "--json", report)
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        self.assert_over(Journal(folder / "j.db"), orders, json.loads(report.read_text()))
+
+    def cut_again_and_again(self, path, orders, journal_path, report, power):
+        """How many of the cuts came in mid-run."""
         command = self.command(path, journal_path, "--json", os.fspath(report), "--in-flight", "8")
+        start = self.how_long_to_begin()
         cuts, in_middle, taken = 0, 0, 0
         while cuts < 20:
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=power.environment)
@@ -248,10 +286,7 @@ class Durable(unittest.TestCase):
                 self.assertEqual(after.records, before.records)
                 break
         print(f"\n{cuts} power cuts, {in_middle} in mid-run, took {taken} transitions that were under way", flush=True)
-        self.assertGreaterEqual(in_middle, 3)
-        ran = self.run_it(path, journal_path, "--json", report)
-        self.assertEqual(ran.returncode, 0, ran.stderr)
-        self.assert_over(Journal(journal_path), orders, json.loads(report.read_text()))
+        return in_middle
 
     def test_crashes_and_kills_together(self):
         path, journal_path, report = self.some_orders("orders.csv", 200), self.folder / "j.db", self.folder / "report.json"
@@ -347,21 +382,17 @@ class Durable(unittest.TestCase):
 
     def test_a_storage_that_fails_does_not_keep_the_journal_from_writing(self):
         path, journal_path, report = self.some_orders("orders.csv", 1500), self.folder / "j.db", self.folder / "report.json"
-        with subprocess.Popen(self.command(path, journal_path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
-            while first.poll() is None and not Journal.of_a_live_process(journal_path).applied:
-                time.sleep(0.01)
-            self.assertIsNone(first.poll(), "the first one was over too early")
-            first.kill()
+        with self.in_mid_run(path, journal_path):
+            pass
         with contextlib.closing(sqlite3.connect(journal_path)) as database:
             database.execute("CREATE TRIGGER fail BEFORE UPDATE ON holding BEGIN SELECT RAISE(FAIL, 'no more of it'); END")
         for _ in range(5):  # not each time is something to be written to the journal at that moment
-            begun = time.monotonic()
             ran = self.run_it(path, journal_path, "--in-flight", "16")
-            took = time.monotonic() - begun
             self.assertEqual(ran.returncode, 1)
-            # The second: the storage has failed before the clerk began to watch it.
-            self.assertRegex(ran.stderr, "the coordinator gave up: (error: no more of it|no such actor)\n")
-            self.assertLess(took, 2, "what waits for a lock is killed when half of the shutdown's 5 s are over")
+            # Also where the storage has failed before the clerk had anything to do.
+            self.assertRegex(ran.stderr, "the coordinator gave up: error: no more of it\n")
+            # What waits for a lock would be killed when half of the shutdown's 5 s are over.
+            self.assertNotIn("did not shut down in order", ran.stderr)
         with contextlib.closing(sqlite3.connect(journal_path)) as database:
             database.execute("DROP TRIGGER fail")
         ran = self.run_it(path, journal_path, "--json", report)
@@ -377,12 +408,8 @@ class Durable(unittest.TestCase):
 
     def test_two_at_a_time_are_one_too_many(self):
         orders, journal = self.some_orders("orders.csv", 1500), self.folder / "j.db"
-        with subprocess.Popen(self.command(orders, journal), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
-            while first.poll() is None and not Journal.of_a_live_process(journal).records:
-                time.sleep(0.01)
+        with self.in_mid_run(orders, journal):
             second = self.run_it(orders, journal)
-            self.assertIsNone(first.poll(), "the first one was over too early")
-            first.kill()
         self.assertEqual(second.returncode, 1)
         self.assertIn("another process has it open", second.stderr)
 

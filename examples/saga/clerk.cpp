@@ -5,16 +5,16 @@
 
 using namespace std::chrono_literals;
 
-Clerk::Clerk(coppice::ActorRef<coppice::SagaCoordinator> coordinator,
-             std::shared_ptr<const std::vector<OrderPtr>> orders, std::size_t in_flight,
+Clerk::Clerk(std::shared_ptr<const std::vector<OrderPtr>> orders, std::size_t in_flight,
              std::vector<coppice::AnyRef> vital)
-    : coordinator_{std::move(coordinator)},
-      orders_{std::move(orders)},
-      in_flight_{in_flight},
-      vital_{std::move(vital)} {}
+    : orders_{std::move(orders)}, in_flight_{in_flight}, vital_{std::move(vital)} {}
 
 void Clerk::on_start() {
   for (const coppice::AnyRef& one : vital_) watch(one);
+}
+
+void Clerk::handle(BeginOrders begin) {
+  coordinator_ = std::move(begin.coordinator);
   begin_more();
 }
 

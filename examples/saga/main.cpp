@@ -177,15 +177,18 @@ std::string run_sagas(System& system, const std::shared_ptr<const std::vector<Or
   const auto rules =
       std::make_shared<const coppice::SagaRules>(make_plan(service("warehouse"), service("bank"), service("carrier")));
 
-  // Started after the services, so that the shutdown stops it before them.
-  const coppice::SagaOptions observed{.observer = std::make_shared<CoordinatorChaos>(*orders, crashes.at_coordinator)};
-  const auto sagas = system.start(
-      coppice::supervisor({.id = "sagas", .intensity = intensity},
-                          coppice::child<coppice::SagaCoordinator>({.id = "coordinator"}, rules, writer, observed)));
+  // Started after the services, so that the shutdown stops it before them. Its child comes when the clerk watches all
+  // of them: it goes on with the sagas of its journal at once, and what fails then is to be told of.
+  const auto sagas = system.start(coppice::supervisor({.id = "sagas", .intensity = intensity}));
   if (!sagas) return sagas.error().reason.to_string();
-  const auto clerk = system.spawn<Clerk>(sagas->child<coppice::SagaCoordinator>("coordinator").value(), orders,
-                                         static_cast<std::size_t>(options.in_flight),
+  const auto clerk = system.spawn<Clerk>(orders, static_cast<std::size_t>(options.in_flight),
                                          std::vector<coppice::AnyRef>{*services, *sagas, keeper, writer});
+  static_cast<void>(clerk.ask(WhenWatching{}, coppice::kForever).get());
+  const coppice::SagaOptions observed{.observer = std::make_shared<CoordinatorChaos>(*orders, crashes.at_coordinator)};
+  const auto coordinator =
+      sagas->start_child(coppice::child<coppice::SagaCoordinator>({.id = "coordinator"}, rules, writer, observed));
+  if (!coordinator) return coordinator.error().reason.to_string();
+  clerk.send(BeginOrders{coordinator->as<coppice::SagaCoordinator>()});
   const auto over = clerk.ask(WhenOver{}, coppice::kForever).get();
   return over ? *over : to_string(over.error());
 }

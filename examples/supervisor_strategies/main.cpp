@@ -16,6 +16,8 @@
 #include <fmt/format.h>
 #include <coppice/coppice.hpp>
 
+#include "../support/arguments.hpp"
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -95,7 +97,10 @@ bool show(System& system, coppice::AnyStrategy strategy, const Steps& expected) 
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  if (const auto code = examples::parse_none("The same crash under OneForOne, OneForAll and RestForOne.", argc, argv))
+    return *code;
+
   System system;
   const bool alone = show(system, coppice::OneForOne{}, {"crash b", "restart b"});
   const bool all =

@@ -39,4 +39,10 @@ namespace examples {
   }
 }
 
+/// The same for a program that takes none, and does `what`.
+[[nodiscard]] inline std::optional<int> parse_none(const char* what, int argc, char** argv) {
+  CLI::App app{what};
+  return parse(app, argc, argv);
+}
+
 }  // namespace examples

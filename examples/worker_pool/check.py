@@ -363,10 +363,8 @@ class Terminal(Tree):
                 running, terminal = self.start(self.top / "small", self.endless())
                 self.read(terminal, until="1/2 files")
                 running.send_signal(number)
-                begun = time.monotonic()
                 shown = self.read(terminal)
-                self.assertEqual(running.wait(30), code)
-                self.assertLess(time.monotonic() - begun, 20 if ARGUMENTS.sanitized else 4)
+                self.assertEqual(running.wait(30), code)  # although the other file has no end
                 self.assertIn("interrupted: 1 of 2 files were counted, and the totals are theirs", shown)
                 self.assertIn("1 lines, 1 words, 4 bytes in 1 files", running.stdout.read())
 

@@ -51,6 +51,16 @@ TEST_CASE("any duration becomes nanoseconds without overflow") {
   STATIC_REQUIRE(saturating_cast(std::chrono::years{10'000}) == Duration::max());
   STATIC_REQUIRE(saturating_cast(std::chrono::years{290}) > std::chrono::years{289});
   STATIC_REQUIRE(saturating_cast(Duration::max()) == Duration::max());
+  STATIC_REQUIRE(saturating_cast(Duration{kMost - 1}) == Duration{kMost - 1});
+  STATIC_REQUIRE(saturating_cast(Duration{kLeast + 1}) == Duration{kLeast + 1});
+  STATIC_REQUIRE(saturating_cast(std::chrono::microseconds{kMost / 1'000}) == Duration{kMost / 1'000 * 1'000});
+  STATIC_REQUIRE(saturating_cast(std::chrono::microseconds{kMost / 1'000 + 1}) == Duration::max());
+  STATIC_REQUIRE(saturating_cast(std::chrono::microseconds{kLeast / 1'000}) == Duration{kLeast / 1'000 * 1'000});
+  STATIC_REQUIRE(saturating_cast(std::chrono::microseconds{kLeast / 1'000 - 1}) == Duration::min());
+  STATIC_REQUIRE(saturating_cast(std::chrono::duration<std::uint64_t>{std::numeric_limits<std::uint64_t>::max()}) ==
+                 Duration::max());
+  STATIC_REQUIRE(saturating_cast(std::chrono::duration<double>{std::numeric_limits<double>::quiet_NaN()}) ==
+                 Duration::max());
   STATIC_REQUIRE(saturating_cast(std::chrono::duration<double>{1e300}) == Duration::max());
   STATIC_REQUIRE(saturating_cast(std::chrono::duration<double>{0.5}) == 500ms);
   STATIC_REQUIRE(saturating_cast(std::chrono::duration<std::int64_t, std::pico>{2'500}) == 2ns);

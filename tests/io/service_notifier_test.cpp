@@ -72,6 +72,9 @@ void check_ready_and_stopping(const std::string& name) {
 TEST_CASE("the service manager hears when the tree runs and when it stops") {
   check_ready_and_stopping(abstract_name());
   check_ready_and_stopping("/tmp/coppice-notify-" + std::to_string(::getpid()));
+  std::string longest = abstract_name();
+  longest.resize(sizeof(sockaddr_un::sun_path), 'x');  // an abstract one has no zero behind it
+  check_ready_and_stopping(longest);
 }
 
 TEST_CASE("the service manager's watchdog is fed twice in each interval") {

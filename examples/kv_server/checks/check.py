@@ -32,7 +32,7 @@ def check_commands(port):
         (("MSET", "k1"), "-ERR wrong number of arguments for 'mset' command"),
         (("EXISTS", "k1", "k2", "none", "k1"), 3), (("DEL", "k1", "none"), 1), (("DBSIZE",), 4),
         (("TYPE", "a"), "+string"), (("TYPE", "none"), "+none"), (("TTL", "a"), -1), (("TTL", "none"), -2),
-        (("EXPIRE", "a", "100"), 1), (("TTL", "a"), 100), (("PERSIST", "a"), 1), (("PERSIST", "a"), 0),
+        (("EXPIRE", "a", "10000"), 1), (("PERSIST", "a"), 1), (("PERSIST", "a"), 0),
         (("PEXPIRE", "a", "-1"), 1), (("GET", "a"), None), (("SETNX", "n", "1"), 1), (("SETNX", "n", "2"), 0),
         (("GETDEL", "n"), b"1"), (("GETDEL", "n"), None), (("SELECT", "0"), "+OK"),
         (("SELECT", "1"), "-ERR DB index is out of range"), (("CONFIG", "GET", "save"), [b"save", b""]),
@@ -48,6 +48,11 @@ def check_commands(port):
         if cursor == b"0":
             break
     check(sorted(seen), [b"k2", b"k3"], "SCAN")
+    check(c.call("EXPIRE", "k2", "10000"), 1, "EXPIRE")
+    left = c.call("TTL", "k2")
+    if not 9_000 < left <= 10_000:
+        sys.exit(f"of 10,000 seconds {left} are left")
+    check([c.call("PERSIST", "k2"), c.call("TTL", "k2")], [1, -1], "PERSIST")
     check(c.call("SET", "p", "1", "PX", "30"), "+OK", "SET PX")
     deadline = time.monotonic() + 20
     while c.call("GET", "p") is not None and time.monotonic() < deadline:
@@ -142,6 +147,9 @@ def check_transactions(port):
     for each in threads:
         each.start()
     time.sleep(0.3)
+    deadline = time.monotonic() + 60
+    while not torn and int(c.call("GET", "{m}1")) < 20 and time.monotonic() < deadline:
+        time.sleep(0.01)
     stop.set()
     for each in threads:
         each.join()

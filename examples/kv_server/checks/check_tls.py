@@ -89,18 +89,31 @@ def check_strangers(port, certificate):
         c.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         c.close()
     check(neighbour.call("INCR", "n"), 2, "INCR beside strangers")
-    # Who never begins, and who stops in the midst of it, is closed in time (--patience 1).
+
+
+def check_slow_ones(port, certificate):
+    """With --patience 1. Who never begins, and who stops in the midst of it, is closed in time."""
+
+    def secure():
+        for _ in range(20):
+            try:
+                return Secure(port, certificate)
+            except OSError:  # the machine has held us up for longer than that
+                pass
+        return Secure(port, certificate)
+
+    neighbour = secure()
+    check(neighbour.call("SET", "n", 1), "+OK", "SET")
+    for piece in range(1, 11):
+        check(neighbour.call("APPEND", "large", b"x" * 100_000), piece * 100_000, "APPEND")
     silent, halting = Connection(port), Connection(port)
     halting.send(b"\x16\x03\x01\x02\x00\x01\x00")
-    began = time.monotonic()
     for each in (silent, halting):
-        check(each.is_closed(), True, "who does not come to terms")
-    if time.monotonic() - began > 10:
-        sys.exit("who does not come to terms is closed late")
+        check(each.is_closed(), True, "who does not come to terms")  # or it takes longer than a client waits
     # One who asks and does not read is closed as well.
-    deaf = Secure(port, certificate)
-    deaf.send(command("GET", "large"))
-    deadline = time.monotonic() + 10
+    deaf = secure()
+    deaf.send(command("GET", "large") * 20)
+    deadline = time.monotonic() + 20
     try:
         while time.monotonic() < deadline:
             deaf.send(b"PING\r\n")
@@ -108,7 +121,7 @@ def check_strangers(port, certificate):
         sys.exit("who takes nothing of a reply is not closed")
     except OSError:
         pass
-    check(neighbour.call("INCR", "n"), 3, "INCR beside them")
+    check(neighbour.call("INCR", "n"), 2, "INCR beside them")
 
 
 def check_tools(port):
@@ -171,6 +184,8 @@ def main():
         check_files(program, folder, certificate, key)
         check_memory(program, certificate, key)
         with Server(program, "--tls-cert", certificate, "--tls-key", key, "--patience", 1, stderr=None) as server:
+            check_slow_ones(server.port, certificate)
+        with Server(program, "--tls-cert", certificate, "--tls-key", key, stderr=None) as server:
             check_clients(server.port, certificate)
             check_strangers(server.port, certificate)
             if shutil.which("redis-cli") and shutil.which("redis-benchmark"):

@@ -3,6 +3,9 @@
 #include <chrono>
 #include <cstdint>
 #include <limits>
+#include <ratio>
+#include <type_traits>
+#include <utility>
 
 #include "coppice/base/atomic.hpp"
 
@@ -36,15 +39,23 @@ namespace detail {
   return Duration{x - y};
 }
 
-/// Any chrono duration as ours; what does not fit becomes the nearest end.
+/// Any chrono duration as ours; what does not fit, or is no number, becomes the nearest end.
 template <class Rep, class Period>
 [[nodiscard]] constexpr Duration saturating_cast(std::chrono::duration<Rep, Period> d) noexcept {
-  using Seconds = std::chrono::duration<long double>;
-  const long double seconds = std::chrono::duration_cast<Seconds>(d).count();
-  constexpr long double kLimit = 9.2e9L;  // int64 nanoseconds hold 9.22e9 seconds
-  if (seconds >= kLimit) return Duration::max();
-  if (seconds <= -kLimit) return Duration::min();
-  return std::chrono::duration_cast<Duration>(d);
+  using Factor = std::ratio_divide<Period, std::nano>;
+  if constexpr (std::is_integral_v<Rep> && Factor::den == 1) {
+    if (std::cmp_greater(d.count(), Duration::max().count() / Factor::num)) return Duration::max();
+    if (std::cmp_less(d.count(), Duration::min().count() / Factor::num)) return Duration::min();
+    return Duration{static_cast<std::int64_t>(d.count()) * Factor::num};
+  } else {
+    using Seconds = std::chrono::duration<long double>;
+    const long double seconds = std::chrono::duration_cast<Seconds>(d).count();
+    constexpr long double kLimit =
+        9.2e9L;  // int64 nanoseconds hold 9.22e9 seconds; less than that, for what is rounded
+    if (!(seconds < kLimit)) return Duration::max();
+    if (seconds <= -kLimit) return Duration::min();
+    return std::chrono::duration_cast<Duration>(d);
+  }
 }
 
 }  // namespace detail
