@@ -30,7 +30,7 @@ TEST_CASE("one actor and one sender in every order with two preemptions") {  // 
                        progress.wait();
                        scene.check_end();
                      }),
-             found(11'999, 120));
+             found(12'004, 120));
 }
 
 TEST_CASE("two senders to one actor on two workers") {  // P1, P2, P3, P4
