@@ -3,6 +3,7 @@
 #include <coppice/testing/test_system.hpp>
 
 #include "catch.hpp"
+#include "support/eventually.hpp"
 
 using namespace coppice;
 using namespace std::chrono_literals;
@@ -48,11 +49,11 @@ TEST_CASE("on real threads, a child throws, a new instance answers") {
   REQUIRE(root.has_value());
   const auto ref = root->child<Child>("a").value();
   for (int i = 1; i < 50; ++i) {
-    CHECK(ref.ask(Who{}, 1s).get().value() == i);
+    CHECK(ref.ask(Who{}, testing::kPatience).get().value() == i);
     ref.send(Bang{});
   }
   const auto w = root->child<Supervisor>("sub").value().child<Child>("w-2").value();
-  CHECK(w.ask(Who{}, 1s).get().has_value());
+  CHECK(w.ask(Who{}, testing::kPatience).get().has_value());
   const auto report = system.shutdown();
   CHECK(report.complete);
   CHECK(system.ledger().balances());
