@@ -28,9 +28,14 @@ struct Due {
   Envelope* envelope = nullptr;
 };
 
-[[nodiscard]] Envelope* message_to(const Polled& polled) {
+/// Null: there is no memory for it.
+[[nodiscard]] Envelope* message_to(const Polled& polled) noexcept {
   const auto call = [tell = polled.tell, owner = polled.owner] { tell(owner); };
-  return make_envelope<ClosureEnvelope<std::decay_t<decltype(call)>>>(call, polled.incarnation);
+  try {
+    return make_envelope<ClosureEnvelope<std::decay_t<decltype(call)>>>(call, polled.incarnation);
+  } catch (...) {
+    return nullptr;
+  }
 }
 
 }  // namespace
@@ -56,13 +61,15 @@ void Poller::shutdown() noexcept {
 
 /// Not in the constructor: several may be made at once, of which one stays.
 void Poller::join(Runtime& runtime) {
-  const Lock lock{mutex_};
-  if (has_joined_.load(kRelaxed)) return;
-  if (Reactor* const reactor = reactor_of(runtime)) {
-    has_reactor_ = true;
-    reactor->join(*this);
+  Reactor* reactor = nullptr;
+  {
+    const Lock lock{mutex_};
+    if (has_joined_.load(kRelaxed)) return;
+    reactor = reactor_of(runtime);
+    has_reactor_ = reactor != nullptr;
+    has_joined_.store(true, kRelease);  // partner: of()
   }
-  has_joined_.store(true, kRelease);  // partner: of()
+  if (reactor != nullptr) reactor->join(*this);  // which may wait for memory
 }
 
 void Poller::change(int what, Polled& polled, std::uint32_t events) {
@@ -86,6 +93,16 @@ void Poller::add(Polled& polled) {
 }
 
 void Poller::ask_for_room(Polled& polled) { change(EPOLL_CTL_MOD, polled, kInput | EPOLLOUT); }
+
+/// Nobody has been told of what was found, and nobody waits for memory under the lock: whoever looks next hears of it
+/// again, as far as it still holds. The kernel needs no memory for that.
+void Poller::ask_again(Polled& polled, const Lock&) noexcept {
+  polled.events.store(0, kRelaxed);  // who took it meanwhile has it
+  epoll_event event{};
+  event.events = kInput | EPOLLOUT;  // perhaps the room that was asked for
+  event.data.ptr = &polled;
+  ::epoll_ctl(epoll_, EPOLL_CTL_MOD, polled.descriptor, &event);
+}
 
 void Poller::remove(Polled& polled) noexcept {
   const Lock lock{mutex_};  // [E1]
@@ -114,9 +131,12 @@ void Poller::poll() noexcept {
       auto& polled = *static_cast<Polled*>(event.data.ptr);
       // Partner: take(). Whoever finds none there sends the message.
       if (polled.events.fetch_or(event.events, kAcqRel) != 0) continue;
-      Due& next = due[static_cast<std::size_t>(dues++)];
-      next.cell = IntrusivePtr<Cell>::of(polled.cell);
-      next.envelope = surely([&] { return message_to(polled); });
+      Envelope* const message = message_to(polled);
+      if (message == nullptr) {
+        ask_again(polled, lock);
+        continue;
+      }
+      due[static_cast<std::size_t>(dues++)] = {IntrusivePtr<Cell>::of(polled.cell), message};
     }
   }
   for (int i = 0; i < dues; ++i) {

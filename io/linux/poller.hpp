@@ -60,6 +60,7 @@ class Poller final : public asio::execution_context::service, public ReactorGues
   void join(Runtime& runtime);
   void watch_itself(const Lock& held);
   void watch_no_more(const Lock& held) noexcept;
+  void ask_again(Polled& polled, const Lock& held) noexcept;
   void change(int what, Polled& polled, std::uint32_t events);
 
   const int epoll_;

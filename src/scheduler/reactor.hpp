@@ -10,6 +10,7 @@
 #include <asio/post.hpp>
 // clang-format on
 
+#include "base/surely.hpp"
 #include "coppice/base/atomic.hpp"
 #include "coppice/base/clock.hpp"
 
@@ -54,8 +55,9 @@ class Reactor {
   [[nodiscard]] std::uint32_t polls() const noexcept { return polls_.value(); }
   /// Waits for one completion, a wake-up or the deadline.
   void wait(TimePoint deadline) noexcept;
+  /// Waits for the memory that it needs: who sleeps there would not hear of it.
   void wake() noexcept {
-    asio::post(io_, [] {});
+    surely([this] { asio::post(io_, [] {}); });
   }
 
  private:

@@ -80,6 +80,11 @@ void* __wrap_malloc(std::size_t bytes) {
   if (fails(Call::Allocation)) return nullptr;
   return __real_malloc(bytes);
 }
+void* __real_aligned_alloc(std::size_t alignment, std::size_t bytes);
+void* __wrap_aligned_alloc(std::size_t alignment, std::size_t bytes) {
+  if (fails(Call::Aligned)) return nullptr;
+  return __real_aligned_alloc(alignment, bytes);
+}
 // NOLINTEND(bugprone-reserved-identifier, readability-identifier-naming)
 
 int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*run)(void*), void* with) noexcept {

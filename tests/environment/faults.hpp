@@ -14,8 +14,9 @@ enum class Call : unsigned char {
   Pipe,        // pipe: EMFILE
   TimerFd,     // timerfd_create: EMFILE. Asio then does without
   Socket,      // socket: EMFILE
+  Aligned,     // aligned_alloc, which Asio takes its memory from: none
 };
-inline constexpr int kCalls = 8;
+inline constexpr int kCalls = 9;
 
 /// While it lives the n-th such call of this thread fails, and all behind it do as well where `for_good`. From 1.
 ///

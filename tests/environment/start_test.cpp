@@ -228,5 +228,25 @@ TEST_CASE("input and output that the machine has no room for is an exception in 
   }
 }
 
+/// What is sent from outside wakes the one worker, which sleeps in its reactor; that takes memory of Asio's.
+TEST_CASE("a worker that sleeps in its reactor is woken though there is no memory just then") {  // P4 P23
+  ActorSystem system{{.workers = 1}};
+  const auto io = system.spawn<Io>();
+  REQUIRE_FALSE(io.ask(Io::Fail{Call::Socket, 100}, kPatience).get().value().first);
+  const auto echo = system.spawn<Echo>();
+  int failed = 0;
+  CHECK(testing::eventually([&] {
+    bool happened = false;
+    {
+      const FailNth fail{Call::Aligned, 1};
+      echo.send(1);
+      happened = fail.happened();
+    }
+    CHECK(testing::at_rest(system));
+    return (failed += happened ? 1 : 0) == 3;
+  }));
+  testing::check_end(system);
+}
+
 }  // namespace
 }  // namespace coppice

@@ -3,16 +3,20 @@
 #include <new>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "catch.hpp"
+#include "coppice/asio.hpp"
 #include "coppice/coroutine.hpp"
 #include "coppice/patterns/router.hpp"
 #include "coppice/supervisors/supervisor.hpp"
 #include "coppice/system/process_groups.hpp"
 #include "coppice/testing/test_system.hpp"
 #include "simulation/memory.hpp"
+#include "support/echo_server.hpp"
+#include "support/ending.hpp"
 #include "support/log.hpp"
 #include "support/test_end.hpp"
 
@@ -349,6 +353,24 @@ TEST_CASE("a link to a child that was terminated is refused though there is no m
     testing::check_end(system);
   }
   CHECK(n > 2);
+}
+
+TEST_CASE("who finds no memory to tell of input goes on and it is told when there is some") {  // P23
+  asio::io_context io;
+  testing::EchoServer server{{.id = "echo"}, {.run_in = users_context(io)}};
+  testing::TcpClient client = server.connect();
+  REQUIRE(testing::eventually([&] { return server.stats().open == 1; }));
+  io.poll();
+  REQUIRE(client.send("hello"));
+  {
+    const FailNthAllocation fail{1, true};
+    while (!fail.has_failed()) static_cast<void>(io.run_one_for(testing::kPatience));
+  }
+  std::thread runs{[&] { io.run(); }};
+  CHECK(client.receive(5) == "hello");
+  client.reset();
+  testing::check_end(server.system);
+  runs.join();
 }
 
 // ---- what is not told ----

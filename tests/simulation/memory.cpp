@@ -13,12 +13,14 @@ namespace {
 struct Countdown {
   std::uint64_t left = 0;  // 0: nothing fails
   bool has_failed = false;
+  bool for_good = false;
 };
 constinit thread_local Countdown countdown{};
 
 bool fails() noexcept {
   if (countdown.left == 0 || testing::detail::OwnAllocations::are_under_way()) return false;
   if (--countdown.left != 0) return false;
+  if (countdown.for_good) countdown.left = 1;
   countdown.has_failed = true;
   return true;
 }
@@ -35,7 +37,7 @@ void* or_throw(void* block) {
 
 }  // namespace
 
-FailNthAllocation::FailNthAllocation(std::uint64_t n) noexcept { countdown = {n, false}; }
+FailNthAllocation::FailNthAllocation(std::uint64_t n, bool for_good) noexcept { countdown = {n, false, for_good}; }
 FailNthAllocation::~FailNthAllocation() { countdown.left = 0; }
 bool FailNthAllocation::has_failed() const noexcept { return countdown.has_failed; }
 
