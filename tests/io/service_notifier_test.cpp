@@ -83,11 +83,11 @@ TEST_CASE("the service manager's watchdog is fed twice in each interval") {
   ::setenv("WATCHDOG_PID", std::to_string(::getpid()).c_str(), 1);
   CHECK(watchdog_interval() == 20ms);
   ActorSystem system{testing::two_workers()};
+  const TimePoint start = system.now();  // before its first tick is armed, however long it takes to hear of it
   const auto notifier = system.spawn<ServiceNotifier>();
   CHECK(manager.hears() == "READY=1");
-  const TimePoint start = system.now();
   for (int i = 0; i < 3; ++i) CHECK(manager.hears() == "WATCHDOG=1");
-  CHECK(system.now() - start >= 25ms);
+  CHECK(system.now() - start >= 30ms);
   testing::check_end(system);
 }
 
