@@ -130,8 +130,7 @@ TEST_CASE("a name is given from outside to an actor that stops by itself") {  //
     Scene scene{workers};
     Turns turns;
     const auto reader = scene.system.spawn<Reader>(&turns);
-    together({[&] { reader.send(false); },
-              [&] { static_cast<void>(scene.system.register_name("given", reader)); },
+    together({[&] { reader.send(false); }, [&] { static_cast<void>(scene.system.register_name("given", reader)); },
               [&] { reader.send(Number{0, 1}); }});
     static_cast<void>(scene.system.stop(reader).get());
     expect(scene.system.find<Reader>("given").error() == LookupError::Unknown, "a name does not outlive its actor");
