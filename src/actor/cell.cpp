@@ -273,7 +273,7 @@ void Cell::wake(Wakeup& wakeup) noexcept {
 bool Cell::is_ending() const noexcept {
   const CellExtras* const extras = extras_if_any();
   if (has_ended() || (extras != nullptr && extras->ending)) return true;
-  return is_held(kHeldByLife) && phase() == Phase::Stopping;  // CellLife::end_bare()
+  return is_held(kHeldByLife) && phase() != Phase::Starting && phase() != Phase::Restarting;  // CellLife::end_bare()
 }
 
 void Cell::yield_back() noexcept { scheduler_->yield(*this); }

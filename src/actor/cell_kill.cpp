@@ -81,7 +81,7 @@ bool CellLife::take_over(Cell& cell, const ExitReason& why) noexcept {
     return false;
   }
   CellLife life{cell};
-  CellExtras& x = cell.extras();
+  CellExtras& x = life.extras();
   const TypeInfo* const handling = in_hand->ops->message;
   const ExitReason reason = reason_of_taking(why, *in_hand);
   x.pinned = cell.mailbox().last_taken();

@@ -75,6 +75,7 @@ void WorkPool::park(Worker& me) noexcept {
   idle_[me.index / kIdleBits].fetch_or(std::uint64_t{1} << (me.index % kIdleBits), kSeqCst);
   // Partner: the fence in notify(). Either the submitter sees our bit, or we see what it submitted.
   full_fence();
+  me.was_brought = false;  // of a look that found nothing
   if (!has_work()) sleep(me);
   note_node(me);  // the kernel may have put us elsewhere
   const bool was_woken = !withdraw_idle(me);
