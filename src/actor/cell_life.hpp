@@ -108,6 +108,7 @@ struct CellLife {
 
   /// What a signal is about must be put down somewhere.
   [[nodiscard]] CellExtras& extras() noexcept {
+    if (CellExtras* const made = c.extras_if_any()) return *made;
     return *surely([this] { return &c.extras(); });
   }
   [[nodiscard]] CellSignal* waiting_kill() noexcept;
