@@ -45,7 +45,7 @@ struct Plain : Actor<Plain> {
 
 bool has_extras(const AnyRef& actor) { return detail::RefAccess::cell(actor).extras_if_any() != nullptr; }
 
-TEST_CASE("an actor that stops by itself needs nothing but its cell") {  // F3
+TEST_CASE("an actor that stops by itself needs nothing but its cell") {  // F14
   TestSystem system;
   Log log;
   const auto plain = system.spawn<Plain>(&log);
@@ -120,7 +120,7 @@ TEST_CASE("a parent forgets the children that stopped by themselves") {
   testing::check_end(system);
 }
 
-TEST_CASE("a name that an actor is given before it stops by itself is free afterwards") {  // F5
+TEST_CASE("a name that an actor is given before it stops by itself is free afterwards") {  // F43
   TestSystem system;
   Log log;
   const auto plain = system.spawn<Plain>(&log);
@@ -131,7 +131,7 @@ TEST_CASE("a name that an actor is given before it stops by itself is free after
   testing::check_end(system);
 }
 
-TEST_CASE("an actor that had nothing is taken over in a destructor that does not return") {  // F14
+TEST_CASE("an actor that had nothing is taken over in a destructor that does not return") {  // F15
   ActorSystem system;
   Log log;
   testing::Gate gate;

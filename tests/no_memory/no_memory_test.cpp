@@ -280,79 +280,83 @@ struct Tied : Actor<Tied> {
   Heard* heard;
 };
 
-/// Runs until all is idle, and answers whether an allocation has failed meanwhile.
-bool has_failed_meanwhile(TestSystem& system, std::optional<FailNthAllocation>& fail) {
-  system.run_until_idle();
-  REQUIRE(fail.has_value());
-  const bool has_failed = fail->has_failed();
-  fail.reset();
-  return has_failed;
+/// One that is tied to others, in a system of its own.
+struct Knot {
+  Heard heard;
+  std::optional<FailNthAllocation> fail;
+  TestSystem system;
+  ActorRef<Tied> tied = system.spawn<Tied>(&fail, &heard);
+
+  /// Runs until all is idle, and answers whether an allocation has failed meanwhile.
+  bool has_failed_meanwhile() {
+    system.run_until_idle();
+    REQUIRE(fail.has_value());
+    const bool has_failed = fail->has_failed();
+    fail.reset();
+    return has_failed;
+  }
+};
+
+/// Ties a new knot for the first allocation that fails, the second, until there was none to fail. Answers how many knots.
+/// `scene(knot, n)` answers whether one has failed.
+template <class Scene>
+std::uint64_t knots_until_none_fails(const Scene& scene) {
+  std::uint64_t n = 0;
+  for (bool has_failed = true; has_failed;) {
+    ++n;
+    CAPTURE(n);
+    REQUIRE(n < 20);
+    Knot knot;
+    has_failed = scene(knot, n);
+    testing::check_end(knot.system);
+  }
+  return n;
 }
 
 TEST_CASE("what an actor asks of another one waits there for memory and is done") {  // P23
   using What = Tied::What;
   for (const What what : {What::Link, What::Unlink, What::Watch}) {
-    std::uint64_t n = 1;
-    for (bool has_failed = true; has_failed; ++n) {
-      CAPTURE(static_cast<int>(what), n);
-      REQUIRE(n < 20);
-      Heard heard;
-      std::optional<FailNthAllocation> fail;
-      TestSystem system;
-      const auto tied = system.spawn<Tied>(&fail, &heard);
-      const auto other = system.spawn<Other>();
-      if (what == What::Unlink) tied.send(Tied::Try{What::Link, other, 0});
-      system.run_until_idle();
-      tied.send(Tied::Try{what, other, n});
-      has_failed = has_failed_meanwhile(system, fail);
+    CAPTURE(static_cast<int>(what));
+    const std::uint64_t knots = knots_until_none_fails([what](Knot& knot, std::uint64_t n) {
+      const auto other = knot.system.spawn<Other>();
+      if (what == What::Unlink) knot.tied.send(Tied::Try{What::Link, other, 0});
+      knot.system.run_until_idle();
+      knot.tied.send(Tied::Try{what, other, n});
+      const bool has_failed = knot.has_failed_meanwhile();
       other.send(Other::Stop{});
-      system.run_until_idle();
-      CHECK(heard == Heard{.ends = what == What::Unlink ? 0 : 1});
-      testing::check_end(system);
-    }
-    if (what != What::Unlink) CHECK(n > 2);
+      knot.system.run_until_idle();
+      CHECK(knot.heard == Heard{.ends = what == What::Unlink ? 0 : 1});
+      return has_failed;
+    });
+    if (what != What::Unlink) CHECK(knots > 1);
   }
 }
 
 TEST_CASE("the end of a linked actor waits for memory and is felt once") {  // P23
-  std::uint64_t n = 1;
-  for (bool has_failed = true; has_failed; ++n) {
-    CAPTURE(n);
-    REQUIRE(n < 20);
-    Heard heard;
-    std::optional<FailNthAllocation> fail;
-    TestSystem system;
-    const auto tied = system.spawn<Tied>(&fail, &heard);
-    const auto other = system.spawn<Other>(&fail, n);
-    tied.send(Tied::Try{Tied::What::Link, other, 0});
-    system.run_until_idle();
+  const std::uint64_t knots = knots_until_none_fails([](Knot& knot, std::uint64_t n) {
+    const auto other = knot.system.spawn<Other>(&knot.fail, n);
+    knot.tied.send(Tied::Try{Tied::What::Link, other, 0});
+    knot.system.run_until_idle();
     other.send(Other::Stop{});
-    has_failed = has_failed_meanwhile(system, fail);
-    CHECK(heard == Heard{.ends = 1});
-    testing::check_end(system);
-  }
-  CHECK(n > 2);
+    const bool has_failed = knot.has_failed_meanwhile();
+    CHECK(knot.heard == Heard{.ends = 1});
+    return has_failed;
+  });
+  CHECK(knots > 1);
 }
 
 TEST_CASE("a link to a child that was terminated is refused though there is no memory") {  // P23
-  std::uint64_t n = 1;
-  for (bool has_failed = true; has_failed; ++n) {
-    CAPTURE(n);
-    REQUIRE(n < 20);
-    Heard heard;
-    std::optional<FailNthAllocation> fail;
-    TestSystem system;
-    const auto tied = system.spawn<Tied>(&fail, &heard);
-    const auto root = system.start(supervisor({.id = "app"}, child<Other>({.id = "c"})));
+  const std::uint64_t knots = knots_until_none_fails([](Knot& knot, std::uint64_t n) {
+    const auto root = knot.system.start(supervisor({.id = "app"}, child<Other>({.id = "c"})));
     REQUIRE(root);
     const auto other = root->child<Other>("c").value();
     REQUIRE(root->terminate_child("c"));
-    tied.send(Tied::Try{Tied::What::Link, other, n});
-    has_failed = has_failed_meanwhile(system, fail);
-    CHECK(heard == Heard{.nobody = 1});
-    testing::check_end(system);
-  }
-  CHECK(n > 2);
+    knot.tied.send(Tied::Try{Tied::What::Link, other, n});
+    const bool has_failed = knot.has_failed_meanwhile();
+    CHECK(knot.heard == Heard{.nobody = 1});
+    return has_failed;
+  });
+  CHECK(knots > 1);
 }
 
 #if !defined(COPPICE_PORTABLE)  // there each look is an operation of Asio's, whose completion needs memory

@@ -4,9 +4,9 @@
 
 namespace coppice::simulation {
 
-/// While it lives the n-th allocation of this thread fails, from 1, and all behind it do as well where `for_good`; 0: none
-/// does. An allocation is a block of the pool's
-/// or what operator new gives; the test system's own do not count. One at a time.
+/// While it lives the n-th allocation of this thread fails, from 1, and all behind it do as well where `for_good`; 0:
+/// none does. An allocation is a block of the pool's or what operator new gives; the test system's own do not count. One
+/// at a time.
 ///
 /// In this program the pool takes each block from operator new (memory.cpp has its functions), so that what a block
 /// costs does not depend on what was freed before, in this run or in others.

@@ -125,7 +125,7 @@ TEST_CASE("a watch meets the death of the watched and brings one Down") {  // P7
   });
 }
 
-TEST_CASE("a name is given from outside to an actor that stops by itself") {  // P4, F5
+TEST_CASE("a name is given from outside to an actor that stops by itself") {  // P4, F43
   check_by_seed_and_in_order(Sampled{.runs = 600}, {{10'456, 258}, {34'174, 7'637}}, [](unsigned workers) {
     Scene scene{workers};
     Turns turns;
