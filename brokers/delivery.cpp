@@ -3,6 +3,7 @@
 
 #include "broker_core.hpp"
 #include "coppice/actor/send.hpp"
+#include "late_releases.hpp"
 
 // What a publication does once it is known who gets it: no lock is held here.
 
@@ -39,6 +40,7 @@ class Shares {
   Shares(IntrusivePtr<Publication> publication, std::uint64_t receivers) noexcept
       : publication_{std::move(publication)}, left_{static_cast<std::uint32_t>(receivers)} {
     publication_->add_shares(left_);
+    if (left_ >= kManyShares && publication_->may_end_late()) publication_->set_late_place(next_late_place());
   }
   Shares(const Shares&) = delete;
   Shares& operator=(const Shares&) = delete;

@@ -1,5 +1,6 @@
 #include "coppice/brokers/publication.hpp"
 
+#include "late_releases.hpp"
 #include "subscription_queue.hpp"
 
 namespace coppice::detail {
@@ -25,7 +26,7 @@ void Publication::destroy() noexcept {
   extras.reset();
   const std::uint32_t bytes = ops->bytes;
   try {
-    ops->destroy(*this);
+    if (ops->destroy != nullptr) ops->destroy(*this);
   } catch (...) {  // nobody's handler: there is no life to end
   }
   free_block(this, bytes);
@@ -59,7 +60,7 @@ void PublicationEnvelope::describe_publication(const Envelope& envelope, Particu
 
 void PublicationEnvelope::destroy_publication(Envelope& envelope) {
   auto& self = static_cast<PublicationEnvelope&>(envelope);
-  if (self.claim()) self.publication->release();
+  if (self.claim()) release_late(*self.publication);
 }
 
 void answer_publication(Cell& replier, PublicationExtras& extras, const TypeInfo* type, void* reply) noexcept {

@@ -60,10 +60,15 @@ void give_chain(std::size_t size_class, FreeBlock* first, std::uint32_t count) n
   depot.chains = chain;
 }
 
+// A second magazine for each class, full or null: so a thread at the edge of one does not go to the depot at every step,
+// and magazines change hands whole, since to cut one in two would be a walk through memory that is no longer near.
+constinit thread_local std::array<FreeBlock*, kBlockClasses> full_magazines{};
+
 /// Returns what a thread still holds when it ends.
 struct ThreadGuard {
   ~ThreadGuard() {
     for (std::size_t c = 0; c < kBlockClasses; ++c) {
+      if (FreeBlock* const full = std::exchange(full_magazines[c], nullptr)) give_chain(c, full, kMagazine);
       Magazine& magazine = thread_magazines.classes[c];
       if (magazine.top != nullptr) give_chain(c, magazine.top, magazine.count);
       magazine = Magazine{nullptr, 0, 0};
@@ -77,9 +82,7 @@ thread_local ThreadGuard thread_guard;
 
 void meet(Magazine& magazine) noexcept {
   thread_guard.touch();
-  // Two magazines' worth, so that a thread at the edge does not go to the depot at every step. A thread that is ending
-  // keeps none.
-  magazine.limit = thread_guard.ended ? 0 : 2 * kMagazine;
+  magazine.limit = thread_guard.ended ? 0 : kMagazine;  // a thread that is ending keeps none
 }
 
 }  // namespace
@@ -94,6 +97,11 @@ void unlock_blocks() noexcept {
 void* refill_and_take(std::size_t size_class) {
   Magazine& magazine = thread_magazines.classes[size_class];
   meet(magazine);
+  if (FreeBlock* const full = std::exchange(full_magazines[size_class], nullptr)) {
+    magazine.top = full->next;
+    magazine.count = kMagazine - 1;
+    return full;
+  }
   Depot& depot = depots()[size_class];
   Chain* chain = nullptr;
   {
@@ -120,7 +128,7 @@ void* refill_and_take(std::size_t size_class) {
   std::uint32_t in_chain = 0;
   for (std::size_t i = count; i-- > 1;) {
     chain_top = ::new (static_cast<void*>(chunk + i * bytes)) FreeBlock{chain_top};
-    if (++in_chain == kMagazine && i > kMagazine) {
+    if (++in_chain == kMagazine && i > 1) {
       give_chain(size_class, chain_top, in_chain);
       chain_top = nullptr;
       in_chain = 0;
@@ -143,13 +151,10 @@ void put_and_spill(std::size_t size_class, void* block) noexcept {
     return;
   }
   if (magazine.count >= magazine.limit) {
-    // Give the newer half away: cutting the list after kMagazine blocks costs one walk in kMagazine frees.
-    FreeBlock* last = magazine.top;
-    for (std::uint32_t i = 1; i < kMagazine; ++i) last = last->next;
-    FreeBlock* const kept = std::exchange(last->next, nullptr);
-    give_chain(size_class, magazine.top, kMagazine);
-    magazine.top = kept;
-    magazine.count -= kMagazine;
+    FreeBlock* const full = std::exchange(full_magazines[size_class], magazine.top);
+    if (full != nullptr) give_chain(size_class, full, kMagazine);
+    magazine.top = nullptr;
+    magazine.count = 0;
   }
   magazine.top = ::new (block) FreeBlock{magazine.top};
   ++magazine.count;

@@ -141,6 +141,7 @@ void WorkPool::thread_main(Worker& me) noexcept {
   if (abandoned_.load(kRelaxed)) return;  // the last thread of this process
   sort_timers(me);
   me.wheel.clear();  // what still waits there may keep the runtime, which keeps this pool
+  if (me.put_off != nullptr) me.put_off->catch_up();
   this_thread = ThreadContext{};
   me.gone.store(true, kRelease);
   // The word lives in the pool, which the count below keeps until the wake-up is over.
@@ -169,6 +170,7 @@ void WorkPool::loop(Worker& me) noexcept {
       if (me.quiet_since != TimePoint{}) announce_late(me);
       continue;
     }
+    if (me.put_off != nullptr) me.put_off->catch_up();
     if (stopping_.load(kAcquire)) {
       if (me.is_searching) found_work(me);
       return;

@@ -53,6 +53,7 @@ Runnable* WorkPool::some_from_injector(Worker& me) noexcept {
 
 /// What a busy worker must not forget.
 void WorkPool::look_around(Worker& me) noexcept {
+  if (me.put_off != nullptr) me.put_off->catch_up();
   sort_timers(me);
   run_timers(me);
   if (workers_.size() > 1) help_overdue(me);

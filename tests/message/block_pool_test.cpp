@@ -56,6 +56,36 @@ TEST_CASE("more blocks than a magazine holds are all different") {
   for (const Block& block : blocks) CHECK(give_back(block));
 }
 
+// Where every block is an allocation of its own there are no magazines.
+#if !defined(__SANITIZE_ADDRESS__)
+std::uint32_t length(const Magazine& magazine) {
+  std::uint32_t blocks = 0;
+  for (const FreeBlock* each = magazine.top; each != nullptr; each = each->next) ++blocks;
+  return blocks;
+}
+
+TEST_CASE("a magazine has as many blocks as it says, and never more than fit") {
+  constexpr std::size_t kBytes = 3 * kBlockStep;
+  const Magazine& magazine = thread_magazines.classes[kBytes / kBlockStep - 1];
+  std::vector<void*> taken;
+  std::uint32_t wrong = 0;
+  // Up and down, further each time: past the edges of both magazines, and into new chunks.
+  for (std::size_t most = 1; most < 2000; most += most / 3 + 1) {
+    while (taken.size() < most) {
+      taken.push_back(allocate_block(kBytes));
+      wrong += magazine.count != length(magazine) || magazine.count > kMagazine ? 1U : 0U;
+    }
+    while (taken.size() > most / 2) {
+      free_block(taken.back(), kBytes);
+      taken.pop_back();
+      wrong += magazine.count != length(magazine) || magazine.count > kMagazine ? 1U : 0U;
+    }
+  }
+  for (void* const block : taken) free_block(block, kBytes);
+  CHECK(wrong == 0);
+}
+#endif
+
 TEST_CASE("blocks may be freed on another thread than the one that took them") {
   std::mutex mutex;
   std::deque<Block> on_the_way;

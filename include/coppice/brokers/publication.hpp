@@ -34,7 +34,7 @@ struct PublicationExtras : PoolAllocated {
 struct PublicationOps {
   const TypeInfo* type;
   std::uint32_t bytes;
-  void (*destroy)(Publication& publication);  // the message; a hostile destructor may throw
+  void (*destroy)(Publication& publication);  // the message; a hostile destructor may throw. Null: nothing to do
 };
 
 /// A message that several mailboxes share: one block with its count, made once. Nobody changes the message.
@@ -53,12 +53,22 @@ struct Publication {
   // relaxed: whoever adds has a share.
   void add_shares(std::uint32_t shares) noexcept { count_.fetch_add(shares, kRelaxed); }
 
+  /// Whether anybody could see that the last share is given back later than its receiver was done.
+  [[nodiscard]] bool may_end_late() const noexcept {
+    return ops->destroy == nullptr && extras == nullptr && ops->bytes <= kBlockMax;
+  }
+  /// Where a worker's LateReleases look for it; 0: its shares are given back at once. Set by its publisher alone, before
+  /// anybody else has a share: what is retained, and so perhaps shared before, has extras.
+  void set_late_place(std::uint32_t place) noexcept { late_place_ = place; }
+  [[nodiscard]] std::uint32_t late_place() const noexcept { return late_place_; }
+
   const PublicationOps* ops;
   std::unique_ptr<PublicationExtras> extras;  // null: the message and nothing else
 
  private:
   void destroy() noexcept;
-  Atomic<std::uint64_t> count_{1};  // so wide that the message does not stand in padding: kMessageAt
+  Atomic<std::uint32_t> count_{1};
+  std::uint32_t late_place_ = 0;
 };
 
 template <class M>
@@ -74,7 +84,8 @@ struct PublicationOf : Publication {
   static const PublicationOps kOps;
 };
 template <class M>
-constexpr PublicationOps PublicationOf<M>::kOps{&kTypeInfo<M>, sizeof(PublicationOf<M>), &destroy_message};
+constexpr PublicationOps PublicationOf<M>::kOps{&kTypeInfo<M>, sizeof(PublicationOf<M>),
+                                                std::is_trivially_destructible_v<M> ? nullptr : &destroy_message};
 
 template <class M, class U>
 [[nodiscard]] IntrusivePtr<Publication> make_publication(U&& message) {

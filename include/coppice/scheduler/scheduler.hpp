@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <memory>
 
 #include "coppice/base/clock.hpp"
 #include "coppice/message/ledger.hpp"
@@ -56,10 +57,23 @@ class Scheduler {
   Runtime* runtime_;
 };
 
-/// The part of a worker that senders use without a call: its slot for the runnable that its handler woke last.
+/// Small steps that a worker's thread has put off, since many of them are one step when they are taken together.
+struct PutOff {
+  PutOff() = default;
+  PutOff(const PutOff&) = delete;
+  PutOff& operator=(const PutOff&) = delete;
+  virtual ~PutOff() = default;
+  virtual void catch_up() noexcept = 0;
+};
+
+/// The part of a worker that senders use without a call: its slot for the runnable that its handler woke last. Only its
+/// own thread touches it.
 struct WorkerSlot {
   Scheduler* scheduler = nullptr;
-  Runnable* next = nullptr;  // last in, first out; only its own thread touches it
+  Runnable* next = nullptr;  // last in, first out
+  // Made by who has something to put off. The worker catches up where it has found nothing to run, so also before it
+  // sleeps; every few dozen activations; and at its end.
+  std::unique_ptr<PutOff> put_off;
 };
 
 /// What a thread knows about itself. Zero on threads that are not a runtime's.
