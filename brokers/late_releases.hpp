@@ -37,6 +37,7 @@ class LateReleases final : public PutOff {
     }
   }
   void catch_up() noexcept override;
+  [[nodiscard]] bool is_empty() const noexcept { return used_count_ == 0; }
 
  private:
   struct Entry {

@@ -131,7 +131,8 @@ struct Reader : Actor<Reader> {
   void handle(Look) {
     if (++seen->looked < seen->readers) return;
     seen->is_gone.store(seen->value.expired());
-    seen->is_put_off.store(this_thread.worker->put_off != nullptr);
+    const auto* const late = static_cast<const LateReleases*>(this_thread.worker->put_off.get());
+    seen->is_put_off.store(late != nullptr && !late->is_empty());
     seen->is_over.store(true);
   }
   Seen* seen;
