@@ -23,9 +23,9 @@ using State = coppice::SagaStepState;
 using coppice::fuzz::expect;
 using coppice::fuzz::Input;
 
-constexpr std::array kEvents{SagaEvent::Begun,       SagaEvent::StepBegun, SagaEvent::StepDone,
+constexpr std::array kEvents{SagaEvent::Begun,       SagaEvent::StepBegun,   SagaEvent::StepDone,
                              SagaEvent::StepRefused, SagaEvent::StepGivenUp, SagaEvent::UndoBegun,
-                             SagaEvent::UndoDone,    SagaEvent::Completed, SagaEvent::Compensated};
+                             SagaEvent::UndoDone,    SagaEvent::Completed,   SagaEvent::Compensated};
 
 SagaRules drawn_rules(Input& input) {
   coppice::SagaPlan plan;
@@ -69,8 +69,7 @@ bool is_among(const std::vector<SagaRecord>& records, const SagaRecord& record) 
 }
 
 bool are_alike(const SagaProgress& a, const SagaProgress& b) {
-  return a.steps == b.steps && a.begun == b.begun && a.failed == b.failed && a.ended == b.ended &&
-         a.reason == b.reason;
+  return a.steps == b.steps && a.begun == b.begun && a.failed == b.failed && a.ended == b.ended && a.reason == b.reason;
 }
 
 /// Takes the record where it may come, and sees that it is refused where it may not.

@@ -28,8 +28,7 @@ struct Job : Runnable {
   Job(RunTable& t, WorkPool& p, int r) : Runnable{t}, pool{p}, runs_left{r} {}
   static void run_job(Runnable& runnable) noexcept {
     Job& job = static_cast<Job&>(runnable);
-    if (this_thread.worker->put_off == nullptr)
-      this_thread.worker->put_off = std::make_unique<Counted>(job.caught_up);
+    if (this_thread.worker->put_off == nullptr) this_thread.worker->put_off = std::make_unique<Counted>(job.caught_up);
     job.caught_up_before = job.caught_up.load();
     if (--job.runs_left > 0) return job.pool.yield(job);
     job.has_ended.store(true);
