@@ -5,15 +5,6 @@
 #include <utility>
 
 namespace coppice::detail {
-namespace {
-
-LateReleases* releases_of(WorkerSlot& worker) noexcept {
-  // Where there is no memory for it nothing is put off.
-  if (worker.put_off == nullptr) worker.put_off.reset(new (std::nothrow) LateReleases);
-  return static_cast<LateReleases*>(worker.put_off.get());  // nobody else puts anything off
-}
-
-}  // namespace
 
 std::uint32_t next_late_place() noexcept {
   constexpr std::uintptr_t kPage = 4096;
@@ -23,7 +14,8 @@ std::uint32_t next_late_place() noexcept {
   return ++last % LateReleases::kPlaces + 1;
 }
 
-void LateReleases::replace(Entry& entry, Publication& publication) noexcept {
+void LateReleases::add_first(Publication& publication, std::uint32_t place) noexcept {
+  Entry& entry = entries_[place % kPlaces];
   const Entry older = std::exchange(entry, Entry{&publication, 1});
   if (older.publication == nullptr) {
     used_[used_count_++] = static_cast<std::uint8_t>(&entry - entries_.data());
@@ -39,12 +31,14 @@ void LateReleases::catch_up() noexcept {
   }
 }
 
-void release_late(Publication& publication) noexcept {
+void release_first(Publication& publication) noexcept {
   const std::uint32_t place = publication.late_place();
   WorkerSlot* const worker = this_thread.worker;
-  LateReleases* const late = place != 0 && worker != nullptr ? releases_of(*worker) : nullptr;
-  if (late == nullptr) return publication.release();
-  late->add(publication, place);
+  if (place == 0 || worker == nullptr) return publication.release();
+  // Where there is no memory for it nothing is put off.
+  if (worker->put_off == nullptr) worker->put_off.reset(new (std::nothrow) LateReleases);
+  if (worker->put_off == nullptr) return publication.release();
+  static_cast<LateReleases&>(*worker->put_off).add_first(publication, place);
 }
 
 }  // namespace coppice::detail

@@ -27,15 +27,15 @@ class LateReleases final : public PutOff {
   static constexpr std::uint32_t kPlaces = 256;
 
   ~LateReleases() override { catch_up(); }
-  /// Takes over one share.
-  void add(Publication& publication, std::uint32_t place) noexcept {
+  /// Takes over one share, if it has one of that publication already.
+  [[nodiscard]] bool add_further(const Publication& publication, std::uint32_t place) noexcept {
     Entry& entry = entries_[place % kPlaces];
-    if (entry.publication == &publication) {
-      ++entry.shares;
-    } else {
-      replace(entry, publication);
-    }
+    if (entry.publication != &publication) return false;
+    ++entry.shares;
+    return true;
   }
+  /// Takes over the first share of a publication. Whose place it was is given back.
+  void add_first(Publication& publication, std::uint32_t place) noexcept;
   void catch_up() noexcept override;
   [[nodiscard]] bool is_empty() const noexcept { return used_count_ == 0; }
 
@@ -44,14 +44,25 @@ class LateReleases final : public PutOff {
     Publication* publication = nullptr;
     std::uint32_t shares = 0;
   };
-  void replace(Entry& entry, Publication& publication) noexcept;
 
   std::array<Entry, kPlaces> entries_;
   std::array<std::uint8_t, kPlaces> used_;  // the first used_count_: which entries are
   std::uint32_t used_count_ = 0;
 };
 
+/// The first of its publication on this worker, or one that cannot be put off.
+void release_first(Publication& publication) noexcept;
+
 /// Gives one share back: at once, or, on a worker and where it may, with the next ones.
-void release_late(Publication& publication) noexcept;
+inline void release_late(Publication& publication) noexcept {
+  if (const std::uint32_t place = publication.late_place(); place != 0) [[likely]] {
+    WorkerSlot* const worker = this_thread.worker;
+    // Nobody else puts anything off.
+    auto* const late = worker != nullptr ? static_cast<LateReleases*>(worker->put_off.get()) : nullptr;
+    if (late != nullptr && late->add_further(publication, place)) [[likely]]
+      return;
+  }
+  release_first(publication);
+}
 
 }  // namespace coppice::detail

@@ -31,6 +31,10 @@ struct Large {
   char bytes[kBlockMax];
 };
 
+void add(LateReleases& late, Publication& publication, std::uint32_t place) {
+  if (!late.add_further(publication, place)) late.add_first(publication, place);
+}
+
 /// A publication that this many have received, the publisher being done with it.
 Publication& with_shares(int* ends, std::uint32_t receivers) {
   auto publication = make_publication<Marked>(Marked{ends});
@@ -42,7 +46,7 @@ TEST_CASE("shares that are put off end their publication when the worker catches
   int ends = 0;
   LateReleases late;
   Publication& publication = with_shares(&ends, 5);
-  for (int i = 0; i < 5; ++i) late.add(publication, 1);
+  for (int i = 0; i < 5; ++i) add(late, publication, 1);
   CHECK(ends == 0);
   late.catch_up();
   CHECK(ends == 1);
@@ -54,8 +58,8 @@ TEST_CASE("whose other shares are elsewhere goes on when the worker catches up")
   int ends = 0;
   LateReleases late;
   Publication& publication = with_shares(&ends, 3);
-  late.add(publication, 1);
-  late.add(publication, 1);
+  add(late, publication, 1);
+  add(late, publication, 1);
   late.catch_up();
   CHECK(ends == 0);
   publication.release();
@@ -68,11 +72,11 @@ TEST_CASE("of two publications in one place the older one is given back at once"
   LateReleases late;
   Publication& older = with_shares(&older_ends, 2);
   Publication& newer = with_shares(&newer_ends, 2);
-  late.add(older, 7);
-  late.add(older, 7);
-  late.add(newer, 7 + LateReleases::kPlaces);
+  add(late, older, 7);
+  add(late, older, 7);
+  add(late, newer, 7 + LateReleases::kPlaces);
   CHECK(older_ends == 1);
-  late.add(newer, 7);
+  add(late, newer, 7);
   CHECK(newer_ends == 0);
   late.catch_up();
   CHECK(newer_ends == 1);
@@ -90,7 +94,7 @@ TEST_CASE("every place is taken, given back and taken again") {
       CHECK(places.back() != 0);
     }
     for (int share = 0; share < 2; ++share) {
-      for (std::size_t i = 0; i < burst.size(); ++i) late.add(*burst[i], places[i]);
+      for (std::size_t i = 0; i < burst.size(); ++i) add(late, *burst[i], places[i]);
     }
     CHECK(ends == (round - 1) * static_cast<int>(LateReleases::kPlaces));  // none was in another's place
     late.catch_up();
