@@ -8,6 +8,7 @@
 
 #include "coppice/patterns/saga_rules.hpp"
 #include "fuzz/input.hpp"
+#include "support/saga_walk.hpp"
 
 // What a journal says of a saga, which may have been written by another program or for another plan. A record is taken
 // only where it may come next, is refused without a change otherwise, and from wherever the records end the saga comes
@@ -19,9 +20,10 @@ using coppice::SagaEvent;
 using coppice::SagaProgress;
 using coppice::SagaRecord;
 using coppice::SagaRules;
-using State = coppice::SagaStepState;
 using coppice::fuzz::expect;
 using coppice::fuzz::Input;
+using coppice::testing::is_whole;
+using coppice::testing::possible;
 
 constexpr std::array kEvents{SagaEvent::Begun,       SagaEvent::StepBegun,   SagaEvent::StepDone,
                              SagaEvent::StepRefused, SagaEvent::StepGivenUp, SagaEvent::UndoBegun,
@@ -42,23 +44,6 @@ SagaRules drawn_rules(Input& input) {
   }
   expect(check(plan).has_value(), "a plan of this file's is refused");
   return SagaRules{std::move(plan)};
-}
-
-/// All that may come next: what is decided, and each outcome of what is pending.
-std::vector<SagaRecord> possible(const SagaRules& rules, const SagaProgress& progress) {
-  if (!progress.begun) return {{"s", SagaEvent::Begun, {}, "payload"}};
-  std::vector<SagaRecord> next = rules.decide(progress, "s");
-  for (const std::size_t i : rules.pending(progress)) {
-    const std::string& name = rules.step(i).name;
-    if (progress.steps[i] == State::Undoing) {
-      next.push_back({"s", SagaEvent::UndoDone, name, {}});
-      continue;
-    }
-    next.push_back({"s", SagaEvent::StepDone, name, {}});
-    if (rules.may_be_refused(i)) next.push_back({"s", SagaEvent::StepRefused, name, "no"});
-    if (rules.may_be_given_up(i)) next.push_back({"s", SagaEvent::StepGivenUp, name, "late"});
-  }
-  return next;
 }
 
 bool is_among(const std::vector<SagaRecord>& records, const SagaRecord& record) {
@@ -82,20 +67,6 @@ void play(const SagaRules& rules, SagaProgress& progress, const SagaRecord& reco
   expect(!before.failed || progress.reason == before.reason, "the first reason is lost");
   expect(!before.failed || progress.failed, "a saga that went back goes forward");
   expect(!are_alike(progress, before), "a record has changed nothing");
-}
-
-/// [G2]
-void expect_whole(const SagaRules& rules, const SagaProgress& progress) {
-  for (std::size_t i = 0; i < rules.size(); ++i) {
-    const State state = progress.steps[i];
-    if (!progress.failed) {
-      expect(state == State::Done, "a saga is complete without one of its steps");
-      continue;
-    }
-    const bool stays = !rules.step(i).undo && (state == State::Done || state == State::GivenUp);
-    expect(stays || state == State::Idle || state == State::Refused || state == State::Undone,
-           "something of a compensated saga is left");
-  }
 }
 
 SagaRecord any_record(Input& input, const SagaRules& rules) {
@@ -137,7 +108,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     expect(!next.empty(), "a saga that has not ended is stuck");
     play(rules, progress, next.back());
   }
-  expect_whole(rules, progress);
+  expect(is_whole(rules, progress), "a saga has ended in the middle");
   for (const SagaEvent event : kEvents) play(rules, progress, {"s", event, rules.step(0).name, {}});
   return 0;
 }

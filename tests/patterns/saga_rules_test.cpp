@@ -5,11 +5,14 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "support/saga_walk.hpp"
 
 namespace coppice {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::is_whole;
+using testing::possible;
 using State = SagaStepState;
 
 SagaRules shop() {
@@ -17,35 +20,6 @@ SagaRules shop() {
                                {{.name = "charge"}, {.name = "insure", .undo = false}},
                                {{.name = "ship", .pivot = true}},
                                {{.name = "thank"}}}}};
-}
-
-/// Every record that may come next: what is decided, and every outcome of what is pending.
-std::vector<SagaRecord> possible(const SagaRules& rules, const SagaProgress& progress) {
-  std::vector<SagaRecord> next = rules.decide(progress, "s");
-  for (const std::size_t i : rules.pending(progress)) {
-    const std::string& name = rules.step(i).name;
-    if (progress.steps[i] == State::Undoing) {
-      next.push_back({"s", SagaEvent::UndoDone, name, {}});
-      continue;
-    }
-    next.push_back({"s", SagaEvent::StepDone, name, {}});
-    if (rules.may_be_refused(i)) next.push_back({"s", SagaEvent::StepRefused, name, "no " + name});
-    if (rules.may_be_given_up(i)) next.push_back({"s", SagaEvent::StepGivenUp, name, "late " + name});
-  }
-  return next;
-}
-
-/// [G2]
-bool is_whole(const SagaRules& rules, const SagaProgress& progress) {
-  for (std::size_t i = 0; i < rules.size(); ++i) {
-    const State state = progress.steps[i];
-    if (progress.failed && state == State::GivenUp && !rules.step(i).undo) continue;
-    if (progress.failed && state == State::Done && !rules.step(i).undo) continue;
-    if (progress.failed ? state != State::Idle && state != State::Refused && state != State::Undone
-                        : state != State::Done)
-      return false;
-  }
-  return true;
 }
 
 struct Walk {
