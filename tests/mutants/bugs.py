@@ -259,7 +259,7 @@ BUGS = (
         '  if (starved_ && !planted(50)) return degraded("it waits for a worker", now);',
         Test("test_supervisors", "a child that waits for a worker is said to be degraded and left alone")),
     nothing(51, "subscriptions are lost when a broker reconnects", "there is no broker beyond the process yet"),
-    nothing(52, "the length of a frame is checked after it was allocated", "the library reads no frames; what kv_server reads is held by fuzz/resp"),
+    nothing(52, "the length of a frame is checked after it was allocated", "the library reads no frames; what kv_server reads is held by fuzz/resp and fuzz/kv_log"),
     nothing(53, "a name is not escaped in HTTP", "nothing speaks HTTP yet"),
     Bug(54, "each child has the whole deadline of a shutdown", (
         Edit("src/system/shutdown.cpp",
