@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -31,6 +32,11 @@ bool on_fork(void (*before)() noexcept, void (*in_parent)() noexcept, void (*in_
 [[nodiscard]] Result<void, std::string> pin_this_thread(unsigned cpu);
 /// The processors that the calling thread may run on; empty where the platform cannot tell.
 [[nodiscard]] std::vector<unsigned> affinity_of_this_thread();
+
+/// Asks that this memory come in pages of kLargePage bytes, each of which is one page fault. A hint. `memory` is a multiple
+/// of kLargePage.
+inline constexpr std::size_t kLargePage = std::size_t{2} * 1024 * 1024;
+void prefer_large_pages(void* memory, std::size_t bytes) noexcept;
 
 /// Asks that sleeps of the calling thread end when their time is up, not up to 50 µs later, as a kernel may let them so
 /// that it wakes for several at once.

@@ -1,9 +1,12 @@
 #include "coppice/message/block_pool.hpp"
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <utility>
 
 #include "../base/mutex.hpp"
+#include "../base/platform.hpp"
 #include "coppice/base/config.hpp"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -41,9 +44,26 @@ static_assert(sizeof(Chain) <= kBlockStep);
 struct alignas(kCacheLine) Depot {
   Mutex mutex;
   Chain* chains = nullptr;
+  // Of the newest chunk, what has not been a block yet: memory that nobody has touched.
+  std::byte* fresh = nullptr;
+  std::size_t fresh_bytes = 0;
+  std::size_t chunk_bytes = 0;  // of all chunks
 };
 
-constexpr std::size_t kChunkBytes = std::size_t{64} * 1024;
+constexpr std::size_t kChunkLeast = std::size_t{64} * 1024;
+constexpr std::size_t kChunkMost = 16 * kLargePage;
+
+/// As much as there is already, so that few blocks take little and many take few page faults: each of those costs as much
+/// as some dozens of messages. Under the depot's lock. Throws std::bad_alloc.
+void add_chunk(Depot& depot) {
+  const std::size_t bytes = std::bit_floor(std::clamp(depot.chunk_bytes, kChunkLeast, kChunkMost));
+  const bool is_large = bytes >= kLargePage;
+  const std::align_val_t alignment{is_large ? kLargePage : kCacheLine};
+  depot.fresh = static_cast<std::byte*>(::operator new(bytes, alignment));
+  depot.fresh_bytes = bytes;
+  depot.chunk_bytes += bytes;
+  if (is_large) prefer_large_pages(depot.fresh, bytes);
+}
 
 // Never destroyed: threads may free blocks until the very end of the process.
 std::array<Depot, kBlockClasses>& depots() {
@@ -85,6 +105,19 @@ void meet(Magazine& magazine) noexcept {
   magazine.limit = thread_guard.ended ? 0 : kMagazine;  // a thread that is ending keeps none
 }
 
+/// A chain's first block for the caller, the rest for its magazine.
+void* take_of(Chain& chain, std::size_t size_class, Magazine& magazine) noexcept {
+  FreeBlock* const rest = chain.next_block;
+  const std::uint32_t count = chain.count - 1;
+  if (magazine.limit != 0) {
+    magazine.top = rest;
+    magazine.count = count;
+  } else if (rest != nullptr) {
+    give_chain(size_class, rest, count);
+  }
+  return &chain;
+}
+
 }  // namespace
 
 void lock_blocks() noexcept {
@@ -102,45 +135,30 @@ void* refill_and_take(std::size_t size_class) {
     magazine.count = kMagazine - 1;
     return full;
   }
+  const std::size_t bytes = (size_class + 1) * kBlockStep;
   Depot& depot = depots()[size_class];
   Chain* chain = nullptr;
+  std::byte* fresh = nullptr;
+  std::size_t count = 0;
   {
     const Lock lock{depot.mutex};
     chain = depot.chains;
-    if (chain != nullptr) depot.chains = chain->next_chain;
-  }
-  if (chain != nullptr) {
-    FreeBlock* const rest = chain->next_block;
-    const std::uint32_t count = chain->count;
-    if (magazine.limit == 0) {
-      if (rest != nullptr) give_chain(size_class, rest, count - 1);
-      return chain;
-    }
-    magazine.top = rest;
-    magazine.count = count - 1;
-    return chain;
-  }
-  // A new chunk: one block for the caller, a magazine for this thread, the rest to the depot in magazines.
-  const std::size_t bytes = (size_class + 1) * kBlockStep;
-  const std::size_t count = kChunkBytes / bytes;
-  auto* const chunk = static_cast<std::byte*>(::operator new(count * bytes, std::align_val_t{kCacheLine}));
-  FreeBlock* chain_top = nullptr;
-  std::uint32_t in_chain = 0;
-  for (std::size_t i = count; i-- > 1;) {
-    chain_top = ::new (static_cast<void*>(chunk + i * bytes)) FreeBlock{chain_top};
-    if (++in_chain == kMagazine && i > 1) {
-      give_chain(size_class, chain_top, in_chain);
-      chain_top = nullptr;
-      in_chain = 0;
+    if (chain != nullptr) {
+      depot.chains = chain->next_chain;
+    } else {
+      if (depot.fresh_bytes < bytes) add_chunk(depot);  // less than a block of the one before is left for ever
+      count = std::min<std::size_t>(magazine.limit == 0 ? 1 : kMagazine, depot.fresh_bytes / bytes);
+      fresh = std::exchange(depot.fresh, depot.fresh + count * bytes);
+      depot.fresh_bytes -= count * bytes;
     }
   }
-  if (magazine.limit == 0 && chain_top != nullptr) {
-    give_chain(size_class, chain_top, in_chain);
-  } else {
-    magazine.top = chain_top;
-    magazine.count = in_chain;
-  }
-  return chunk;
+  if (chain != nullptr) return take_of(*chain, size_class, magazine);
+  // The first for the caller, those behind it in their order.
+  FreeBlock* rest = nullptr;
+  for (std::size_t i = count; i-- > 1;) rest = ::new (static_cast<void*>(fresh + i * bytes)) FreeBlock{rest};
+  magazine.top = rest;
+  magazine.count = static_cast<std::uint32_t>(count - 1);
+  return fresh;
 }
 
 void put_and_spill(std::size_t size_class, void* block) noexcept {

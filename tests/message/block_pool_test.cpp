@@ -56,6 +56,16 @@ TEST_CASE("more blocks than a magazine holds are all different") {
   for (const Block& block : blocks) CHECK(give_back(block));
 }
 
+TEST_CASE("as many blocks as fill chunks of every size do not overlap") {
+  constexpr std::size_t kBytes = 7 * kBlockStep;  // which divides no chunk
+  std::vector<Block> blocks;
+  for (std::size_t taken = 0; taken < std::size_t{24} * 1024 * 1024; taken += kBytes)
+    blocks.push_back(take(kBytes, static_cast<unsigned char>(blocks.size() % 251)));
+  std::size_t damaged = 0;
+  for (const Block& block : blocks) damaged += give_back(block) ? 0U : 1U;
+  CHECK(damaged == 0);
+}
+
 // Where every block is an allocation of its own there are no magazines.
 #if !defined(__SANITIZE_ADDRESS__)
 std::uint32_t length(const Magazine& magazine) {

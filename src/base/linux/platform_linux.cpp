@@ -2,6 +2,7 @@
 #include <linux/membarrier.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -89,6 +90,9 @@ Result<void, std::string> pin_this_thread(unsigned cpu) {
   }
   return {};
 }
+
+// Whether the kernel has such pages, and is free to use them, is its own affair.
+void prefer_large_pages(void* memory, std::size_t bytes) noexcept { ::madvise(memory, bytes, MADV_HUGEPAGE); }
 
 // The least slack is a nanosecond: zero is how the default is asked for.
 void wake_on_time() noexcept { prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL); }

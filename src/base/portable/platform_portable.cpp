@@ -75,6 +75,8 @@ unsigned usable_cpus() noexcept {
 bool has_memory_nodes() noexcept { return false; }
 unsigned memory_node_of_this_thread() noexcept { return 0; }
 
+void prefer_large_pages(void*, std::size_t) noexcept {}  // it takes its pages as they come
+
 void wake_on_time() noexcept {}  // it wakes when it wakes
 
 Result<void, std::string> pin_this_thread(unsigned cpu) {
