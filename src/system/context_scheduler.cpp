@@ -145,9 +145,16 @@ void ContextScheduler::actors_ended() noexcept {
 void ContextScheduler::abandon() noexcept { alarm_->abandoned.store(true, kRelaxed); }
 
 bool ContextScheduler::leave(TimePoint until) noexcept {
-  while (posted_.load(kAcquire) != 0 && clock_.now() < until) run_for(kLookAgain);
+  bool is_empty = false;
+  const auto run_what_waits = [&] {
+    for (is_empty = posted_.load(kAcquire) == 0; !is_empty && clock_.now() < until;
+         is_empty = posted_.load(kAcquire) == 0)
+      run_for(kLookAgain);
+  };
+  run_what_waits();
   alarm_->end();
-  return posted_.load(kAcquire) == 0;
+  run_what_waits();  // a turn that was under way on another thread may have submitted something meanwhile
+  return is_empty;
 }
 
 std::uint64_t ContextScheduler::timers() const noexcept {

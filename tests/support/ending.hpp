@@ -32,6 +32,7 @@ inline void check_ledger(const System& system) {
 /// accounted for.
 inline void check_end(System& system) {
   const ShutdownReport report = system.shutdown({.within = kPatience});
+  CAPTURE(report.took.count(), report.late.size(), system.stats().zombies);
   CHECK(report.complete);
   CHECK(report.late.empty());
   check_ledger(system);
