@@ -145,16 +145,16 @@ void ContextScheduler::actors_ended() noexcept {
 void ContextScheduler::abandon() noexcept { alarm_->abandoned.store(true, kRelaxed); }
 
 bool ContextScheduler::leave(TimePoint until) noexcept {
-  bool is_empty = false;
-  const auto run_what_waits = [&] {
-    for (is_empty = posted_.load(kAcquire) == 0; !is_empty && clock_.now() < until;
-         is_empty = posted_.load(kAcquire) == 0)
+  const auto runs_out = [&] {
+    while (posted_.load(kAcquire) != 0) {
+      if (clock_.now() >= until) return false;
       run_for(kLookAgain);
+    }
+    return true;
   };
-  run_what_waits();
+  static_cast<void>(runs_out());
   alarm_->end();
-  run_what_waits();  // a turn that was under way on another thread may have submitted something meanwhile
-  return is_empty;
+  return runs_out();  // a turn that was under way on another thread may have submitted something meanwhile
 }
 
 std::uint64_t ContextScheduler::timers() const noexcept {

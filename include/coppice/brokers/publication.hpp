@@ -67,7 +67,7 @@ struct Publication {
 
  private:
   void destroy() noexcept;
-  Atomic<std::uint32_t> count_{1};
+  Atomic<std::uint32_t> count_{1};  // with the next so wide that the message does not stand in padding: kMessageAt
   std::uint32_t late_place_ = 0;
 };
 
