@@ -10,12 +10,13 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <mutex>
 #include <new>
 
 #include "support/plain_delete.hpp"
 
-// What stands here takes the place of the C library's functions of the same name, in this program only. malloc is
-// replaced by the linker's --wrap, in the objects that are linked here: the sanitizers' own remains below it.
+// What stands here takes the place of the C library's functions of the same name, in this program only. malloc and free
+// are replaced by the linker's --wrap, in the objects that are linked here: the sanitizers' own remain below them.
 
 namespace coppice::testing {
 namespace {
@@ -51,6 +52,23 @@ bool fails(Call call) noexcept {
   return true;
 }
 
+/// Held by who is in the allocator, and over each fork(). The C library does so with its own; AddressSanitizer's of GCC 12
+/// and 13 does not: a child finds it locked for ever where another thread of the parent was in it.
+struct HeapLock {
+#if defined(__SANITIZE_ADDRESS__)
+  void lock() noexcept { mutex.lock(); }
+  void unlock() noexcept { mutex.unlock(); }
+  std::mutex mutex;
+#else
+  void lock() noexcept {}
+  void unlock() noexcept {}
+#endif
+};
+constinit HeapLock heap;
+// Before any system is there: what is registered first is held last.
+[[maybe_unused]] const bool is_held_over_forks =
+    ::pthread_atfork([] { heap.lock(); }, [] { heap.unlock(); }, [] { heap.unlock(); }) == 0;
+
 template <class F>
 F real(F, const char* name) noexcept {
   return reinterpret_cast<F>(::dlsym(RTLD_NEXT, name));
@@ -70,6 +88,7 @@ bool FailNth::happened() const noexcept { return injections[static_cast<int>(cal
 
 using coppice::testing::Call;
 using coppice::testing::fails;
+using coppice::testing::heap;
 using coppice::testing::real;
 
 extern "C" {
@@ -78,12 +97,19 @@ extern "C" {
 void* __real_malloc(std::size_t bytes);
 void* __wrap_malloc(std::size_t bytes) {
   if (fails(Call::Allocation)) return nullptr;
+  const std::lock_guard lock{heap};
   return __real_malloc(bytes);
 }
 void* __real_aligned_alloc(std::size_t alignment, std::size_t bytes);
 void* __wrap_aligned_alloc(std::size_t alignment, std::size_t bytes) {
   if (fails(Call::Aligned)) return nullptr;
+  const std::lock_guard lock{heap};
   return __real_aligned_alloc(alignment, bytes);
+}
+void __real_free(void* block);
+void __wrap_free(void* block) {
+  const std::lock_guard lock{heap};
+  __real_free(block);
 }
 // NOLINTEND(bugprone-reserved-identifier, readability-identifier-naming)
 
