@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "coppice/base/clock.hpp"
+#include "done.hpp"
 
 namespace coppice::detail {
 
@@ -31,13 +32,6 @@ class StealGain {
   static constexpr Duration kStandsStill = std::chrono::microseconds{40};
   static constexpr std::uint64_t kFine =
       4'000;  // sends and handlers of the two in a millisecond, from which it is fine
-
-  /// What a worker has done so far.
-  struct Done {
-    std::uint64_t sent = 0;
-    std::uint64_t handled = 0;
-    [[nodiscard]] std::uint64_t all() const noexcept { return sent + handled; }
-  };
 
   /// Whether look() would change anything: to find `done` costs a line that its worker writes all the time. `from`: the
   /// worker that something was taken from last.

@@ -16,6 +16,7 @@ constexpr unsigned kLookAroundEvery = 61;
 constexpr unsigned kTimersEvery = 16;
 constexpr unsigned kOutsideEvery = 8;
 constexpr unsigned kUnsortedMax = 32;  // so few timers that they stay in the cache
+constexpr unsigned kTogetherMost = 4;  // processors: what one of more of them does is lost in what all do
 constexpr unsigned kSlotRunsMax = 64;  // a conversation in the slot may not starve the ring
 
 }  // namespace
@@ -24,8 +25,10 @@ WorkPool::WorkPool(Runtime& runtime, const Clock& clock, const WorkPoolOptions& 
     : Scheduler{&runtime},
       clock_{&clock},
       options_{options},
+      seats_{options.workers, options.processors},
       idle_((options.workers + kIdleBits - 1) / kIdleBits),
-      has_memory_nodes_{has_memory_nodes()} {
+      has_memory_nodes_{has_memory_nodes()},
+      tries_together_{seats_.are_scarce() && options.processors <= kTogetherMost && options.workers <= kIdleBits} {
   workers_.reserve(options.workers);
   for (unsigned i = 0; i < options.workers; ++i) {
     workers_.push_back(std::make_unique<Worker>(*this, i, clock.now()));
@@ -160,6 +163,7 @@ void WorkPool::loop(Worker& me) noexcept {
     if (runnable == nullptr) {
       runnable = find_work(me);
       if (runnable != nullptr) me.naps = 0;
+      if (runnable != nullptr && seats_.are_scarce()) seats_.wake(me.index);
     }
     if (runnable != nullptr) {
       if (me.is_searching) found_work(me);

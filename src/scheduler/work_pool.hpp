@@ -13,6 +13,7 @@
 #include "coppice/scheduler/scheduler.hpp"
 #include "reactor.hpp"
 #include "run_ring.hpp"
+#include "seats.hpp"
 #include "spare_places.hpp"
 #include "steal_gain.hpp"
 #include "timer_wheel.hpp"
@@ -21,6 +22,7 @@ namespace coppice::detail {
 
 struct WorkPoolOptions {
   unsigned workers = 1;
+  unsigned processors = Seats::kUnlimited;  // that they share
   Duration spin{};                 // how long a worker without work looks for some before it parks; zero: not at all
   bool always_spin = false;        // never park
   std::optional<unsigned> pin_to;  // the first worker's processor, the next one's is one more
@@ -46,8 +48,9 @@ inline constexpr unsigned kIdleBits = 64;
 /// [S3] No wake-up is lost: who submits publishes, fences and looks for sleepers; who parks announces itself, fences
 ///      and looks for work. Only submit_quietly() publishes and no more: this worker comes to it itself, or an idle one
 ///      that looks every few milliseconds while anybody is busy. What the reactor brings is as quiet where there is such
-///      an idle one, until it has waited for kQuiet behind others. A worker that leaves work to others (StealGain)
-///      naps, uncounted, and looks again when a nap is over.
+///      an idle one, until it has waited for kQuiet behind others. A worker that leaves work to others (StealGain, Seats)
+///      naps, uncounted, and looks again when a nap is over; where seats are scarce it looks for those who sleep as well,
+///      and nobody wakes them.
 class WorkPool final : public Scheduler {
  public:
   /// Threads that cannot be started or pinned: start() says so by `error`, or throws std::bad_alloc, and nothing runs.
@@ -86,7 +89,12 @@ class WorkPool final : public Scheduler {
   [[nodiscard]] Runnable* find_work(Worker& me) noexcept;
   [[nodiscard]] Runnable* steal(Worker& me, TimePoint now) noexcept;
   [[nodiscard]] Runnable* steal_from(Worker& me, std::uint32_t other, TimePoint now) noexcept;
-  [[nodiscard]] static StealGain::Done done_by(const Worker& worker) noexcept;
+  [[nodiscard]] static Done done_by(const Worker& worker) noexcept;
+  [[nodiscard]] Done done_by_all() const noexcept;
+  [[nodiscard]] std::uint32_t tried(const Worker& me) const noexcept;
+  [[nodiscard]] std::uint64_t done_on_trial(const Worker& me) const noexcept;
+  [[nodiscard]] bool take_seat(Worker& me, TimePoint now) noexcept;
+  [[nodiscard]] bool leaves(Worker& me, std::uint32_t other, TimePoint now) noexcept;
   [[nodiscard]] Runnable* search(Worker& me) noexcept;
   [[nodiscard]] Runnable* from_injector(Worker& me) noexcept;
   [[nodiscard]] Runnable* some_from_injector(Worker& me) noexcept;
@@ -101,7 +109,10 @@ class WorkPool final : public Scheduler {
   void park(Worker& me) noexcept;
   void nap(Worker& me) noexcept;
   void sleep(Worker& me) noexcept;
+  [[nodiscard]] bool has_outside_work() const noexcept;
   [[nodiscard]] bool has_work(const Worker* besides = nullptr) const noexcept;
+  [[nodiscard]] bool is_napped_for() const noexcept { return seats_.are_scarce() && napping_.load(kRelaxed) != 0; }
+  [[nodiscard]] bool is_space_to_spin() const noexcept;
   void found_work(Worker& me) noexcept;
   void notify() noexcept;
   void unpark(Worker& worker) noexcept;
@@ -114,6 +125,7 @@ class WorkPool final : public Scheduler {
   const Clock* clock_;
   WorkPoolOptions options_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  Seats seats_;
   moodycamel::ConcurrentQueue<Runnable*> injector_;
   SparePlaces spare_;                        // for what the injector has no memory for
   std::vector<Atomic<std::uint64_t>> idle_;  // a bit a worker, kIdleBits a word
@@ -129,6 +141,7 @@ class WorkPool final : public Scheduler {
   Atomic<std::uint32_t> next_wheel_{0};
   Atomic<Reactor*> reactor_{nullptr};
   const bool has_memory_nodes_;
+  const bool tries_together_;  // what pays is tried out by all workers together
 };
 
 }  // namespace coppice::detail

@@ -10,6 +10,7 @@ namespace {
 
 constexpr Duration kLookAfterBusy = std::chrono::milliseconds{5};  // an idle worker's sleep while another is busy
 constexpr Duration kNap = std::chrono::microseconds{50};
+constexpr Duration kNapMost = StealGain::kWindow;
 constexpr std::uint32_t kAskedOften = 4;  // polls of the reactor in that time
 constexpr int kLooksBeforeWaking = 16;    // of who submits from outside
 
@@ -29,8 +30,12 @@ void WorkPool::found_work(Worker& me) noexcept {
   if (looking_soon_.load(kRelaxed) == 0 || has_work(is_quiet ? &me : nullptr)) notify();
 }
 
+bool WorkPool::has_outside_work() const noexcept {
+  return injector_.size_approx() != 0 || !spare_.is_empty() || stopping_.load(kAcquire);
+}
+
 bool WorkPool::has_work(const Worker* besides) const noexcept {
-  if (injector_.size_approx() != 0 || !spare_.is_empty() || stopping_.load(kAcquire)) return true;
+  if (has_outside_work()) return true;
   for (const auto& worker : workers_) {
     if (worker.get() != besides && !worker->ring.is_empty()) return true;
   }
@@ -54,9 +59,11 @@ bool WorkPool::withdraw_idle(Worker& me) noexcept {
 /// count on to be found; nor as a sleeper, since to wake it for each piece that it leaves costs more than the piece. All
 /// that nap look as often as one would by itself.
 void WorkPool::nap(Worker& me) noexcept {
-  if (me.is_searching) found_work(me);
   const std::uint32_t napping = napping_.fetch_add(1, kRelaxed) + 1;
-  const Duration time = std::min(napping * kNap, saturating_between(clock_->now(), me.wheel.next()));
+  if (me.is_searching) found_work(me);
+  const Duration until_timer = saturating_between(clock_->now(), me.wheel.next());
+  const Duration time = std::min({napping * kNap, kNapMost, until_timer});
+  if (seats_.are_scarce()) seats_.nap(me.index);
   if (time > Duration::zero()) wait_on(me.token, 0, time);
   napping_.fetch_sub(1, kRelaxed);
 }
@@ -68,6 +75,10 @@ void WorkPool::park(Worker& me) noexcept {
     return nap(me);
   }
   me.gain.rest();
+  if (seats_.are_scarce()) {
+    seats_.wake(me.index);
+    seats_.leave(me.index);
+  }
   if (me.is_searching) {
     me.is_searching = false;
     searching_.fetch_sub(1, kSeqCst);
@@ -76,8 +87,9 @@ void WorkPool::park(Worker& me) noexcept {
   // Partner: the fence in notify(). Either the submitter sees our bit, or we see what it submitted.
   full_fence();
   me.was_brought = false;  // of a look that found nothing
-  if (!has_work()) sleep(me);
+  if (!(std::exchange(me.is_relieved, false) ? has_outside_work() : has_work())) sleep(me);
   note_node(me);  // the kernel may have put us elsewhere
+  if (seats_.are_scarce()) static_cast<void>(take_seat(me, SteadyClock{}.now()));
   const bool was_woken = !withdraw_idle(me);
   // Woken, the waker has counted us. Up by ourselves, for a timer or the reactor, we count as well: if there is
   // something to run, found_work() then wakes another worker, which looks after our timers should we not come back.
@@ -133,6 +145,8 @@ void WorkPool::unpark(Worker& worker) noexcept {
 void WorkPool::notify() noexcept {
   full_fence();                               // partner: the fence in park()
   if (searching_.load(kRelaxed) > 0) return;  // it will find the work, or look again before it parks
+  // So will who naps. relaxed: where a nap is over already, that worker looks at all there is, or is seen to sleep, as above.
+  if (is_napped_for()) return;
   for (std::size_t word = 0; word < idle_.size(); ++word) {
     std::uint64_t idle = idle_[word].load(kRelaxed);
     while (idle != 0) {
@@ -149,7 +163,7 @@ void WorkPool::notify() noexcept {
 /// To wake a worker takes microseconds, which this thread pays for. So it looks for a fraction of one whether a worker that
 /// is awake takes what was submitted, or begins to search: a worker that has just answered a thread is about to.
 bool WorkPool::is_taken_soon() const noexcept {
-  if (options_.spin == Duration::zero()) return false;
+  if (options_.spin == Duration::zero() || seats_.are_scarce()) return false;
   full_fence();  // as in notify()
   for (int looks = 0; looks < kLooksBeforeWaking; ++looks) {
     const std::size_t asleep = parked();

@@ -121,6 +121,7 @@ void WorkPool::announce_late(Worker& me) noexcept {
 
 Runnable* WorkPool::find_work(Worker& me) noexcept {
   me.was_brought = false;
+  me.is_relieved = false;
   sort_timers(me);
   run_timers(me);
   if (workers_.size() > 1) help_overdue(me);
@@ -134,24 +135,54 @@ Runnable* WorkPool::find_work(Worker& me) noexcept {
   return search(me);
 }
 
-StealGain::Done WorkPool::done_by(const Worker& worker) noexcept {
+Done WorkPool::done_by(const Worker& worker) noexcept {
   return {.sent = worker.ledger.value(Count::Sent), .handled = worker.ledger.value(Count::Handled)};
+}
+
+Done WorkPool::done_by_all() const noexcept { return {.sent = total(Count::Sent), .handled = total(Count::Handled)}; }
+
+/// What a trial is about: a pair of workers; or all of them, under the number of the first, where they are more than the
+/// processors and the work moves from worker to worker.
+std::uint32_t WorkPool::tried(const Worker& me) const noexcept { return tries_together_ ? 0 : me.victim; }
+std::uint64_t WorkPool::done_on_trial(const Worker& me) const noexcept {
+  return tries_together_ ? done_by_all().all() : done_by(me).all() + done_by(*workers_[me.victim]).all();
+}
+
+bool WorkPool::take_seat(Worker& me, TimePoint now) noexcept {
+  return seats_.take(me.index, now, [this](std::uint32_t i) { return done_by(*workers_[i]); });
+}
+
+/// Whether what waits at that worker is left there. Who has no seat learns nothing about what pays, and sleeps if another
+/// one naps.
+bool WorkPool::leaves(Worker& me, std::uint32_t other, TimePoint now) noexcept {
+  const Worker& victim = *workers_[other];
+  const auto is_there = [&] { return !stopping_.load(kRelaxed) && !victim.ring.is_empty(); };
+  if (seats_.are_scarce()) {
+    if (!is_there() || !seats_.gets_on(other, now, done_by(victim))) return false;
+    if (!take_seat(me, now)) {
+      me.gain.rest();
+      me.is_relieved = is_napped_for();
+      me.naps = me.is_relieved ? 0 : kNaps;
+      return true;
+    }
+  }
+  const std::uint32_t tried = tries_together_ ? 0 : other;
+  if (!me.gain.leaves(now, tried) || !is_there() ||
+      !me.gain.gets_on(now, tried, tries_together_ ? done_by_all() : done_by(victim)))
+    return false;
+  me.naps = kNaps;
+  return true;
 }
 
 /// Half of what waits there, unless that is left to the worker. One of it to run.
 Runnable* WorkPool::steal_from(Worker& me, std::uint32_t other, TimePoint now) noexcept {
-  Worker& victim = *workers_[other];
-  if (me.gain.leaves(now, other) && !stopping_.load(kRelaxed) && !victim.ring.is_empty() &&
-      me.gain.gets_on(now, other, done_by(victim))) {
-    me.naps = kNaps;
-    return nullptr;
-  }
-  Runnable* const runnable = me.ring.steal_from(victim.ring);
+  if (leaves(me, other, now)) return nullptr;
+  Runnable* const runnable = me.ring.steal_from(workers_[other]->ring);
   if (runnable == nullptr) return nullptr;
   me.victim = other;
-  // Who never looks for long has to share its processor, or is to spare it: then nothing is tried out.
+  // Who never looks for long is to spare its processor: then nothing is tried out.
   if (me.gain.is_resting() && options_.spin > Duration::zero())
-    me.gain.look(SteadyClock{}.now(), other, done_by(me).all() + done_by(victim).all());
+    me.gain.look(SteadyClock{}.now(), tried(me), done_on_trial(me));
   return runnable;
 }
 
@@ -163,6 +194,9 @@ Runnable* WorkPool::steal(Worker& me, TimePoint now) noexcept {
       [&](std::uint32_t i) { return steal_from(me, i, now); });
   return stolen != nullptr ? stolen : some_from_injector(me);
 }
+
+/// With more workers than processors another one that is awake has better things to do with this worker's.
+bool WorkPool::is_space_to_spin() const noexcept { return !seats_.are_scarce() || parked() + 1 == workers_.size(); }
 
 void WorkPool::note_node(Worker& me) const noexcept {
   if (has_memory_nodes_) me.node.store(memory_node_of_this_thread(), kRelaxed);
@@ -180,8 +214,7 @@ Runnable* WorkPool::search(Worker& me) noexcept {
     me.is_searching = true;
   }
   const TimePoint wall = SteadyClock{}.now();  // what pays is told in real time, whatever clock the actors see
-  if (!me.gain.is_resting() && me.gain.is_due(wall, me.victim))
-    me.gain.look(wall, me.victim, done_by(me).all() + done_by(*workers_[me.victim]).all());
+  if (!me.gain.is_resting() && me.gain.is_due(wall, tried(me))) me.gain.look(wall, tried(me), done_on_trial(me));
   const TimePoint until =
       std::min(me.wheel.next_at_least(), saturating_add(clock_->now(), me.spin.next(options_.spin)));
   for (;;) {
@@ -193,7 +226,7 @@ Runnable* WorkPool::search(Worker& me) noexcept {
     }
     if (stopping_.load(kRelaxed)) return nullptr;
     if (me.gain.is_on_trial()) me.naps = std::max(me.naps, 1U);  // to the end of it, though there be nothing to leave
-    if (me.naps != 0) return nullptr;
+    if (me.naps != 0 || me.is_relieved || !is_space_to_spin()) return nullptr;
     if (clock_->now() >= until) {
       me.spin.in_vain();
       return nullptr;

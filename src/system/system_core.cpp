@@ -90,10 +90,13 @@ void SystemCore::start_in_context() {
 void SystemCore::start_pool() {
   if (!start_error_.empty()) return;
   if (options_.run_in.io_context != nullptr) return start_in_context();
-  const unsigned workers = options_.workers.value_or(usable_cpus());
+  const unsigned cpus = usable_cpus();
+  const unsigned workers = options_.workers.value_or(cpus);
   // Spinning only pays where another processor may bring the work: to another worker, from outside or from a peer.
-  const Duration spin = usable_cpus() == 1 || workers > usable_cpus() ? Duration::zero() : options_.spin;
-  auto made = make_pool({.workers = workers, .spin = spin, .pin_to = std::nullopt});
+  const Duration spin = cpus == 1 ? Duration::zero() : options_.spin;
+  // One processor has one cache: who takes work there takes it from nowhere else.
+  const unsigned processors = cpus == 1 ? Seats::kUnlimited : cpus;
+  auto made = make_pool({.workers = workers, .processors = processors, .spin = spin, .pin_to = std::nullopt});
   pool_ = made.get();
   default_scheduler = pool_;
   callers_run = options_.callers_run;

@@ -150,7 +150,7 @@ TEST_CASE("a verdict is about one worker and a trial leaves all of them") {
 struct Left {
   StealGain gain{};
   TimePoint now{1h};
-  StealGain::Done done{.sent = 1};
+  Done done{.sent = 1};
   /// Answers after how long it was taken from; never: after `time`.
   Duration until_taken(Duration time, std::uint64_t sends, std::uint64_t handlers) {
     const TimePoint begun = now;

@@ -4,14 +4,16 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "catch.hpp"
+#include "scheduler/seats.hpp"
 #include "scheduler/steal_gain.hpp"
 #include "scheduler/work_pool.hpp"
 #include "support/eventually.hpp"
 
-// A pool of two workers whose work is done faster when one of them has all of it.
+// A pool whose work is done faster when one of its workers has all of it.
 
 namespace coppice::detail {
 namespace {
@@ -40,7 +42,8 @@ struct Bench {
     Bench& bench;
   };
 
-  Bench() {
+  Bench(unsigned workers, unsigned processors)
+      : pool{*reinterpret_cast<Runtime*>(this), clock, options(workers, processors)} {
     for (int i = 0; i < kPieces; ++i) pieces.push_back(std::make_unique<Piece>(*this));
     std::string error;
     REQUIRE(pool.start(error));
@@ -79,9 +82,10 @@ struct Bench {
     ++held;
   }
 
-  static WorkPoolOptions options() {
+  static WorkPoolOptions options(unsigned workers, unsigned processors) {
     WorkPoolOptions options;
-    options.workers = 2;
+    options.workers = workers;
+    options.processors = processors;
     options.spin = 10us;
     options.hold = [](Runtime*) noexcept {};
     options.let_go = [](Runtime*) noexcept {};
@@ -102,11 +106,14 @@ struct Bench {
   Clock::time_point went_on{};  // the source's
   std::vector<std::unique_ptr<Piece>> pieces;
   Source source{*this};
-  WorkPool pool{*reinterpret_cast<Runtime*>(this), clock, options()};
+  WorkPool pool;
 };
 
 TEST_CASE("work that is done faster by one worker is left to it but for what waits behind a handler that lasts") {
-  Bench bench;
+  const auto [workers, processors] =
+      GENERATE(std::pair{2U, Seats::kUnlimited}, std::pair{3U, 2U}, std::pair{4U, 2U}, std::pair{64U, 2U});
+  CAPTURE(workers, processors);
+  Bench bench{workers, processors};
   bench.pool.submit(bench.source);
   const auto rounds_more = [&](std::uint64_t more) {
     const std::uint64_t now = bench.rounds.load();
@@ -127,6 +134,61 @@ TEST_CASE("work that is done faster by one worker is left to it but for what wai
   REQUIRE(bench.pool.stop(TimePoint::max()));
   const auto is_waiting = [](const auto& piece) { return piece->waits.load(); };
   CHECK(std::none_of(bench.pieces.begin(), bench.pieces.end(), is_waiting));
+}
+
+/// As many handlers as workers, each of which returns when all of them are in it.
+struct Meeting {
+  struct Guest : Runnable {
+    explicit Guest(Meeting& m) : Runnable{m.table}, meeting{m} {}
+    Meeting& meeting;
+  };
+  struct Host : Runnable {
+    explicit Host(Meeting& m) : Runnable{m.host_table}, meeting{m} {}
+    Meeting& meeting;
+  };
+  Meeting(unsigned workers, unsigned processors)
+      : pool{*reinterpret_cast<Runtime*>(this), clock, Bench::options(workers, processors)} {
+    for (unsigned i = 0; i < workers; ++i) guests.push_back(std::make_unique<Guest>(*this));
+    std::string error;
+    REQUIRE(pool.start(error));
+  }
+  static void run_guest(Runnable& runnable) noexcept {
+    Meeting& meeting = static_cast<Guest&>(runnable).meeting;
+    this_thread.ledger->add_owned(Count::Handled, 1);  // it gets on, until now
+    ++meeting.there;
+    static_cast<void>(testing::eventually([&] { return meeting.there.load() >= meeting.guests.size(); }));
+    ++meeting.gone;
+  }
+  /// All come from one worker, which has a guest of its own next.
+  static void run_host(Runnable& runnable) noexcept {
+    Meeting& meeting = static_cast<Host&>(runnable).meeting;
+    for (const auto& guest : meeting.guests) meeting.pool.submit_back(*guest);
+    this_thread.ledger->add_owned(Count::Sent, meeting.guests.size());
+  }
+  RunTable table{.run = &run_guest, .run_one = &run_guest};
+  RunTable host_table{.run = &run_host, .run_one = &run_host};
+  SteadyClock clock;
+  std::atomic<std::size_t> there{0};
+  std::atomic<std::size_t> gone{0};
+  std::vector<std::unique_ptr<Guest>> guests;
+  Host host{*this};
+  WorkPool pool;
+};
+
+TEST_CASE("as many handlers as workers wait beside each other on fewer processors") {
+  const auto [workers, processors] =
+      GENERATE(std::pair{3U, 2U}, std::pair{8U, 2U}, std::pair{8U, 7U}, std::pair{64U, 2U});
+  CAPTURE(workers, processors);
+  const auto begun = Clock::now();
+  for (int round = 0; round < 20; ++round) {
+    Meeting meeting{workers, processors};
+    meeting.pool.submit(meeting.host);
+    REQUIRE(testing::eventually([&] { return meeting.gone.load() == workers; }));
+    CHECK(meeting.there.load() == workers);
+    REQUIRE(meeting.pool.stop(TimePoint::max()));
+  }
+  // Nobody waited until somebody gave up.
+  CHECK(Clock::now() - begun < testing::kPatience);
 }
 
 }  // namespace

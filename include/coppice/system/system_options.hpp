@@ -53,7 +53,7 @@ struct SystemOptions {
   UsersContext run_in = {};
   unsigned batch = 64;  ///< messages an actor handles before others get their turn, from 1
   /// How long, at most, an idle worker looks for work before it sleeps, and a thread that waits for an answer for that;
-  /// zero: not at all. Without effect on one processor, or with more workers than there are.
+  /// zero: not at all. Without effect on one processor; with more workers than there are, one looks while all others sleep.
   Duration spin = std::chrono::microseconds{10};
   std::uint64_t actors_max = 10'000'000;               ///< live actors at once, from 1
   MailboxOptions mailbox = Unbounded{};                ///< of actors that are spawned without one of their own

@@ -29,9 +29,10 @@ struct Job : Runnable {
 
 /// A pool and jobs; whoever cannot go on while a job or a completion waits has lost a wake-up.
 struct Bench {
-  explicit Bench(unsigned workers, Duration spin = {}, std::optional<unsigned> pin_to = {})
+  explicit Bench(unsigned workers, Duration spin = {}, std::optional<unsigned> pin_to = {},
+                 unsigned processors = Seats::kUnlimited)
       : table{.run = &run, .run_one = &run},
-        pool{*reinterpret_cast<Runtime*>(this), clock, options(workers, spin, pin_to)} {
+        pool{*reinterpret_cast<Runtime*>(this), clock, options(workers, spin, pin_to, processors)} {
     std::string error;
     expect(pool.start(error), "the pool starts");
     at_stall(
@@ -85,9 +86,10 @@ struct Bench {
     bench.done.fetch_add(1, kRelease);
     wake_all(bench.done);
   }
-  static WorkPoolOptions options(unsigned workers, Duration spin, std::optional<unsigned> pin_to) {
+  static WorkPoolOptions options(unsigned workers, Duration spin, std::optional<unsigned> pin_to, unsigned processors) {
     WorkPoolOptions options;
     options.workers = workers;
+    options.processors = processors;
     options.spin = spin;
     options.pin_to = pin_to;
     options.hold = &hold;
@@ -476,6 +478,64 @@ TEST_CASE("a worker that is about to nap leaves nothing to time where another sl
     bench.submit();
     bench.finish();
   });
+}
+
+/// A handler that lasts, on one of three workers that share a processor. A second worker gets on until what waits behind
+/// that handler is done, so that the third has no seat. `waited`: how long it has.
+struct Seatless {
+  static void get_on() { this_thread.ledger->add_owned(Count::Handled, 1); }
+  void handle(Bench& bench) {
+    Job* jobs[3];
+    for (Job*& job : jobs) {
+      job = &bench.make();
+      ++bench.submitted;
+    }
+    jobs[0]->also = [&] {
+      for (sits.set(); through.word.load(kAcquire) == 0 && bench.clock.now() - began < StealGain::kWindow;) {
+        get_on();
+        take(std::chrono::microseconds{5});
+      }
+    };
+    jobs[1]->also = [&] {
+      waited = bench.clock.now() - began;
+      through.set();
+    };
+    began = bench.clock.now();
+    get_on();
+    submit(bench.pool, *jobs[0]);
+    submit(bench.pool, *jobs[1]);  // and the one before goes to the ring
+    sits.wait();
+    get_on();
+    began = bench.clock.now();
+    submit(bench.pool, *jobs[2]);
+    through.wait();
+  }
+  Flag sits;
+  Flag through;
+  TimePoint began;
+  Duration waited{};
+};
+
+TEST_CASE("a worker that has no seat comes to what its owner does not come to when the nap is over", "[pool]") {
+  int runs = 0;
+  int naps = 0;
+  for (const Memory memory : {Memory::Sequential, Memory::Weak}) {
+    CHECK_THAT(explore(memory == Memory::Weak ? "weak" : "sequential", Sampled{.runs = 500, .memory = memory},
+                       [&] {
+                         Bench bench{3, {}, {}, 1};
+                         at_stall(nullptr);  // it waits for time
+                         Seatless seatless;
+                         bench.submit_one_that([&] { seatless.handle(bench); });
+                         seatless.through.wait();
+                         bench.submit();
+                         bench.finish();
+                         expect(seatless.waited < StealGain::kWindow, "it is not left for longer");
+                         if (seatless.waited >= Seats::kStandsStill) ++naps;
+                         ++runs;
+                       }),
+               holds());
+  }
+  if (runs > 1) CHECK(2 * naps > runs);
 }
 
 }  // namespace
