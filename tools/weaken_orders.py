@@ -125,7 +125,7 @@ REASONS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
         ("work_pool_park.cpp", "park", "searching_.fetch_add([kAcqRel])", "release")),
     "a flag that is set once: nothing is taken over on the strength of it": (
         ("work_pool.cpp", "loop", "stopping_.load([kAcquire])", "relaxed"),
-        ("work_pool_park.cpp", "has_work", "stopping_.load([kAcquire])", "relaxed")),
+        ("work_pool_park.cpp", "has_outside_work", "stopping_.load([kAcquire])", "relaxed")),
     "starting and joining a thread are orders already": (
         ("work_pool.cpp", "start", "alive_.fetch_add([kAcqRel])", "acquire"),
         ("work_pool.cpp", "start", "alive_.fetch_add([kAcqRel])", "release"),

@@ -87,7 +87,8 @@ void WorkPool::park(Worker& me) noexcept {
   // Partner: the fence in notify(). Either the submitter sees our bit, or we see what it submitted.
   full_fence();
   me.was_brought = false;  // of a look that found nothing
-  if (!(std::exchange(me.is_relieved, false) ? has_outside_work() : has_work())) sleep(me);
+  const bool is_any = std::exchange(me.is_relieved, false) ? has_outside_work() : has_work();
+  if (!is_any) sleep(me);
   note_node(me);  // the kernel may have put us elsewhere
   if (seats_.are_scarce()) static_cast<void>(take_seat(me, SteadyClock{}.now()));
   const bool was_woken = !withdraw_idle(me);

@@ -233,7 +233,7 @@ BUGS = (
         "    if (left-- == 0) {", "    if (!planted(44) && left-- == 0) {",
         Test("test_actor", "a busy actor gives way after its batch")),
     bug(45, "what a worker has in its ring stays there when it parks", "src/scheduler/work_pool_park.cpp",
-        "  if (!has_work()) sleep(me);", "  if (planted(45) || !has_work()) sleep(me);",
+        "  if (!is_any) sleep(me);", "  if (planted(45) || !is_any) sleep(me);",
         Test("test_interleave_kernels", "one worker finds what is submitted in every order with two preemptions")),
     bug(46, "a reference count is dropped without acquiring what others did", "include/coppice/base/intrusive_ptr.hpp",
         "  [[nodiscard]] bool drop(std::uint32_t n = 1) noexcept { return count_.fetch_sub(n, kAcqRel) == n; }",
@@ -274,4 +274,9 @@ BUGS = (
         "  if (planted(55) && signal.ticket && x.ending) signal.ticket->complete(true, signal.reason);\n"
         "  if (signal.ticket) x.end_tickets.push_back(std::move(signal.ticket));\n  if (x.ending",
         Simulate("ending", ("stop", "after the end"))),
+    bug(56, "who has no seat leaves to a handler that lasts what waits behind it", "src/scheduler/work_pool_search.cpp",
+        "    if (!is_there() || !seats_.gets_on(other, now, done_by(victim))) return false;",
+        "    if (!is_there() || (!planted(56) && !seats_.gets_on(other, now, done_by(victim)))) return false;",
+        Test("test_interleave_kernels",
+             "a worker that has no seat comes to what its owner does not come to when the nap is over")),
 )
