@@ -8,6 +8,7 @@
 #include "base/mutex.hpp"
 #include "base/platform.hpp"
 #include "base/surely.hpp"
+#include "coppice/actor/cell.hpp"
 #include "scheduler/timer_wheel.hpp"
 
 namespace coppice::detail {
@@ -63,6 +64,7 @@ struct ContextScheduler::Alarm : std::enable_shared_from_this<Alarm> {
 
   const Clock& clock;
   TimerWheel wheel;
+  Atomic<std::uint64_t> turns{0};  // posted, and not over
   Atomic<bool> abandoned{false};
   Mutex mutex;
   asio::executor_work_guard<asio::io_context::executor_type> work;
@@ -83,12 +85,12 @@ ContextScheduler::~ContextScheduler() {
 
 void ContextScheduler::submit(Runnable& runnable) noexcept {
   if (alarm_->abandoned.load(kRelaxed)) return;
-  posted_.fetch_add(1, kRelaxed);
+  alarm_->turns.fetch_add(1, kRelaxed);
   surely([&] {
-    asio::post(context_, [this, &runnable] {
-      if (alarm_->abandoned.load(kRelaxed)) return;  // posted before a fork(): the parent's to run
-      posted_.fetch_sub(1, kAcqRel);                 // before: after it this may be gone
+    asio::post(context_, [alarm = alarm_, &runnable] {  // after it this may be gone
+      if (alarm->abandoned.load(kRelaxed)) return;      // posted before a fork(): the parent's to run
       run(runnable);
+      alarm->turns.fetch_sub(1, kAcqRel);
     });
   });
 }
@@ -144,17 +146,15 @@ void ContextScheduler::actors_ended() noexcept {
 
 void ContextScheduler::abandon() noexcept { alarm_->abandoned.store(true, kRelaxed); }
 
+/// A turn counts until it is over: the one that ends the last actor goes on to bury the places of a tree, which takes turns
+/// as well.
 bool ContextScheduler::leave(TimePoint until) noexcept {
-  const auto runs_out = [&] {
-    while (posted_.load(kAcquire) != 0) {
-      if (clock_.now() >= until) return false;
-      run_for(kLookAgain);
-    }
-    return true;
-  };
-  static_cast<void>(runs_out());
+  const bool is_on_a_turn = this_thread.cell != nullptr && &this_thread.cell->scheduler() == this;
+  const std::uint64_t own = is_on_a_turn ? 1 : 0;
+  bool is_over = false;
+  while (!(is_over = alarm_->turns.load(kAcquire) == own) && clock_.now() < until) run_for(kLookAgain);
   alarm_->end();
-  return runs_out();  // a turn that was under way on another thread may have submitted something meanwhile
+  return is_over;
 }
 
 std::uint64_t ContextScheduler::timers() const noexcept {

@@ -53,8 +53,7 @@ class ContextScheduler final : public Scheduler {
 
   const Clock& clock_;
   asio::io_context& context_;
-  std::shared_ptr<Alarm> alarm_;     // shared with what waits in the context, which may come to it after us
-  Atomic<std::uint64_t> posted_{0};  // and not begun yet
+  std::shared_ptr<Alarm> alarm_;  // shared with what waits in the context, which may come to it after us
   Atomic<std::uint32_t> waiting_{0};
 };
 

@@ -35,11 +35,13 @@ class io_context : public execution_context {
     while (run_next()) ++count;
     return count;
   }
-  // What a system in a context of the user's needs besides. No scene has one.
+  std::size_t run_one_for(std::chrono::nanoseconds time) {
+    return run_until(coppice::interleave::clock_now() + time.count());
+  }
+  // No scene stops it.
   [[nodiscard]] bool stopped() const noexcept { return false; }
   void restart() noexcept {}
   void stop() noexcept {}
-  std::size_t run_one_for(std::chrono::nanoseconds /*time*/) { return run_next() ? 1 : 0; }
   void post(std::function<void()> completion) {
     {
       const std::lock_guard held{lock_};
