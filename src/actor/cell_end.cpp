@@ -282,6 +282,8 @@ void CellLife::close_place(const ExitReason& reason) noexcept {
   send_downs(reason);
   if (c.phase() == Phase::Failed) set_phase(Phase::Stopped);
   c.place_over_.store(!c.is_supervised(), kRelease);
+  // Before the system hears of it: a complete shutdown has run what the burials submit.
+  if (!c.is_supervised() && c.factory_ != nullptr) c.factory_->retire();
   runtime.place_ended(c, reason);
   for (const auto& ticket : std::exchange(x.end_tickets, {})) ticket->complete(true, reason);
 }

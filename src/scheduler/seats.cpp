@@ -13,7 +13,7 @@ bool Seats::gets_on(std::uint32_t worker, TimePoint now, const Done& done) noexc
     return saturating_between(TimePoint{Duration{when.load(kRelaxed)}}, now);
   };
   const std::int64_t at = now.time_since_epoch().count();
-  // The time before what it belongs to: a look between the two shall not take for old what is new.
+  // The time first: a look between the two shall mostly not take for old what is new.
   if (it.handled.load(kRelaxed) != done.handled) {
     it.returned.store(at, kRelaxed);
     it.handled.store(done.handled, kRelaxed);

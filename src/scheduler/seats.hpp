@@ -21,14 +21,15 @@ namespace coppice::detail {
 /// it a moment later.
 ///
 /// Threads    any, but for what a worker does about itself: take(), leave(), nap(), wake().
-/// Memory     relaxed throughout: what is read are numbers that tell what pays.
+/// Order      relaxed throughout: what is read are numbers that tell what pays.
+/// Failure    the constructor throws std::bad_alloc.
 class Seats {
  public:
   static constexpr Duration kStandsStill = std::chrono::microseconds{40};
   static constexpr Duration kLasts = std::chrono::milliseconds{1};
   static constexpr unsigned kUnlimited = ~0U;
 
-  /// No processors: none is counted.
+  /// No `processors`: they are not counted, and each worker has one.
   Seats(unsigned workers, unsigned processors);
 
   /// False: each worker has a processor, and nothing below is to be asked.
@@ -44,7 +45,7 @@ class Seats {
     if (is_in_seat(me)) return true;
     for (std::uint32_t seat = 0; seat < seats_.size(); ++seat) {
       std::uint32_t holder = seats_[seat].load(kRelaxed);
-      if (holder != kFree && is_in_use(holder, now, done_by(holder))) continue;
+      if (holder != kFree && (naps(holder) || gets_on(holder, now, done_by(holder)))) continue;
       if (!seats_[seat].compare_exchange_strong(holder, me, kRelaxed, kRelaxed)) continue;
       workers_[me].seat = seat;
       return true;
@@ -57,7 +58,7 @@ class Seats {
   /// it runs something or sleeps.
   void nap(std::uint32_t me) noexcept { workers_[me].naps.store(true, kRelaxed); }
   void wake(std::uint32_t me) noexcept {
-    if (workers_[me].naps.load(kRelaxed)) workers_[me].naps.store(false, kRelaxed);
+    if (naps(me)) workers_[me].naps.store(false, kRelaxed);
   }
 
  private:
@@ -77,9 +78,7 @@ class Seats {
   [[nodiscard]] bool is_in_seat(std::uint32_t me) const noexcept {
     return seats_[workers_[me].seat].load(kRelaxed) == me;
   }
-  [[nodiscard]] bool is_in_use(std::uint32_t holder, TimePoint now, const Done& done) noexcept {
-    return workers_[holder].naps.load(kRelaxed) || gets_on(holder, now, done);
-  }
+  [[nodiscard]] bool naps(std::uint32_t worker) const noexcept { return workers_[worker].naps.load(kRelaxed); }
 
   std::vector<Atomic<std::uint32_t>> seats_;  // who has it
   std::vector<Worker> workers_;

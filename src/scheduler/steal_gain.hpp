@@ -15,7 +15,8 @@ namespace coppice::detail {
 /// window work is taken, for a window it is left, and what got more done is kept for a while, for longer each time that
 /// the verdict stays the same.
 ///
-/// What is measured is a pair of workers. Where several take from one, each tries it by itself, while the others go on.
+/// What is measured is a pair of workers; where several take from one, each tries it by itself, while the others go on. Or
+/// all workers of a pool, as one whom all take from.
 ///
 /// Threads    one: the worker that takes.
 /// [W1] Work is left only where the two have been getting on fast, counted in messages, for a window without a rest. It is

@@ -17,6 +17,7 @@ constexpr unsigned kTimersEvery = 16;
 constexpr unsigned kOutsideEvery = 8;
 constexpr unsigned kUnsortedMax = 32;  // so few timers that they stay in the cache
 constexpr unsigned kTogetherMost = 4;  // processors: what one of more of them does is lost in what all do
+constexpr unsigned kCountedMost = 64;  // workers: each is a line to read whenever all of them are counted
 constexpr unsigned kSlotRunsMax = 64;  // a conversation in the slot may not starve the ring
 
 }  // namespace
@@ -28,7 +29,7 @@ WorkPool::WorkPool(Runtime& runtime, const Clock& clock, const WorkPoolOptions& 
       seats_{options.workers, options.processors},
       idle_((options.workers + kIdleBits - 1) / kIdleBits),
       has_memory_nodes_{has_memory_nodes()},
-      tries_together_{seats_.are_scarce() && options.processors <= kTogetherMost && options.workers <= kIdleBits} {
+      tries_together_{seats_.are_scarce() && options.processors <= kTogetherMost && options.workers <= kCountedMost} {
   workers_.reserve(options.workers);
   for (unsigned i = 0; i < options.workers; ++i) {
     workers_.push_back(std::make_unique<Worker>(*this, i, clock.now()));
@@ -163,10 +164,12 @@ void WorkPool::loop(Worker& me) noexcept {
     if (runnable == nullptr) {
       runnable = find_work(me);
       if (runnable != nullptr) me.naps = 0;
-      if (runnable != nullptr && seats_.are_scarce()) seats_.wake(me.index);
     }
     if (runnable != nullptr) {
-      if (me.is_searching) found_work(me);
+      if (me.is_searching) {
+        if (seats_.are_scarce()) seats_.wake(me.index);
+        found_work(me);
+      }
       // Somebody else goes first, perhaps for long: whoever waits in the slot goes where others can have it.
       if (me.next != nullptr) flush_slot(me);
       run(*runnable);

@@ -49,8 +49,8 @@ inline constexpr unsigned kIdleBits = 64;
 ///      and looks for work. Only submit_quietly() publishes and no more: this worker comes to it itself, or an idle one
 ///      that looks every few milliseconds while anybody is busy. What the reactor brings is as quiet where there is such
 ///      an idle one, until it has waited for kQuiet behind others. A worker that leaves work to others (StealGain, Seats)
-///      naps, uncounted, and looks again when a nap is over; where seats are scarce it looks for those who sleep as well,
-///      and nobody wakes them.
+///      naps, uncounted, and looks again when a nap is over. Where seats are scarce one that has none naps as a lookout
+///      for those who sleep: while there is one nobody wakes them, and it counts as searching before it is none any more.
 class WorkPool final : public Scheduler {
  public:
   /// Threads that cannot be started or pinned: start() says so by `error`, or throws std::bad_alloc, and nothing runs.
@@ -111,7 +111,7 @@ class WorkPool final : public Scheduler {
   void sleep(Worker& me) noexcept;
   [[nodiscard]] bool has_outside_work() const noexcept;
   [[nodiscard]] bool has_work(const Worker* besides = nullptr) const noexcept;
-  [[nodiscard]] bool is_napped_for() const noexcept { return seats_.are_scarce() && napping_.load(kRelaxed) != 0; }
+  [[nodiscard]] bool has_lookout() const noexcept { return seats_.are_scarce() && lookouts_.load(kRelaxed) != 0; }
   [[nodiscard]] bool is_space_to_spin() const noexcept;
   void found_work(Worker& me) noexcept;
   void notify() noexcept;
@@ -133,6 +133,7 @@ class WorkPool final : public Scheduler {
   // was woken may be through before its waker has counted it. Above zero there is somebody.
   alignas(kCacheLine) Atomic<std::int32_t> searching_{0};
   Atomic<std::uint32_t> napping_{0};
+  Atomic<std::uint32_t> lookouts_{0};                      // of those, who have no seat
   Atomic<std::uint32_t> looking_soon_{0};                  // sleepers that wake within kLookAfterBusy by themselves
   alignas(kCacheLine) Atomic<bool> outside_waits_{false};  // perhaps: somebody has submitted from outside
   alignas(kCacheLine) Atomic<bool> stopping_{false};

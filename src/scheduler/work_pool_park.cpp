@@ -16,7 +16,8 @@ constexpr int kLooksBeforeWaking = 16;    // of who submits from outside
 
 }  // namespace
 
-/// A worker that found something is no longer searching; the last one wakes another where there is more. Even if there
+/// A worker that found something is no longer searching; the last one wakes another where there is more, if there is no
+/// lookout. Even if there
 /// is not, unless somebody looks soon: the others may have parked while nobody was busy, and one of them must now look
 /// after the timers of one that may not come back from a handler. Also when what it found is quiet, for others have relied
 /// on it, and whoever was to look soon may just have found something as well; only what came with that is left to it.
@@ -57,14 +58,25 @@ bool WorkPool::withdraw_idle(Worker& me) noexcept {
 
 /// Of a worker that leaves work to others. It does not count as one that searches, since it would not take what others
 /// count on to be found; nor as a sleeper, since to wake it for each piece that it leaves costs more than the piece. All
-/// that nap look as often as one would by itself.
+/// that nap look as often as one would by itself, and each within kNapMost.
+///
+/// Where seats are scarce it counts as searching from its nap on, so that found_work() wakes another one for what it
+/// leaves behind, however it comes to what it runs: nobody was woken while it was the lookout.
 void WorkPool::nap(Worker& me) noexcept {
+  const bool is_lookout = std::exchange(me.is_lookout, false);
   const std::uint32_t napping = napping_.fetch_add(1, kRelaxed) + 1;
+  if (is_lookout) lookouts_.fetch_add(1, kRelaxed);
   if (me.is_searching) found_work(me);
   const Duration until_timer = saturating_between(clock_->now(), me.wheel.next());
   const Duration time = std::min({napping * kNap, kNapMost, until_timer});
   if (seats_.are_scarce()) seats_.nap(me.index);
   if (time > Duration::zero()) wait_on(me.token, 0, time);
+  if (seats_.are_scarce()) {
+    searching_.fetch_add(1, kSeqCst);
+    me.is_searching = true;
+  }
+  // release: partner of the fence in notify(). Who sees no lookout any more sees it search, or what it has become since.
+  if (is_lookout) lookouts_.fetch_sub(1, kRelease);
   napping_.fetch_sub(1, kRelaxed);
 }
 
@@ -87,7 +99,9 @@ void WorkPool::park(Worker& me) noexcept {
   // Partner: the fence in notify(). Either the submitter sees our bit, or we see what it submitted.
   full_fence();
   me.was_brought = false;  // of a look that found nothing
-  const bool is_any = std::exchange(me.is_relieved, false) ? has_outside_work() : has_work();
+  // Left to the lookout, if there is one still: after this look our bit is seen by it, when it wakes another one.
+  const bool is_relieved = std::exchange(me.is_relieved, false) && has_lookout();
+  const bool is_any = is_relieved ? has_outside_work() : has_work();
   if (!is_any) sleep(me);
   note_node(me);  // the kernel may have put us elsewhere
   if (seats_.are_scarce()) static_cast<void>(take_seat(me, SteadyClock{}.now()));
@@ -144,10 +158,10 @@ void WorkPool::unpark(Worker& worker) noexcept {
 }
 
 void WorkPool::notify() noexcept {
-  full_fence();                               // partner: the fence in park()
+  full_fence();  // partner: the fence in park()
+  // The lookout first: it searches before it is none any more.
+  if (has_lookout()) return;
   if (searching_.load(kRelaxed) > 0) return;  // it will find the work, or look again before it parks
-  // So will who naps. relaxed: where a nap is over already, that worker looks at all there is, or is seen to sleep, as above.
-  if (is_napped_for()) return;
   for (std::size_t word = 0; word < idle_.size(); ++word) {
     std::uint64_t idle = idle_[word].load(kRelaxed);
     while (idle != 0) {
@@ -162,7 +176,8 @@ void WorkPool::notify() noexcept {
 }
 
 /// To wake a worker takes microseconds, which this thread pays for. So it looks for a fraction of one whether a worker that
-/// is awake takes what was submitted, or begins to search: a worker that has just answered a thread is about to.
+/// is awake takes what was submitted, or begins to search: a worker that has just answered a thread is about to. Not where it has
+/// no processor to do so.
 bool WorkPool::is_taken_soon() const noexcept {
   if (options_.spin == Duration::zero() || seats_.are_scarce()) return false;
   full_fence();  // as in notify()

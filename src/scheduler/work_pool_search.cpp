@@ -121,7 +121,7 @@ void WorkPool::announce_late(Worker& me) noexcept {
 
 Runnable* WorkPool::find_work(Worker& me) noexcept {
   me.was_brought = false;
-  me.is_relieved = false;
+  me.is_relieved = me.is_lookout = false;
   sort_timers(me);
   run_timers(me);
   if (workers_.size() > 1) help_overdue(me);
@@ -152,8 +152,8 @@ bool WorkPool::take_seat(Worker& me, TimePoint now) noexcept {
   return seats_.take(me.index, now, [this](std::uint32_t i) { return done_by(*workers_[i]); });
 }
 
-/// Whether what waits at that worker is left there. Who has no seat learns nothing about what pays, and sleeps if another
-/// one naps.
+/// Whether what waits at that worker is left there; then it is settled what this one does instead. Who has no seat learns
+/// nothing about what pays; it is the lookout if there is none.
 bool WorkPool::leaves(Worker& me, std::uint32_t other, TimePoint now) noexcept {
   const Worker& victim = *workers_[other];
   const auto is_there = [&] { return !stopping_.load(kRelaxed) && !victim.ring.is_empty(); };
@@ -161,14 +161,15 @@ bool WorkPool::leaves(Worker& me, std::uint32_t other, TimePoint now) noexcept {
     if (!is_there() || !seats_.gets_on(other, now, done_by(victim))) return false;
     if (!take_seat(me, now)) {
       me.gain.rest();
-      me.is_relieved = is_napped_for();
-      me.naps = me.is_relieved ? 0 : kNaps;
+      me.is_relieved = has_lookout();
+      me.is_lookout = !me.is_relieved;
+      me.naps = me.is_lookout ? 1 : 0;
       return true;
     }
   }
-  const std::uint32_t tried = tries_together_ ? 0 : other;
-  if (!me.gain.leaves(now, tried) || !is_there() ||
-      !me.gain.gets_on(now, tried, tries_together_ ? done_by_all() : done_by(victim)))
+  const std::uint32_t whom = tries_together_ ? 0 : other;
+  if (!me.gain.leaves(now, whom) || !is_there() ||
+      !me.gain.gets_on(now, whom, tries_together_ ? done_by_all() : done_by(victim)))
     return false;
   me.naps = kNaps;
   return true;

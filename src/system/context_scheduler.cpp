@@ -48,11 +48,14 @@ struct ContextScheduler::Alarm : std::enable_shared_from_this<Alarm> {
   }
   void ring() noexcept {
     if (abandoned.load(kRelaxed)) return;
+    TimePoint now;
     {
       const Lock lock{mutex};
+      if (!timer) return;  // the system is over, and with it the clock
       set_to = TimePoint::max();
+      now = clock.now();
     }
-    wheel.advance(clock.now());  // no user code: it puts messages into mailboxes
+    wheel.advance(now);  // no user code: it puts messages into mailboxes
     set();
   }
   void end() noexcept {
@@ -87,10 +90,10 @@ void ContextScheduler::submit(Runnable& runnable) noexcept {
   if (alarm_->abandoned.load(kRelaxed)) return;
   alarm_->turns.fetch_add(1, kRelaxed);
   surely([&] {
-    asio::post(context_, [alarm = alarm_, &runnable] {  // after it this may be gone
+    asio::post(context_, [alarm = alarm_, &runnable] {  // this scheduler may be gone when the turn is over
       if (alarm->abandoned.load(kRelaxed)) return;      // posted before a fork(): the parent's to run
       run(runnable);
-      alarm->turns.fetch_sub(1, kAcqRel);
+      alarm->turns.fetch_sub(1, kRelease);  // partner: leave()
     });
   });
 }
@@ -146,13 +149,13 @@ void ContextScheduler::actors_ended() noexcept {
 
 void ContextScheduler::abandon() noexcept { alarm_->abandoned.store(true, kRelaxed); }
 
-/// A turn counts until it is over: the one that ends the last actor goes on to bury the places of a tree, which takes turns
-/// as well.
+/// A turn counts until it is over, since it may submit others until then: the end of a supervisor buries the places of its
+/// children, each in a turn.
 bool ContextScheduler::leave(TimePoint until) noexcept {
-  const bool is_on_a_turn = this_thread.cell != nullptr && &this_thread.cell->scheduler() == this;
-  const std::uint64_t own = is_on_a_turn ? 1 : 0;
+  // On a turn, which is its own then: nobody hears of what this answers there.
+  const std::uint64_t own = this_thread.cell != nullptr && &this_thread.cell->scheduler() == this ? 1 : 0;
   bool is_over = false;
-  while (!(is_over = alarm_->turns.load(kAcquire) == own) && clock_.now() < until) run_for(kLookAgain);
+  while (!(is_over = alarm_->turns.load(kAcquire) <= own) && clock_.now() < until) run_for(kLookAgain);
   alarm_->end();
   return is_over;
 }

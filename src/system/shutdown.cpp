@@ -12,6 +12,11 @@ namespace {
 /// How long a handler that has been told to end may take to come back.
 constexpr Duration kQuantum = std::chrono::milliseconds{50};
 
+unsigned number_of_this_thread() noexcept {
+  if (this_thread.shard == 0) number_this_thread();
+  return this_thread.shard;
+}
+
 }  // namespace
 
 /// Looks after a shutdown when its caller does not wait: kills whoever is late.
@@ -141,7 +146,13 @@ ShutdownReport SystemCore::shutdown(Duration within) noexcept {
   }
   if (shutdown_state_.load(kAcquire) == kEnding) kill_the_rest();
   finish_threads();
-  // Whoever came second waits for the one who looks after the threads.
+  // Whoever came second waits for the one who looks after the threads; unless that stands below it on this very stack,
+  // and runs the context meanwhile.
+  if (finishing_on_.load(kRelaxed) == number_of_this_thread()) {
+    ShutdownReport report;
+    report.asynchronous = true;
+    return report;
+  }
   for (std::uint32_t seen = shutdown_state_.load(kAcquire); seen != kDone; seen = shutdown_state_.load(kAcquire)) {
     wait(shutdown_state_, seen, TimePoint::max());
   }
@@ -169,6 +180,7 @@ void SystemCore::finish_threads() noexcept {
     threads_done_ = true;
     pools = pools_;
   }
+  finishing_on_.store(number_of_this_thread(), kRelaxed);
   const bool actors_done = shutdown_state_.load(kAcquire) == kEnded;
   disarm_drive();  // it holds this
   bool all_back = true;
@@ -196,6 +208,7 @@ void SystemCore::finish_threads() noexcept {
     const Lock lock{mutex_};
     shutdown_state_.store(kDone, kSeqCst);
   }
+  finishing_on_.store(0, kRelaxed);
   disarm_drive();  // where the deadline had passed, one may have been armed since
   wake(shutdown_state_);
 }

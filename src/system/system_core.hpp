@@ -133,6 +133,7 @@ class SystemCore : public Runtime {
   IntrusivePtr<Timer> drive_timer_;  // looks after the awaited one
   TimePoint begun_{};
   bool threads_done_ = false;
+  Atomic<unsigned> finishing_on_{0};  // the number of the thread that looks after the threads
   std::vector<LateActor> late_;
   ShutdownReport report_;
 };

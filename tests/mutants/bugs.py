@@ -280,8 +280,8 @@ BUGS = (
         Test("test_interleave_kernels",
              "a worker that has no seat comes to what its owner does not come to when the nap is over")),
     bug(57, "a turn in a user's context is over when it begins", "src/system/context_scheduler.cpp",
-        "      run(runnable);\n      alarm->turns.fetch_sub(1, kAcqRel);",
-        "      if (planted(57)) alarm->turns.fetch_sub(1, kAcqRel);\n      run(runnable);\n"
-        "      if (!planted(57)) alarm->turns.fetch_sub(1, kAcqRel);",
+        "      run(runnable);\n      alarm->turns.fetch_sub(1, kRelease);",
+        "      if (planted(57)) alarm->turns.fetch_sub(1, kRelease);\n      run(runnable);\n"
+        "      if (!planted(57)) alarm->turns.fetch_sub(1, kRelease);",
         Test("test_interleave_core", "a tree in a user's context is gone when its shutdown says that it is complete")),
 )

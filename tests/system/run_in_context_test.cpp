@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <iterator>
 #include <optional>
 #include <stdexcept>
@@ -255,6 +256,41 @@ TEST_CASE("what a function of the user's throws in a thread that waits harms nei
   CHECK(worker.ask(Count{}, kPatience).get() == Result<int, AskError>{0});
   CHECK(has_run);
   CHECK(worker.ask(Count{}, kPatience).get() == Result<int, AskError>{0});
+  testing::check_end(system);
+}
+
+/// Runs something in the context when an actor of that name has stopped.
+struct AtTheStop {
+  static constexpr bool kRecords = true;
+  using Event = coppice::Event;
+  void record(const Event& event) {
+    if (event.kind == EventKind::ActorStopped && event.path == path) asio::post(*io, std::exchange(then, [] {}));
+  }
+  std::string path;
+  asio::io_context* io = nullptr;
+  std::function<void()> then;
+};
+
+TEST_CASE("a shutdown within a shutdown of the same thread does not wait for itself") {  // P13
+  asio::io_context io;
+  BasicActorSystem<AtTheStop> system{in(io)};
+  ShutdownReport inner;
+  bool has_run = false;
+  auto& monitor = system.monitor();
+  monitor.path = "app";
+  monitor.io = &io;
+  // It stands in the context before the turns that bury what the tree had.
+  monitor.then = [&] {
+    inner = system.shutdown({.within = kPatience});
+    has_run = true;
+  };
+  REQUIRE(system.start(supervisor({.id = "app"}, child<Worker>({.id = "a"}))));
+  const ShutdownReport outer = system.shutdown({.within = kPatience});
+  CHECK(outer.complete);
+  CHECK_FALSE(outer.asynchronous);
+  REQUIRE(has_run);
+  CHECK(inner.asynchronous);
+  CHECK_FALSE(inner.complete);
   testing::check_end(system);
 }
 

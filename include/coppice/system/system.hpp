@@ -87,7 +87,7 @@ struct ShutdownOptions {
 
 struct ShutdownReport {
   bool complete = false;      ///< every actor has ended and every thread of the runtime is gone
-  bool asynchronous = false;  ///< called on an actor's turn: the shutdown goes on behind it
+  bool asynchronous = false;  ///< on an actor's turn, or within a shutdown: it goes on behind it
   Duration took{};
   std::vector<LateActor> late;
 };

@@ -491,7 +491,9 @@ struct Seatless {
       ++bench.submitted;
     }
     jobs[0]->also = [&] {
-      for (sits.set(); through.word.load(kAcquire) == 0 && bench.clock.now() - began < StealGain::kWindow;) {
+      sits.set();
+      if (hangs_as_well) return through.wait();
+      while (through.word.load(kAcquire) == 0 && bench.clock.now() - began < StealGain::kWindow) {
         get_on();
         take(std::chrono::microseconds{5});
       }
@@ -510,6 +512,7 @@ struct Seatless {
     submit(bench.pool, *jobs[2]);
     through.wait();
   }
+  bool hangs_as_well = false;  // the second
   Flag sits;
   Flag through;
   TimePoint began;
@@ -536,6 +539,24 @@ TEST_CASE("a worker that has no seat comes to what its owner does not come to wh
                holds());
   }
   if (runs > 1) CHECK(2 * naps > runs);
+}
+
+TEST_CASE("what a lookout comes to by another way than by search leaves somebody who looks", "[pool]") {  // P19
+  for (const Memory memory : {Memory::Sequential, Memory::Weak}) {
+    CHECK_THAT(explore(memory == Memory::Weak ? "weak" : "sequential", Sampled{.runs = 1'500, .memory = memory},
+                       [] {
+                         Bench bench{4, {}, {}, 1};
+                         at_stall(nullptr);  // naps end by time, and sleeps of those who look soon
+                         Seatless seatless;
+                         seatless.hangs_as_well = true;
+                         bench.submit_one_that([&] { seatless.handle(bench); });
+                         seatless.sits.wait();
+                         // Perhaps the lookout's, which does not come back before the ring of the one that hangs is empty.
+                         bench.submit_one_that([&] { seatless.through.wait(); });
+                         bench.finish();
+                       }),
+               holds());
+  }
 }
 
 }  // namespace
