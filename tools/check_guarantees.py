@@ -34,7 +34,8 @@ def test_names(source: str) -> set[str]:
 def ctest_name(path: Path, name: str) -> str:
     """What tests/CMakeLists.txt calls the test in ctest."""
     if path.name.endswith("_test.cpp"):
-        return f"{path.parent.name}/{name}"
+        parts = path.parts[path.parts.index("tests") + 1 :]  # the folder of a program may have folders
+        return f"{parts[0]}/{name}"
     if path.parent.name == "must_not_compile":
         return f"must_not_compile/{path.stem}"
     return name

@@ -72,11 +72,12 @@ void WorkPool::nap(Worker& me) noexcept {
   if (seats_.are_scarce()) seats_.nap(me.index);
   if (time > Duration::zero()) wait_on(me.token, 0, time);
   if (seats_.are_scarce()) {
-    searching_.fetch_add(1, kSeqCst);
+    searching_.fetch_add(1, kRelaxed);
     me.is_searching = true;
   }
-  // release: partner of the fence in notify(). Who sees no lookout any more sees it search, or what it has become since.
-  if (is_lookout) lookouts_.fetch_sub(1, kRelease);
+  // relaxed, both: who sees it neither look out nor search wakes one too many. Who sees it look out still, or search, is
+  // seen by it: after the fence in found_work() or in park() it finds what that one has submitted.
+  if (is_lookout) lookouts_.fetch_sub(1, kRelaxed);
   napping_.fetch_sub(1, kRelaxed);
 }
 
