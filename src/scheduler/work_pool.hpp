@@ -49,8 +49,9 @@ inline constexpr unsigned kIdleBits = 64;
 ///      and looks for work. Only submit_quietly() publishes and no more: this worker comes to it itself, or an idle one
 ///      that looks every few milliseconds while anybody is busy. What the reactor brings is as quiet where there is such
 ///      an idle one, until it has waited for kQuiet behind others. A worker that leaves work to others (StealGain, Seats)
-///      naps, uncounted, and looks again when a nap is over. Where seats are scarce one that has none naps as a lookout
-///      for those who sleep: while there is one nobody wakes them, and it counts as searching before it is none any more.
+///      naps, uncounted, and looks again when a nap is over. Where seats are scarce one that has none, or tries out for
+///      all, naps as a lookout for those who sleep: while there is one nobody wakes them, and it counts as searching
+///      before it is none any more.
 class WorkPool final : public Scheduler {
  public:
   /// Threads that cannot be started or pinned: start() says so by `error`, or throws std::bad_alloc, and nothing runs.

@@ -63,7 +63,7 @@ bool WorkPool::withdraw_idle(Worker& me) noexcept {
 /// Where seats are scarce it counts as searching from its nap on, so that found_work() wakes another one for what it
 /// leaves behind, however it comes to what it runs: nobody was woken while it was the lookout.
 void WorkPool::nap(Worker& me) noexcept {
-  const bool is_lookout = std::exchange(me.is_lookout, false);
+  const bool is_lookout = std::exchange(me.is_lookout, false) || tries_together_;  // also to the end of a trial
   const std::uint32_t napping = napping_.fetch_add(1, kRelaxed) + 1;
   if (is_lookout) lookouts_.fetch_add(1, kRelaxed);
   if (me.is_searching) found_work(me);

@@ -153,7 +153,7 @@ bool WorkPool::take_seat(Worker& me, TimePoint now) noexcept {
 }
 
 /// Whether what waits at that worker is left there; then it is settled what this one does instead. Who has no seat learns
-/// nothing about what pays; it is the lookout if there is none.
+/// nothing about what pays; it is the lookout if there is none. So is who leaves what does not pay for any of them.
 bool WorkPool::leaves(Worker& me, std::uint32_t other, TimePoint now) noexcept {
   const Worker& victim = *workers_[other];
   const auto is_there = [&] { return !stopping_.load(kRelaxed) && !victim.ring.is_empty(); };
@@ -171,7 +171,8 @@ bool WorkPool::leaves(Worker& me, std::uint32_t other, TimePoint now) noexcept {
   if (!me.gain.leaves(now, whom) || !is_there() ||
       !me.gain.gets_on(now, whom, tries_together_ ? done_by_all() : done_by(victim)))
     return false;
-  me.naps = kNaps;
+  me.is_lookout = tries_together_;
+  me.naps = me.is_lookout ? 1 : kNaps;
   return true;
 }
 

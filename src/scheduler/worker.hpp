@@ -25,7 +25,7 @@ struct alignas(kCacheLine) WorkPool::Worker : WorkerSlot {
   std::uint32_t victim = 0;  // something was taken from it last
   StealGain gain;
   unsigned naps = 0;         // left until it parks, since it has seen work that it leaves to another
-  bool is_lookout = false;   // it naps for those who sleep, having no seat
+  bool is_lookout = false;   // its next nap is for those who sleep as well
   bool is_relieved = false;  // having no seat, it leaves work to a lookout
   Atomic<unsigned> node{0};  // of the memory that was near when it last began to run; only where there are several
   Thread thread;
