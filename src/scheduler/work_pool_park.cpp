@@ -177,8 +177,8 @@ void WorkPool::notify() noexcept {
 }
 
 /// To wake a worker takes microseconds, which this thread pays for. So it looks for a fraction of one whether a worker that
-/// is awake takes what was submitted, or begins to search: a worker that has just answered a thread is about to. Not where it has
-/// no processor to do so.
+/// is awake takes what was submitted, or begins to search: a worker that has just answered a thread is about to. Not where
+/// it may have no processor to do so.
 bool WorkPool::is_taken_soon() const noexcept {
   if (options_.spin == Duration::zero() || seats_.are_scarce()) return false;
   full_fence();  // as in notify()
