@@ -8,21 +8,12 @@
 #include "catch.hpp"
 #include "coppice/coppice.hpp"
 #include "support/eventually.hpp"
+#include "support/marked.hpp"
 
 namespace coppice::detail {
 namespace {
 
-/// Says when the message ends.
-struct Marked {
-  explicit Marked(int* n) : ends{n} {}
-  Marked(const Marked&) = delete;
-  Marked& operator=(const Marked&) = delete;
-  Marked(Marked&& other) noexcept : ends{std::exchange(other.ends, nullptr)} {}
-  ~Marked() {
-    if (ends != nullptr) ++*ends;
-  }
-  int* ends;
-};
+using testing::Marked;
 
 struct Plain {
   int value;

@@ -2,17 +2,12 @@
 
 #include "catch.hpp"
 #include "simulation/memory.hpp"
+#include "support/marked.hpp"
 
 namespace coppice::detail {
 namespace {
 
-struct Marked {
-  explicit Marked(int* n) : ends{n} {}
-  Marked(const Marked&) = delete;
-  Marked& operator=(const Marked&) = delete;
-  ~Marked() { ++*ends; }
-  int* ends;
-};
+using testing::Marked;
 
 /// As on a worker's thread.
 struct OnWorker {
