@@ -27,8 +27,13 @@ InMemoryMonitor::InMemoryMonitor(std::size_t capacity)
 InMemoryMonitor::~InMemoryMonitor() = default;
 
 void InMemoryMonitor::record(const coppice::Event& event) {
-  // relaxed: a statistic, exact once the threads that record are at rest.
-  shards_[shard_of_this_thread() % kShards].counts[static_cast<std::size_t>(event.kind)].fetch_add(1, detail::kRelaxed);
+  // Counted when all else is done [N2], also if there was no memory to keep it.
+  struct CountAtTheEnd {
+    // Partner: count().
+    ~CountAtTheEnd() { count.fetch_add(1, detail::kRelease); }
+    detail::Atomic<std::uint64_t>& count;
+  };
+  const CountAtTheEnd count{shards_[shard_of_this_thread() % kShards].counts[static_cast<std::size_t>(event.kind)]};
   if (severity_of(event.kind) < keep_from_.load(detail::kRelaxed)) return;
   RecordedEvent kept{event.kind,
                      event.actor,
@@ -49,7 +54,7 @@ void InMemoryMonitor::record(const coppice::Event& event) {
 
 std::uint64_t InMemoryMonitor::count(EventKind kind) const noexcept {
   std::uint64_t sum = 0;
-  for (const Shard& shard : shards_) sum += shard.counts[static_cast<std::size_t>(kind)].load(detail::kRelaxed);
+  for (const Shard& shard : shards_) sum += shard.counts[static_cast<std::size_t>(kind)].load(detail::kAcquire);
   return sum;
 }
 

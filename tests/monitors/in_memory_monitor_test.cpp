@@ -66,6 +66,21 @@ TEST_CASE("events below the severity are counted and not kept") {  // F83, [N1]
   CHECK(monitor.snapshot().size() == 1);  // a reset forgets events and not the filter
 }
 
+TEST_CASE("what is counted is in the next snapshot") {  // [N2]: a test waits for a count and then reads the text
+  const auto events = static_cast<std::uint64_t>(testing::scaled(20'000));
+  InMemoryMonitor monitor{events};
+  std::thread writer{[&] {
+    for (std::uint64_t i = 0; i < events; ++i) monitor.record(event(EventKind::ActorFailed));
+  }};
+  std::uint64_t missed = 0;
+  for (std::uint64_t counted = 0; counted < events;) {
+    counted = monitor.count(EventKind::ActorFailed);
+    if (monitor.snapshot().size() < counted) ++missed;
+  }
+  writer.join();
+  CHECK(missed == 0);
+}
+
 TEST_CASE("sums are exact under eight threads") {  // F83
   constexpr int kThreads = 8;
   const int each = static_cast<int>(testing::scaled(20'000));

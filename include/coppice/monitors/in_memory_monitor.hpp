@@ -31,6 +31,7 @@ struct RecordedEvent {
 /// Order      the kept ones are in the order in which they were recorded.
 /// Failure    record() throws std::bad_alloc, which its caller swallows; the event is counted all the same.
 /// [N1] Filtered events are counted, not kept.
+/// [N2] What count() has counted, a snapshot() after it holds, unless it was filtered or newer ones took its place.
 class InMemoryMonitor {
  public:
   static constexpr bool kRecords = true;
