@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/platform.hpp"
 #include "catch.hpp"
 #include "coppice/asio.hpp"
 #include "coppice/coppice.hpp"
@@ -271,6 +272,57 @@ TEST_CASE("a system is destroyed in the child of a fork and the child exits") { 
         }) == "exits ");
   CHECK(echo.ask(1, kPatience).get());
   testing::check_end(*system);
+}
+
+using Word = detail::Atomic<std::uint32_t>;
+
+void wait_while(const Word& word, std::uint32_t value) {
+  while (word.load(detail::kAcquire) == value) static_cast<void>(detail::wait_on(word, value, kForever));
+}
+void say(Word& word, std::uint32_t value) {
+  word.store(value, detail::kRelease);
+  detail::wake_all(word);
+}
+
+TEST_CASE("threads of a child wait where threads of the parent were waiting at the fork") {  // P23
+#if defined(__SANITIZE_THREAD__)
+  SUCCEED("ThreadSanitizer starts no threads there");
+#else
+  const ActorSystem system{testing::two_workers()};  // a fork is none of the runtime's business before there is one
+  // Side by side, and more than there are places where a platform keeps those who wait.
+  std::vector<Word> words_of_parent(64);
+  std::atomic<std::size_t> arrived{0};
+  std::vector<std::thread> threads;
+  for (Word& word : words_of_parent) {
+    threads.emplace_back([&] {
+      ++arrived;
+      wait_while(word, 0);
+    });
+  }
+  REQUIRE(testing::eventually([&] { return arrived == threads.size(); }));
+  CHECK(in_a_child([&](Words& words) {
+          // To and fro, so that each of the two really waits for the other.
+          constexpr std::uint32_t kRounds = 20;
+          Word answer{0};
+          for (Word& word : words_of_parent) {
+            answer.store(0, detail::kRelaxed);
+            std::thread other{[&] {
+              for (std::uint32_t round = 0; round < kRounds; ++round) {
+                wait_while(word, round);
+                say(answer, round + 1);
+              }
+            }};
+            for (std::uint32_t round = 0; round < kRounds; ++round) {
+              say(word, round + 1);
+              wait_while(answer, round);
+            }
+            other.join();
+          }
+          words.check(true, "woken");
+        }) == "woken ");
+  for (Word& word : words_of_parent) say(word, 1);
+  for (auto& thread : threads) thread.join();
+#endif
 }
 
 TEST_CASE("a child may have a system of its own") {  // P23

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <thread>
 
@@ -19,11 +20,24 @@ struct WaitingPlace {
   std::condition_variable condition;
 };
 
-WaitingPlace& place_of(const void* word) noexcept {
+using WaitingPlaces = std::array<WaitingPlace, 61>;
+
+WaitingPlaces& all_places() noexcept {
   // Never destroyed: a thread may wait until the very end of the process.
-  static auto* const places = new std::array<WaitingPlace, 61>;
-  return (*places)[(reinterpret_cast<std::uintptr_t>(word) / sizeof(std::uint32_t)) % places->size()];
+  static auto* const places = new WaitingPlaces;
+  return *places;
 }
+
+WaitingPlace& place_of(const void* word) noexcept {
+  WaitingPlaces& places = all_places();
+  return places[(reinterpret_cast<std::uintptr_t>(word) / sizeof(std::uint32_t)) % places.size()];
+}
+
+#if __has_include(<pthread.h>)
+/// In the child of a fork. Its copies may be locked by threads of the parent, and a condition that counts waiters waits
+/// for those of the parent to leave. Neither may be destroyed so; new ones stand in their place.
+void forget_waiters() noexcept { std::construct_at(&all_places()); }
+#endif
 
 }  // namespace
 
@@ -61,7 +75,9 @@ void wake_all(Atomic<std::uint32_t>& word) noexcept {
 
 bool on_fork(void (*before)() noexcept, void (*in_parent)() noexcept, void (*in_child)() noexcept) noexcept {
 #if __has_include(<pthread.h>)
-  return ::pthread_atfork(before, in_parent, in_child) == 0;
+  // First: what is called in the child may wake somebody.
+  static const bool forgets = ::pthread_atfork(nullptr, nullptr, &forget_waiters) == 0;
+  return forgets && ::pthread_atfork(before, in_parent, in_child) == 0;
 #else  // and no fork()
   return before != nullptr && in_parent != nullptr && in_child != nullptr;
 #endif
