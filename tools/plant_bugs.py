@@ -15,6 +15,7 @@ versioned one.
 """
 
 import argparse
+import datetime
 import os
 import re
 import shutil
@@ -25,11 +26,14 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TOP / "tests/mutants"))
+sys.path.insert(0, str(TOP / "tools"))
 from bugs import BUGS, Bug, Simulate, Test  # noqa: E402
+from machine import commit  # noqa: E402
 
 COPY = TOP / "build/mutants/tree"
 BUILD = TOP / "build/mutants/out"
 TABLE = TOP / "docs/reference/planted_bugs.md"
+HUNTED = "The last whole hunt: "
 SEEDS = 50_000  # of each workload, at most
 LIMIT_SECONDS = 60
 PLANTED = "include/coppice/base/planted.hpp"
@@ -137,7 +141,7 @@ def hunt_by_simulation(hunter: Simulate, verdict: Verdict) -> None:
     elif found:
         verdict.by, verdict.seeds = f"{hunter.workload}: {found[2]}", int(found[1])
     elif code < 0 and "containment" in hunter.oracles:
-        verdict.by, verdict.seeds = f"{hunter.workload}: containment (the process ends)", 1
+        verdict.by = f"{hunter.workload}: containment (the process ends)"
     elif code == 124:
         verdict.why_not = f"{hunter.workload}: hangs"
     elif code != 0:
@@ -150,8 +154,14 @@ def hunt_by_test(hunter: Test, verdict: Verdict) -> None:
     code, said = run([str(BUILD / "bin" / hunter.program), hunter.case], verdict.bug.number)
     if "No test cases matched" in said:
         verdict.why_not = f"{hunter.program} has no test \"{hunter.case}\""
-    elif code != 0:
-        verdict.by = f"{hunter.program}: {hunter.case}"
+    elif code == 124:
+        verdict.why_not = f"{hunter.program}: \"{hunter.case}\" hangs"
+    elif code < 0 and not hunter.ends:
+        verdict.why_not = f"{hunter.program}: \"{hunter.case}\" is ended by signal {-code}, and no check speaks"
+    elif code < 0 or (code > 0 and "FAILED:" in said):
+        verdict.by = f"{hunter.program}: {hunter.case}" + (" (the process ends)" if code < 0 else "")
+    elif code > 0:
+        verdict.why_not = f"{hunter.program}: \"{hunter.case}\" ends with {code}, and no check speaks"
     else:
         verdict.why_not = f"{hunter.program}: \"{hunter.case}\" passes"
 
@@ -184,7 +194,9 @@ def write(table: str) -> None:
     text = TABLE.read_text()
     begin = text.index("| | planted |")
     end = text.index("\n\n", begin) if "\n\n" in text[begin:] else len(text.rstrip("\n"))
-    TABLE.write_text(text[:begin] + table + text[end:])
+    text = text[:begin] + table + text[end:]
+    when = f"{HUNTED}{datetime.date.today().isoformat()}, at commit {commit('docs/reference')}."
+    TABLE.write_text(re.sub(f"^{HUNTED}.*$", when, text, count=1, flags=re.M))
 
 
 def main() -> int:
@@ -225,7 +237,7 @@ def main() -> int:
         print(f"{bug.number:>3} {bug.name}: {mark}{f', seed {verdict.seeds}' if verdict.seeds else ''} ({took:.1f} s)",
               flush=True)
         survivors += 0 if verdict.by else 1
-        if verdict.seeds > 10 * max(before.get(bug.number, verdict.seeds), 100):
+        if verdict.seeds > 10 * max(before.get(bug.number, verdict.seeds), 5):
             slow += 1
             print(f"    ten times as many seeds as before: {before[bug.number]}")
     print(f"{len(chosen)} bugs, {sum(1 for v in verdicts if v.by)} noticed, "

@@ -24,10 +24,11 @@ class Simulate:
 
 @dataclass(frozen=True)
 class Test:
-    """Found by a test case of a test program."""
+    """Found by a test case of a test program: by a check of it that fails."""
 
     program: str
     case: str
+    ends: bool = False  # what the case looks for is that the process goes on, so its end is what the case finds
 
 
 @dataclass(frozen=True)
