@@ -88,7 +88,7 @@ def main() -> int:
         target = f"≤ {TARGET} | {'ok' if ratio <= TARGET else '**missed**'}" if name == "program" else " | "
         print(f"| {FILES[name]} | {cost.lines} | {span(cost.seconds, 2)} | {span(cost.mebibytes, 0)} | {ratio:.2f} | {target} |")
     if len(costs) < len(FILES):
-        print("\nCAF is not installed (libcaf-dev): nothing to compare with.", file=sys.stderr)
+        print("\nCAF is not installed (libcaf-dev): nothing to compare with.")
     return 0
 
 

@@ -20,7 +20,7 @@ from datetime import date
 
 import compare_growth
 from compare_report import OURS, PEERS, TITLES, Series, against_earlier, chart, table
-from machine import processor
+from machine import commit, processor
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 EARLIER = TOP / "benchmarks" / "peers" / "figures.json"
@@ -115,7 +115,8 @@ def first_line(command: list[str]) -> str:
 def machine() -> dict[str, object]:
     return {"processor": processor(), "processors": len(os.sched_getaffinity(0)), "kernel": platform.release(),
             "system": platform.freedesktop_os_release().get("PRETTY_NAME", "unknown system"),
-            "compiler": first_line(["c++", "--version"]), "load before": round(os.getloadavg()[0], 2)}
+            "compiler": first_line(["c++", "--version"]), "load before": round(os.getloadavg()[0], 2),
+            "commit": commit("docs/benchmarks")}
 
 
 def flags(programs: pathlib.Path) -> str:
@@ -161,19 +162,20 @@ def whole_numbers(text: str) -> list[int]:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("programs", type=pathlib.Path, help="the folder of bench_classic and the peers' programs")
-    parser.add_argument("--quick", action="store_true", help="small sizes; under five minutes")
+    parser.add_argument("--quick", action="store_true", help="small sizes, in under five minutes; goes to build/compare/comparison")
     parser.add_argument("--rounds", type=whole_number, default=5)
     parser.add_argument("--workers", type=whole_numbers, default=[1, 2], metavar="N,…")
     parser.add_argument("--only", default="", metavar="TEXT", help="workloads whose name contains it")
     parser.add_argument("--growth", action="store_true", help="instead: how cost grows with workers, depth, actors …")
     parser.add_argument("--out", type=pathlib.Path, metavar="FOLDER",
-                        help="instead of docs/benchmarks; with --only that is build/compare/comparison")
+                        help="instead of docs/benchmarks; with --only or --quick that is build/compare/comparison")
     parser.add_argument("--strict", action="store_true", help="a missed target is a failure")
     given = parser.parse_args()
     if not given.programs.is_dir():
         parser.error(f"there is no folder {given.programs}")
-    if given.out is None:  # what is only a part does not overwrite the whole
-        given.out = given.programs.parent / "comparison" if given.only else TOP / "docs" / "benchmarks"
+    if given.out is None:  # what is only a part, or rough, does not overwrite the whole
+        is_part = bool(given.only) or given.quick
+        given.out = given.programs.parent / "comparison" if is_part else TOP / "docs" / "benchmarks"
     return given
 
 
@@ -194,6 +196,7 @@ def compare(given: argparse.Namespace) -> int:
                 comparison.round(workload, workers, int(str(ours[workload]["quick" if given.quick else "full"])))
         print(f"{time.monotonic() - begun:6.0f} s  {workload}", file=sys.stderr, flush=True)
 
+    where["took"] = f"{time.monotonic() - begun:.0f} s"
     how, compiled = method(given.rounds, given.quick), flags(given.programs)
     text = page(comparison, where, how, compiled)
     rows = [row for series in comparison.all_series() for row in series.rows()]

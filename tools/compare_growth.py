@@ -41,20 +41,23 @@ class Curve:
                 for n, seen in sorted(self.values.items()) if (middle := statistics.median(seen)) > 0]
 
     def verdict(self) -> str:
+        """By the dearest number there is, not by the last: a hump is no more flat than a slope."""
         costs = [cost for _, cost in self.costs()]
         if not costs:
             return "**not measured**"
-        factor = costs[-1] / costs[0]
+        factor = max(costs) / costs[0]
         return "flat" if factor <= FLAT else f"grows {short(factor)}×"
 
     def oversubscribed(self) -> str:
         """Whether eight workers keep what two reach; empty for what is no speed."""
         if is_count(self.unit):
             return ""
-        costs = dict(self.costs())
-        if 2 not in costs or 8 not in costs:
+        if 2 not in self.values or 8 not in self.values:
             return "**not measured**"
-        kept = costs[2] / costs[8]
+        if statistics.median(self.values[8]) == 0 and not is_rate(self.unit):
+            return "ok (none at all)"
+        costs = dict(self.costs())
+        kept = costs.get(2, 0) / costs[8] if 8 in costs else 0  # a rate of nothing costs too much
         return f"ok ({kept:.2f})" if kept >= KEPT else f"**missed** ({kept:.2f})"
 
 

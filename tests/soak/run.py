@@ -17,7 +17,7 @@ import sys
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tools"))
-from machine import processor  # noqa: E402
+from machine import commit, processor  # noqa: E402
 
 PAGE = TOP / "docs" / "evidence.md"
 MARK = "<!-- runs: the newest first; tests/soak/run.py writes below this line -->\n"
@@ -39,12 +39,6 @@ def how_compiled(build: pathlib.Path) -> str:
     return f"{compiler}; `{cache.get('CMAKE_CXX_FLAGS', '')} {cache.get('CMAKE_CXX_FLAGS_RELEASE', '')}`"
 
 
-def commit() -> str:
-    changed = subprocess.run(["git", "status", "--porcelain", "--", ".", ":!docs/evidence.md"], cwd=TOP,
-                             capture_output=True, text=True).stdout
-    return first_line("git", "rev-parse", "--short=12", "HEAD") + (" with changes" if changed.strip() else "")
-
-
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("build", type=pathlib.Path)
@@ -54,7 +48,7 @@ def main() -> int:
     asked = arguments.parse_args()
     head = [
         f"## {datetime.date.today().isoformat()}, {asked.minutes} minutes, seed {asked.seed}",
-        f"* Commit {commit()}",
+        f"* Commit {commit("docs/evidence.md")}",
         f"* {machine()}",
         f"* {how_compiled(asked.build)}",
     ]

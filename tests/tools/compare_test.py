@@ -85,6 +85,10 @@ class Arithmetic(unittest.TestCase):
     def test_growth_is_flat_up_to_twice_and_eight_workers_keep_seven_tenths(self) -> None:
         self.assertEqual(Curve("actors", "hop", "ns", {10: [20], 1000: [40]}).verdict(), "flat")
         self.assertEqual(Curve("actors", "hop", "ns", {10: [20], 1000: [50]}).verdict(), "grows 2.5×")
+        self.assertEqual(Curve("timers", "schedule", "ns", {10: [20], 100: [60], 1000: [20]}).verdict(), "grows 3×")
+        self.assertEqual(Curve("idle", "wake-ups", "in 1 s", {2: [0, 0], 8: [0, 0]}).oversubscribed(), "ok (none at all)")
+        self.assertEqual(Curve("idle", "wake-ups", "in 1 s", {2: [0, 0], 8: [5, 5]}).oversubscribed(), "**missed** (0.00)")
+        self.assertEqual(Curve("counting", "messages", "M/s", {2: [10], 8: [0]}).oversubscribed(), "**missed** (0.00)")
         self.assertEqual(Curve("counting", "messages", "M/s", {2: [10], 8: [7]}).oversubscribed(), "ok (0.70)")
         self.assertEqual(Curve("ring", "hop", "ns", {2: [6], 8: [10]}).oversubscribed(), "**missed** (0.60)")
         self.assertEqual(Curve("ring", "hop", "ns", {2: [6]}).oversubscribed(), "**not measured**")
