@@ -154,11 +154,13 @@ def hunt_by_test(hunter: Test, verdict: Verdict) -> None:
     code, said = run([str(BUILD / "bin" / hunter.program), hunter.case], verdict.bug.number)
     if "No test cases matched" in said:
         verdict.why_not = f"{hunter.program} has no test \"{hunter.case}\""
+    elif code == 124 and hunter.hangs:
+        verdict.by = f"{hunter.program}: {hunter.case} (no end)"
     elif code == 124:
         verdict.why_not = f"{hunter.program}: \"{hunter.case}\" hangs"
     elif code < 0 and not hunter.ends:
         verdict.why_not = f"{hunter.program}: \"{hunter.case}\" is ended by signal {-code}, and no check speaks"
-    elif code < 0 or (code > 0 and "FAILED:" in said):
+    elif code < 0 or "FAILED:" in said:
         verdict.by = f"{hunter.program}: {hunter.case}" + (" (the process ends)" if code < 0 else "")
     elif code > 0:
         verdict.why_not = f"{hunter.program}: \"{hunter.case}\" ends with {code}, and no check speaks"

@@ -38,7 +38,7 @@ TEST_CASE("an actor handles one message at a time whoever sends") {  // F4
   options.workers = 4;
   ActorSystem system{std::move(options)};
   const auto total = system.spawn<Total>();
-  const std::size_t each = testing::scaled(100'000);
+  const std::size_t each = testing::scaled(2'500'000);  // 2·10⁷ in all
   std::vector<std::thread> threads;
   for (int t = 0; t < 8; ++t) {
     threads.emplace_back([&] {
@@ -124,24 +124,75 @@ struct Mixed : Actor<Mixed> {
   std::vector<int>* seen;
   void handle(int number) { seen->push_back(number); }
   int handle(long number) { return seen->push_back(static_cast<int>(number)), 0; }
+  void handle(short number) { seen->push_back(number); }
 };
 
 TEST_CASE("all kinds of sends of one sender keep their order") {  // P3
   ActorSystem system;
+  InMemoryBroker broker{system};
   std::vector<int> seen;
   const auto mixed = system.spawn<Mixed>(&seen);
+  const Subscription subscription = broker.subscribe<short>("numbers", mixed);
   std::vector<AskFuture<int>> answers;
-  for (int i = 0; i < 3'000; i += 3) {
+  for (int i = 0; i < 4'000; i += 4) {
     mixed.send(i);
     answers.push_back(mixed.ask(static_cast<long>(i + 1), testing::kPatience));
     int last = i + 2;
     REQUIRE(mixed.try_send(last) == Delivery::Accepted);
+    REQUIRE(broker.publish("numbers", static_cast<short>(i + 3)).delivered == 1);
   }
   for (auto& answer : answers) CHECK(answer.get().has_value());
   REQUIRE(testing::at_rest(system));
   testing::check_end(system);
-  REQUIRE(seen.size() == 3'000);
-  for (int i = 0; i < 3'000; ++i) REQUIRE(seen[static_cast<std::size_t>(i)] == i);
+  REQUIRE(seen.size() == 4'000);
+  for (int i = 0; i < 4'000; ++i) REQUIRE(seen[static_cast<std::size_t>(i)] == i);
+}
+
+struct Question {
+  int number;
+};
+/// Answers with three numbers: a message, a publication and, at the end, the reply.
+struct Answering : Actor<Answering> {
+  Answering(InMemoryBroker* b, ActorRef<Protocol<void(int)>> a) : broker{b}, asking{std::move(a)} {}
+  int handle(Question question) {
+    asking.send(3 * question.number);
+    static_cast<void>(broker->publish("numbers", static_cast<short>(3 * question.number + 1)));
+    return 3 * question.number + 2;
+  }
+  InMemoryBroker* broker;
+  ActorRef<Protocol<void(int)>> asking;
+};
+struct AskAll {
+  ActorRef<Answering> whom;
+  int questions;
+};
+struct Asking : Actor<Asking> {
+  explicit Asking(std::vector<int>* s) : seen{s} {}
+  void handle(AskAll all) {
+    for (int i = 0; i < all.questions; ++i) {
+      ask(all.whom, Question{i}, testing::kPatience).then([this](Result<int, AskError> answer) {
+        seen->push_back(answer.value_or(-1));
+      });
+    }
+  }
+  void handle(int number) { seen->push_back(number); }
+  void handle(short number) { seen->push_back(number); }
+  std::vector<int>* seen;
+};
+
+TEST_CASE("a reply keeps its place among what its sender sends") {  // P3
+  ActorSystem system{testing::two_workers()};
+  InMemoryBroker broker{system};
+  std::vector<int> seen;
+  const auto asking = system.spawn<Asking>(&seen);
+  const Subscription subscription = broker.subscribe<short>("numbers", asking);
+  const auto answering = system.spawn<Answering>(&broker, ActorRef<Protocol<void(int)>>{asking});
+  constexpr int kQuestions = 5'000;
+  asking.send(AskAll{answering, kQuestions});
+  REQUIRE(testing::at_rest(system));
+  testing::check_end(system);
+  REQUIRE(seen.size() == std::size_t{3} * kQuestions);
+  for (int i = 0; i < 3 * kQuestions; ++i) REQUIRE(seen[static_cast<std::size_t>(i)] == i);
 }
 
 struct Told {
@@ -170,7 +221,7 @@ TEST_CASE("what was sent first arrives before what it caused") {  // P3, the tri
   std::atomic<int> wrong{0};
   const auto corner = system.spawn<Corner>(&wrong);
   const auto middle = system.spawn<Middle>(corner);
-  const int rounds = static_cast<int>(testing::scaled(200'000));
+  const int rounds = static_cast<int>(testing::scaled(1'000'000));
   for (int i = 0; i < rounds; ++i) {
     corner.send(Told{i});
     middle.send(Passed{i});

@@ -240,7 +240,9 @@ TEST_CASE("replies and timers and downs come into a full mailbox of each kind") 
         client.send(std::string{"c"});
         static_cast<void>(system.stop(reader, {.mailbox = StopMode::Drain}));  // the question is answered first
         system.advance(1ns);
-        auto seen = client.ask(Read{}, 1s).get().value();
+        const auto read = client.ask(Read{}, 1s).get();
+        REQUIRE(read);
+        auto seen = read.value();
         std::sort(seen.begin(), seen.end());
         const auto has = [&](const char* what) { return std::count(seen.begin(), seen.end(), what); };
         CHECK(has("reply") == 1);

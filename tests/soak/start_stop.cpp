@@ -191,19 +191,18 @@ struct Cycle {
     std::optional<ActorSystem> system{std::in_place, testing::quiet(testing::two_workers())};
     prepare(way, *system);
     const auto begun = Steady::now();
-    Ledger ledger;
     if (way != Way::OutOfScope) {
       const ShutdownReport report = system->shutdown();
       findings.holds(report.complete && report.late.empty(), "a shutdown was not complete");
       if (floods) findings.holds(crew.wait(), "a sender has not come back");
-      ledger = system->ledger();
+      const Ledger ledger = system->ledger();
+      findings.holds(ledger.balances() && ledger.queued == 0,
+                     std::string{"the ledger does not balance: "} + kWayNames[int(way)]);
     }
     system.reset();
     const auto took = std::chrono::duration_cast<std::chrono::microseconds>(Steady::now() - begun);
     findings.most("longest stop in us", static_cast<std::uint64_t>(took.count()));
     findings.holds(took <= kDeadline, std::string{"a stop was past its deadline: "} + kWayNames[int(way)]);
-    findings.holds(ledger.balances() && ledger.queued == 0,
-                   std::string{"the ledger does not balance: "} + kWayNames[int(way)]);
     findings.equal("instances left", 0, static_cast<std::uint64_t>(seen.alive));
   }
 };

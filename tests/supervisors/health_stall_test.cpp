@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 
 #include "catch.hpp"
 #include "coppice/coppice.hpp"
@@ -95,18 +96,23 @@ TEST_CASE("a child that waits for a worker is said to be degraded and left alone
     ActorRef<Hanger> first;
     Gate* gate;
   };
-  Gate gate;
+  std::array<Gate, 30> gates;
   Watched system{with_workers(2)};
-  const auto root = system.start(supervisor({.id = "app"}, child<Hanger>(checked("a"), &gate)));
+  const auto root = system.start(supervisor({.id = "app"}, child<Hanger>(checked("a"), &gates.front())));
   REQUIRE(root);
   const auto a = root->child<Hanger>("a").value();
-  const auto holder = system.spawn<Holder>(a, &gate);
-  holder.send(Hang{});
-  REQUIRE(gate.wait_for_arrivals());
-  CHECK(testing::eventually([&] { return system.monitor().count(EventKind::ChildDegraded) > 0; }));
+  // Where the other worker has the child in hand just then, it does not come into the slot: then once more.
+  bool degraded = false;
+  for (std::size_t i = 0; i < gates.size() && !degraded; ++i) {
+    if (i > 0) gates[i - 1].open();
+    system.spawn<Holder>(a, &gates[i]).send(Hang{});
+    REQUIRE(gates[i].wait_for_arrivals());
+    degraded = testing::eventually([&] { return system.monitor().count(EventKind::ChildDegraded) > 0; }, 1s);
+  }
+  REQUIRE(degraded);
   CHECK(has_report(system.monitor(), EventKind::ChildDegraded, "it waits for a worker"));
   CHECK(system.monitor().count(EventKind::ChildUnhealthy) == 0);
-  gate.open();
+  for (Gate& gate : gates) gate.open();
   CHECK(testing::eventually([&] { return system.monitor().count(EventKind::ChildHealthy) > 0; }));
   CHECK(a.ask(WhichLife{}, testing::kPatience).get() == Result<std::uint32_t, AskError>{1});
   testing::check_end(system);

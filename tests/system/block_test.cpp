@@ -119,7 +119,8 @@ TEST_CASE("a thread that waits for room hears at once when the place ends") {  /
       CAPTURE(static_cast<int>(end), measured);
       Gate gate;
       ActorSystem system{testing::quiet(testing::two_workers())};
-      const auto fragile = system.spawn<Fragile>({.mailbox = blocking(1, kForever, measured)});
+      // Not for ever, so that who is not woken comes back and can be told apart.
+      const auto fragile = system.spawn<Fragile>({.mailbox = blocking(1, kPatience, measured)});
       if (end == End::Crash) {
         fragile.send(std::pair{&gate, 1});
       } else {
@@ -147,8 +148,8 @@ TEST_CASE("a thread that waits for room hears at once when the place ends") {  /
       }
       sender.join();
       trier.join();
-      CHECK(sent == Delivery::Closed);
-      CHECK(tried == Delivery::Closed);
+      REQUIRE(sent == Delivery::Closed);
+      REQUIRE(tried == Delivery::Closed);
       CHECK(system.ledger().dead(DeadReason::Closed) == 1);
       CHECK(system.ledger().handed_back == 1);
       gate.open();
