@@ -42,7 +42,7 @@ inline constexpr Size kSizes[] = {
     {"philosophers", 10'000, 2'000, "meals of each of 20 philosophers"},
     {"queens", 12, 10, "queens on a board, 20 workers, 4 rows handed out", 14},
     {"sieve", 100'000, 30'000, "the numbers below, 1000 primes an actor"},
-    {"dictionary", 10'000, 4'000, "requests of each of 20 workers, a tenth of them writes"},
+    {"dictionary", 10'000, 4'000, "requests of each of 20 workers to 524,287 keys, a tenth of them writes"},
     {"a_star", 30, 20, "the edge of the cube of nodes; 100 workers", 200},
     {"crash", 10'000, 10'000, "crashes of one child of ten"},
     {"timers", 1'000'000, 200'000, "timers armed, then withdrawn"},
@@ -71,6 +71,6 @@ inline constexpr std::int64_t kBalance = 100'000;
 inline constexpr std::size_t kPhilosophers = 20;
 inline constexpr std::int64_t kDictionaryWorkers = 20;
 inline constexpr std::uint64_t kWritesOfHundred = 10;
-inline constexpr std::uint64_t kKeys = 512;
+inline constexpr std::uint64_t kKeys = 524'287;
 
 }  // namespace coppice::bench

@@ -92,7 +92,7 @@ Measurements bank(const Request& request) {
   return time_of("transaction", took, request.size);
 }
 
-// ---- a dictionary that many workers read and some write ----
+// ---- a dictionary that is full from the start, which many workers read and some write ----
 
 struct Found {
   std::int64_t value;
@@ -108,14 +108,20 @@ struct Read {
   std::uint64_t key;
 };
 struct Dictionary : Actor<Dictionary> {
+  explicit Dictionary(std::size_t* l) : left{l} {
+    entries.reserve(kKeys);
+    for (std::uint64_t key = 0; key < kKeys; ++key) entries.emplace(key, static_cast<std::int64_t>(key));
+  }
+  ~Dictionary() { *left = entries.size(); }
   void handle(const Write& write) {
     entries[write.key] = write.value;
     write.from.send(Found{write.value});
   }
   void handle(const Read& read) {
     const auto entry = entries.find(read.key);
-    read.from.send(Found{entry == entries.end() ? 0 : entry->second});
+    read.from.send(Found{entry == entries.end() ? -1 : entry->second});
   }
+  std::size_t* left;
   std::unordered_map<std::uint64_t, std::int64_t> entries;
 };
 struct Begin {
@@ -128,7 +134,8 @@ struct Reader : Actor<Reader> {
     left = begin.requests;
     next();
   }
-  void handle(Found) {
+  void handle(Found found) {
+    require(found.value >= 0, "a key is missing in the dictionary");
     if (--left > 0) return next();
     if (working->fetch_sub(1, std::memory_order_acq_rel) == 1) finish->reach();
   }
@@ -150,8 +157,9 @@ struct Reader : Actor<Reader> {
 Measurements dictionary(const Request& request) {
   Finish finish;
   std::atomic<std::int64_t> working{0};
+  std::size_t entries = 0;
   ActorSystem system{default_options(request.workers)};
-  const ActorRef<Dictionary> words = system.spawn<Dictionary>();
+  const ActorRef<Dictionary> words = system.spawn<Dictionary>(&entries);
   std::vector<ActorRef<Reader>> readers;
   readers.reserve(kDictionaryWorkers);
   for (std::uint64_t i = 0; i < kDictionaryWorkers; ++i)
@@ -166,6 +174,7 @@ Measurements dictionary(const Request& request) {
   const Nanoseconds took = run(request.size);
   const std::int64_t sent = kDictionaryWorkers * (2 * (request.size + warm(request.size)) + 2);
   expect_all_handled(system, static_cast<std::uint64_t>(sent));
+  require(entries == kKeys, "the dictionary has lost or gained a key");
   return time_of("request", took, request.size * kDictionaryWorkers);
 }
 

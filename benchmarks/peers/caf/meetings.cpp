@@ -323,20 +323,25 @@ Measurements philosophers(const Request& request) {
   return time_of("meal", took, request.size * static_cast<Value>(kPhilosophers));
 }
 
-// ---- a dictionary that many workers read and some write ----
+// ---- a dictionary that is full from the start, which many workers read and some write ----
 
 struct Dictionary : Base {
-  using Base::Base;
+  Dictionary(caf::actor_config& c, std::size_t* l) : Base{c}, left{l} {
+    entries.reserve(kKeys);
+    for (Value key = 0; key < static_cast<Value>(kKeys); ++key) entries.emplace(key, static_cast<Reply>(key));
+  }
   behavior make_behavior() override {
     return {[this](Value key) {
               const auto entry = entries.find(key);
-              return entry == entries.end() ? Reply{0} : entry->second;
+              return entry == entries.end() ? Reply{-1} : entry->second;
             },
             [this](Value key, Reply value) {
               entries[key] = value;
               return value;
             }};
   }
+  void on_exit() override { *left = entries.size(); }
+  std::size_t* left;
   std::unordered_map<Value, Reply> entries;
 };
 struct Reader : Base {
@@ -347,7 +352,8 @@ struct Reader : Base {
               left = requests;
               next();
             },
-            [this](Reply) {
+            [this](Reply found) {
+              require(found >= 0, "a key is missing in the dictionary");
               if (--left > 0) return next();
               if (stage->handled.fetch_sub(1) == 1) stage->finish.reach();
             }};
@@ -365,7 +371,8 @@ struct Reader : Base {
 };
 Measurements dictionary(const Request& request) {
   Stage stage{request.workers};
-  std::vector<actor> all{stage.spawn<Dictionary>()};
+  std::size_t entries = 0;
+  std::vector<actor> all{stage.spawn<Dictionary>(&entries)};
   for (std::uint64_t i = 0; i < kDictionaryWorkers; ++i) all.push_back(stage.spawn<Reader>(&stage, all.front(), i));
   const auto run = [&](Value requests) {
     stage.handled = kDictionaryWorkers;
@@ -376,6 +383,7 @@ Measurements dictionary(const Request& request) {
   run(warm(request.size));
   const Nanoseconds took = run(request.size);
   stage.end(all);
+  require(entries == kKeys, "the dictionary has lost or gained a key");
   return time_of("request", took, request.size * kDictionaryWorkers);
 }
 
