@@ -75,7 +75,7 @@ Measurements chameneos(const Request& request) {
   return time_of("meeting", took, request.size);
 }
 
-// ---- bank transactions ----
+// ---- bank transactions: who pays waits until the other one has been paid, and handles nothing meanwhile ----
 
 struct Account : Base {
   Account(caf::actor_config& c, Stage* s, actor t) : Base{c}, stage{s}, teller{std::move(t)} {}
@@ -86,7 +86,7 @@ struct Account : Base {
             },
             [this](Value amount, const actor& to) {
               balance -= amount;
-              request(to, caf::infinite, static_cast<Reply>(amount)).then([this](bool) { send(teller, Begin{1}); });
+              request(to, caf::infinite, static_cast<Reply>(amount)).await([this](bool) { send(teller, Begin{1}); });
             }};
   }
   void on_exit() override {

@@ -332,7 +332,7 @@ creature(Mall, Colour, Met) ->
 complement(C, C) -> C;
 complement(A, B) -> 3 - A - B.
 
-%% ---- bank transactions: who pays waits until the other one has been paid, which is always one of a larger number ----
+%% ---- bank transactions: who pays waits until the other one has been paid, and handles nothing meanwhile ----
 
 bank(N) ->
     Me = self(),
