@@ -38,7 +38,7 @@ inline constexpr Size kSizes[] = {
     {"skynet", 1'000'000, 100'000, "leaves below actors of ten children each"},
     {"chameneos", 200'000, 50'000, "meetings of 100 chameneos"},
     {"bank", 50'000, 20'000, "transactions between 1000 accounts"},
-    {"barber", 5'000, 2'000, "haircuts; a waiting room of 1000"},
+    {"barber", 5'000, 2'000, "customers, each an actor, who want one haircut each; a waiting room of 1000"},
     {"philosophers", 10'000, 2'000, "meals of each of 20 philosophers"},
     {"queens", 12, 10, "queens on a board, 20 workers, 4 rows handed out", 14},
     {"sieve", 100'000, 30'000, "the numbers below, 1000 primes an actor"},
@@ -65,7 +65,9 @@ inline constexpr int kBigActors = 120;
 inline constexpr int kChameneos = 100;
 inline constexpr int kSkynetChildren = 10;
 inline constexpr std::size_t kChairs = 1'000;
-inline constexpr std::uint64_t kProduction = 1'000;  // steps of a haircut, and between two customers, stay below it
+// A haircut, and the pause between two customers, is a random number of steps: so many values it has, from the least on.
+inline constexpr std::uint64_t kStepsBelow = 1'000;
+inline constexpr std::uint64_t kStepsAtLeast = 10;
 inline constexpr std::uint64_t kAccounts = 1'000;
 inline constexpr std::int64_t kBalance = 100'000;
 inline constexpr std::size_t kPhilosophers = 20;

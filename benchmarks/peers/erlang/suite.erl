@@ -15,7 +15,8 @@
 -define(ACCOUNTS, 1000).
 -define(BALANCE, 100000).
 -define(CHAIRS, 1000).
--define(PRODUCTION, 1000).
+-define(STEPS_BELOW, 1000).
+-define(STEPS_AT_LEAST, 10).
 -define(PHILOSOPHERS, 20).
 -define(DICTIONARY_WORKERS, 20).
 -define(KEYS, 524287).
@@ -364,61 +365,68 @@ account(Balance, Me) ->
         report -> Me ! {balance, Balance}
     end.
 
-%% ---- the sleeping barber: each counts what it sends and what it handles, and says so at the end ----
+%% ---- the sleeping barber: each customer is a process, and who finds the waiting room full comes again at once. Each counts
+%% what it sends and handles; the customers tell the factory ----
 
 barber(N) ->
     Me = self(),
-    Factory = spawn_link(fun() -> receive {room, R} -> receive open -> factory(N, R, Me) end end end),
-    Barber = spawn_link(fun() -> receive {room, R} -> barber(R, Factory, rand:mwc59_seed(1), 0, 0, Me) end end),
-    Room = spawn_link(fun() -> room([], 0, true, Barber, Factory, 0, 0, Me) end),
-    [P ! {room, Room} || P <- [Factory, Barber]],
+    Barber = spawn_link(fun() -> barber(rand:mwc59_seed(1), 0, 0, Me) end),
+    Room = spawn_link(fun() -> room(queue:new(), 0, true, Barber, 0, 0, Me) end),
+    Factory = spawn_link(fun() -> receive open -> factory(N, Room, Me) end end),
     T0 = now_ns(), Factory ! open,
     T1 = receive {shorn, T} -> T end,
-    Barber ! stop,  % who passes it on, so that it comes after all that was sent
+    Barber ! {closing, Room},  % goes to the room and comes back, behind all that these two have sent
     receive {barber, N} -> ok end,
     {Sent, Handled} = lists:foldl(fun(_, {S, H}) -> receive {counts, S1, H1} -> {S + S1, H + H1} end end, {0, 0}, [1, 2, 3]),
-    Sent = Handled,
+    Handled = Sent + 1,  % the word to open came from here
     [{"haircut", (T1 - T0) / N, "ns"}, {"messages", Sent / N, "a haircut"}].
-factory(N, Room, Me) -> factory_loop(N, Room, open(0, N, Room, rand:mwc59_seed(0)), 0, Me).
-open(N, N, _, _) -> N;
-open(I, N, Room, Seed) -> Room ! {customer, I}, open(I + 1, N, Room, work(Seed)).
+factory(N, Room, Me) -> open(N, self(), Room, rand:mwc59_seed(0)), factory_loop(N, Room, N, 1, Me).
+open(0, _, _, _) -> ok;
+open(Left, Factory, Room, Seed) ->
+    Room ! {enter, spawn(fun() -> customer(Factory, 0) end), Room},
+    open(Left - 1, Factory, Room, work(Seed)).
+factory_loop(0, _, Sent, Handled, Me) -> Me ! {shorn, now_ns()}, Me ! {counts, Sent, Handled};
 factory_loop(Left, Room, Sent, Handled, Me) ->
     receive
-        {full, Customer} -> Room ! {customer, Customer}, factory_loop(Left, Room, Sent + 1, Handled + 1, Me);
-        shorn when Left =:= 1 -> Me ! {shorn, now_ns()}, factory_loop(0, Room, Sent, Handled + 1, Me);
-        shorn -> factory_loop(Left - 1, Room, Sent, Handled + 1, Me);
-        stop -> Me ! {counts, Sent, Handled}
+        {returned, Customer} -> Room ! {enter, Customer, Room}, factory_loop(Left, Room, Sent + 2, Handled + 1, Me);
+        {done, Heard} -> factory_loop(Left - 1, Room, Sent + 1, Handled + 1 + Heard, Me)
     end.
-barber(Room, Factory, Seed, Handled, Sent, Me) ->
+customer(Factory, Heard) ->
     receive
-        {customer, _} ->
+        full -> Factory ! {returned, self()}, customer(Factory, Heard + 1);
+        wait -> customer(Factory, Heard + 1);
+        start -> customer(Factory, Heard + 1);
+        done -> Factory ! {done, Heard + 1}
+    end.
+barber(Seed, Shorn, Waits, Me) ->
+    receive
+        {enter, Customer, Room} ->
+            Customer ! start,
             Next = work(Seed),
-            Factory ! shorn,
+            Customer ! done,
             Room ! next,
-            barber(Room, Factory, Next, Handled + 1, Sent + 2, Me);
-        stop -> Me ! {barber, Handled}, Me ! {counts, Sent, Handled}, Room ! stop
+            barber(Next, Shorn + 1, Waits, Me);
+        wait -> barber(Seed, Shorn, Waits + 1, Me);
+        {closing, Room} -> Room ! closing, barber(Seed, Shorn, Waits, Me);
+        closed -> Me ! {barber, Shorn}, Me ! {counts, 3 * Shorn, Shorn + Waits}
     end.
-%% Who came last is the first to be shorn.
-room(Waiting, ?CHAIRS, false, Barber, Factory, Sent, Handled, Me) ->
+room(Waiting, Count, Asleep, Barber, Sent, Handled, Me) ->
     receive
-        {customer, Customer} ->
-            Factory ! {full, Customer},
-            room(Waiting, ?CHAIRS, false, Barber, Factory, Sent + 1, Handled + 1, Me);
-        next -> room_next(Waiting, ?CHAIRS, Barber, Factory, Sent, Handled + 1, Me)
-    end;
-room(Waiting, Count, Asleep, Barber, Factory, Sent, Handled, Me) ->
-    receive
-        {customer, Customer} when Asleep -> room_next([Customer | Waiting], Count + 1, Barber, Factory, Sent, Handled + 1, Me);
-        {customer, Customer} -> room([Customer | Waiting], Count + 1, false, Barber, Factory, Sent, Handled + 1, Me);
-        next -> room_next(Waiting, Count, Barber, Factory, Sent, Handled + 1, Me);
-        stop -> Me ! {counts, Sent, Handled}, Factory ! stop
+        {enter, Customer, _} when Count =:= ?CHAIRS ->
+            Customer ! full,
+            room(Waiting, Count, Asleep, Barber, Sent + 1, Handled + 1, Me);
+        {enter, Customer, _} ->
+            if Asleep -> self() ! next; true -> Customer ! wait end,
+            room(queue:in(Customer, Waiting), Count + 1, false, Barber, Sent + 1, Handled + 1, Me);
+        next when Count =:= 0 -> Barber ! wait, room(Waiting, 0, true, Barber, Sent + 1, Handled + 1, Me);
+        next ->
+            {{value, Customer}, Rest} = queue:out(Waiting),
+            Barber ! {enter, Customer, self()},
+            room(Rest, Count - 1, false, Barber, Sent + 1, Handled + 1, Me);
+        closing -> Barber ! closed, Me ! {counts, Sent, Handled}
     end.
-room_next([], 0, Barber, Factory, Sent, Handled, Me) -> room([], 0, true, Barber, Factory, Sent, Handled, Me);
-room_next([Customer | Waiting], Count, Barber, Factory, Sent, Handled, Me) ->
-    Barber ! {customer, Customer},
-    room(Waiting, Count - 1, false, Barber, Factory, Sent + 1, Handled, Me).
 %% Steps of OTP's fastest generator, as many as one draws.
-work(Seed) -> work(rand:mwc59(Seed), rand:mwc59_value32(Seed) rem ?PRODUCTION).
+work(Seed) -> work(rand:mwc59(Seed), rand:mwc59_value32(Seed) rem ?STEPS_BELOW + ?STEPS_AT_LEAST).
 work(Seed, 0) -> Seed;
 work(Seed, Steps) -> work(rand:mwc59(Seed), Steps - 1).
 
