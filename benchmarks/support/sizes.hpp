@@ -43,7 +43,7 @@ inline constexpr Size kSizes[] = {
     {"queens", 12, 10, "queens on a board, 20 workers, 4 rows handed out", 14},
     {"sieve", 100'000, 30'000, "the numbers below, 1000 primes an actor"},
     {"dictionary", 10'000, 4'000, "requests of each of 20 workers to 524,287 keys, a tenth of them writes"},
-    {"a_star", 30, 20, "the edge of the cube of nodes; 100 workers", 200},
+    {"a_star", 30, 20, "the edge of the cube of nodes; 20 workers", 200},
     {"crash", 10'000, 10'000, "crashes of one child of ten"},
     {"timers", 1'000'000, 200'000, "timers armed, then withdrawn"},
     {"timers_near", 10'000, 10'000, "timers that ring within a second"},

@@ -23,8 +23,11 @@
 -define(QUEEN_WORKERS, 20).
 -define(ROWS_HANDED_OUT, 4).
 -define(PRIMES_OF_ONE, 1000).
--define(SEARCHERS, 100).
+-define(SEARCHERS, 20).
 -define(NODES_A_TASK, 1024).
+-define(STEPS_A_NODE, 100).
+-define(WEIGHTS, 30).
+-define(NODES_A_WEIGHT, 8).
 
 %% ---- the command line ----
 
@@ -122,7 +125,7 @@ run("philosophers", N) -> time_of("meal", philosophers(N), N * ?PHILOSOPHERS);
 run("dictionary", N) -> dictionary(warm(N)), time_of("request", dictionary(N), N * ?DICTIONARY_WORKERS);
 run("queens", N) -> [{"all", queens(N) / 1.0e6, "ms"}];
 run("sieve", N) -> [{"all", sieve(max(3, N)) / 1.0e6, "ms"}];
-run("a_star", N) -> [{"all", a_star(N) / 1.0e6, "ms"}];
+run("a_star", N) -> a_star(N);
 run("crash", N) -> crash(N);
 run("timers", N) -> timers(warm(N)), timers(N);
 run("timers_near", N) -> near(warm(N)), near(N);
@@ -575,69 +578,131 @@ divided(_, []) -> false;
 divided(N, [P | _]) when N rem P =:= 0 -> true;
 divided(N, [_ | Rest]) -> divided(N, Rest).
 
-%% ---- a way through a cube of nodes, which know who came first; edges lead to larger coordinates ----
+%% ---- a way through a cube of nodes, which know who reached them first, to a target before the far corner ----
 
 a_star(Edge) ->
     Me = self(),
-    CameFrom = atomics:new(Edge * Edge * Edge, []),  % of node N at N + 1, as its number and one; 0: nobody yet
-    Host = spawn_link(fun() -> receive {searchers, S} -> search_host(S, 0, 0, 0, Me) end end),
-    Searchers = [spawn_link(fun() -> searcher(Host, CameFrom, Edge, 0, 0, Me) end) || _ <- lists:seq(1, ?SEARCHERS)],
-    Host ! {searchers, list_to_tuple(Searchers)},
-    T0 = now_ns(), Host ! {explore, 0},
-    {Handled, HandedOut, T1} = receive {explored, H, O, T} -> {H, O, T} end,
-    [S ! stop || S <- Searchers],
-    {Told, HandedOut} = lists:foldl(fun(_, {A, B}) -> receive {searched, T2, K} -> {A + T2, B + K} end end, {0, 0}, Searchers),
-    Handled = Told + 1,
     Nodes = Edge * Edge * Edge,
-    true = lists:all(fun(N) -> atomics:get(CameFrom, N) > 0 end, lists:seq(2, Nodes)),
-    Steps = 3 * (Edge - 1),
-    Steps = steps_back(CameFrom, Nodes - 1, 0),
-    T1 - T0.
-steps_back(_, 0, Steps) -> Steps;
-steps_back(CameFrom, Node, Steps) -> steps_back(CameFrom, atomics:get(CameFrom, Node + 1) - 1, Steps + 1).
-search_host(Searchers, Handled, HandedOut, Open, Me) ->
+    Edges = edges(0, Nodes, Edge, 1, []),
+    Along = Edge * 8 div 10,
+    Target = (Along * Edge + Along) * Edge + Along,
+    persistent_term:put(edges, Edges),
+    CameFrom = atomics:new(Nodes, []),  % of node N at N + 1, as its number and one; 0: nobody yet
+    T0 = now_ns(),
+    Host = spawn_link(fun() ->
+        Host = self(),
+        Ss = list_to_tuple([spawn_link(fun() -> searcher(Host, CameFrom, Edge, 0, 0, Me) end) || _ <- lists:seq(1, ?SEARCHERS)]),
+        element(1, Ss) ! {work, 0, Target, weight(0, Edge)},
+        search_host(Ss, 1, 0, 0, Me) end),
+    true = is_pid(Host),
+    {HandedOut, Handled, T1} = receive {searched_by_all, H, O, T} -> {H, O, T} end,
+    {Told, Tasks} = lists:foldl(fun(_, {A, B}) -> receive {searched, T2, K} -> {A + T2, B + K} end end, {0, 0},
+                                lists:seq(1, ?SEARCHERS)),
+    Told = Handled, HandedOut = Tasks,
+    Way = has_way(0, Target, Edges, #{0 => true}),
+    Way = Target > 0 andalso atomics:get(CameFrom, Target + 1) > 0,
+    true = not Way orelse way_back(CameFrom, Target) =:= 0,
+    [{"all", (T1 - T0) / 1.0e6, "ms"}, {"nodes", 1 + reached(1, Nodes, CameFrom, Edges), "a search"}].
+
+%% Of the six neighbours each by lot, but the last where there is none before it; an edge of a far face stays on it.
+edges(Nodes, Nodes, _, _, All) -> list_to_tuple(lists:reverse(All));
+edges(Node, Nodes, Edge, Seed, All) ->
+    {Next, To} = lists:foldl(fun(Direction, {S0, To}) ->
+        S = (S0 * 1103515245 + 12345) band 16#7fffffff,
+        Drawn = (S bsr 16) band 1 =:= 1 orelse (Direction =:= 6 andalso To =:= []),
+        Neighbour = step(Node, Direction, Edge),
+        case Drawn andalso Neighbour =/= Node andalso not lists:member(Neighbour, To) of
+            true -> {S, [Neighbour | To]};
+            false -> {S, To}
+        end end, {Seed, []}, [1, 2, 3, 4, 5, 6]),
+    edges(Node + 1, Nodes, Edge, Next, [lists:reverse(To) | All]).
+step(Node, Direction, Edge) ->
+    X = along(Node div (Edge * Edge), Direction band 4, Edge),
+    Y = along(Node div Edge rem Edge, Direction band 2, Edge),
+    (X * Edge + Y) * Edge + along(Node rem Edge, Direction band 1, Edge).
+along(Coordinate, Grows, Edge) when Grows > 0, Coordinate + 1 < Edge -> Coordinate + 1;
+along(Coordinate, _, _) -> Coordinate.
+%% Savina's mailboxes with priorities sort by it; it travels with each task.
+weight(Node, Edge) ->
+    Least = min(Node rem Edge, min(Node div Edge rem Edge, Node div (Edge * Edge))),
+    abs(?WEIGHTS - (Edge - Least) div ?NODES_A_WEIGHT).
+
+search_host(Ss, HandedOut, Done, Handled, Me) ->
     receive
-        {explore, Node} ->
-            element(HandedOut rem ?SEARCHERS + 1, Searchers) ! {explore, Node},
-            search_host(Searchers, Handled + 1, HandedOut + 1, Open + 1, Me);
-        explored when Open =:= 1 -> Me ! {explored, Handled + 1, HandedOut, now_ns()};
-        explored -> search_host(Searchers, Handled + 1, HandedOut, Open - 1, Me)
+        {work, _, _, _} = Work ->
+            element(HandedOut rem ?SEARCHERS + 1, Ss) ! Work,
+            search_host(Ss, HandedOut + 1, Done, Handled + 1, Me);
+        received when Done + 1 =:= HandedOut -> end_search(Ss, HandedOut, Handled + 1, Me);
+        received -> search_host(Ss, HandedOut, Done + 1, Handled + 1, Me);
+        found -> end_search(Ss, HandedOut, Handled + 1, Me)
     end.
+end_search(Ss, HandedOut, Handled, Me) ->
+    [S ! stop || S <- tuple_to_list(Ss)],
+    search_ended(?SEARCHERS, HandedOut, Handled, Me).
+search_ended(0, HandedOut, Handled, Me) -> Me ! {searched_by_all, HandedOut, Handled, now_ns()};
+search_ended(Left, HandedOut, Handled, Me) ->
+    receive
+        stopped -> search_ended(Left - 1, HandedOut, Handled + 1, Me);
+        _ -> search_ended(Left, HandedOut, Handled + 1, Me)
+    end.
+
 searcher(Host, CameFrom, Edge, Told, Tasks, Me) ->
     receive
-        {explore, Node} ->
-            Rest = explore({distance(Node, Edge), Node, []}, ?NODES_A_TASK, CameFrom, Edge),
-            Sent = hand_back(Rest, Host, 0),
-            Host ! explored,
+        {work, Node, Target, _} ->
+            Edges = persistent_term:get(edges),
+            Sent = case search(queue:from_list([Node]), ?NODES_A_TASK, Target, CameFrom, Edges) of
+                found -> Host ! found, 1;
+                Rest -> hand_back(queue:to_list(Rest), Host, Target, Edge, 0)
+            end,
+            Host ! received,
             searcher(Host, CameFrom, Edge, Told + Sent + 1, Tasks + 1, Me);
-        stop -> Me ! {searched, Told, Tasks}
+        stop -> Host ! stopped, Me ! {searched, Told + 1, Tasks}
     end.
-hand_back(empty, _, Sent) -> Sent;
-hand_back({_, Node, _} = Heap, Host, Sent) -> Host ! {explore, Node}, hand_back(without_least(Heap), Host, Sent + 1).
-%% What is open is a pairing heap of {distance to the goal, node, heaps below}.
-explore(empty, _, _, _) -> empty;
-explore(Heap, 0, _, _) -> Heap;
-explore({_, Node, _} = Heap, Left, CameFrom, Edge) ->
-    Open0 = reach(without_least(Heap), Node, Node rem Edge, 1, CameFrom, Edge),
-    Open1 = reach(Open0, Node, Node div Edge rem Edge, Edge, CameFrom, Edge),
-    Open2 = reach(Open1, Node, Node div (Edge * Edge), Edge * Edge, CameFrom, Edge),
-    explore(Open2, Left - 1, CameFrom, Edge).
-reach(Heap, _, Coordinate, _, _, Edge) when Coordinate + 1 =:= Edge -> Heap;
-reach(Heap, From, _, Step, CameFrom, Edge) ->
-    Node = From + Step,
-    case atomics:compare_exchange(CameFrom, Node + 1, 0, From + 1) of
-        ok -> merge({distance(Node, Edge), Node, []}, Heap);
-        _ -> Heap
+hand_back([], _, _, _, Sent) -> Sent;
+hand_back([Node | Rest], Host, Target, Edge, Sent) ->
+    Host ! {work, Node, Target, weight(Node, Edge)},
+    hand_back(Rest, Host, Target, Edge, Sent + 1).
+search(Open, 0, _, _, _) -> Open;
+search(Open, Left, Target, CameFrom, Edges) ->
+    case queue:out(Open) of
+        {empty, _} -> Open;
+        {{value, Node}, Rest} ->
+            _ = work(rand:mwc59_seed(1), ?STEPS_A_NODE),
+            case reach(element(Node + 1, Edges), Node, Rest, Target, CameFrom) of
+                found -> found;
+                Next -> search(Next, Left - 1, Target, CameFrom, Edges)
+            end
     end.
-distance(Node, Edge) -> 3 * (Edge - 1) - Node rem Edge - Node div Edge rem Edge - Node div (Edge * Edge).
-without_least({_, _, Below}) -> merge_pairs(Below).
-merge(Heap, empty) -> Heap;
-merge(empty, Heap) -> Heap;
-merge({D1, N1, Below}, {D2, N2, _} = Other) when D1 < D2; D1 =:= D2, N1 < N2 -> {D1, N1, [Other | Below]};
-merge(Other, {D, N, Below}) -> {D, N, [Other | Below]}.
-merge_pairs([]) -> empty;
-merge_pairs([Heap]) -> Heap;
-merge_pairs([A, B | Rest]) -> merge(merge(A, B), merge_pairs(Rest)).
+reach([], _, Open, _, _) -> Open;
+reach([To | Rest], Node, Open, Target, CameFrom) ->
+    case atomics:compare_exchange(CameFrom, To + 1, 0, Node + 1) of
+        ok when To =:= Target -> found;
+        ok -> reach(Rest, Node, queue:in(To, Open), Target, CameFrom);
+        _ -> reach(Rest, Node, Open, Target, CameFrom)
+    end.
+
+%% What is right: edges lead to larger nodes, so that one pass finds all that can be reached.
+has_way(Target, Target, _, Reached) -> Target > 0 andalso is_map_key(Target, Reached);
+has_way(Node, Target, Edges, Reached) ->
+    Next = case Reached of
+        #{Node := true} -> lists:foldl(fun(To, Map) -> Map#{To => true} end, Reached, element(Node + 1, Edges));
+        _ -> Reached
+    end,
+    has_way(Node + 1, Target, Edges, Next).
+way_back(CameFrom, Node) ->
+    case atomics:get(CameFrom, Node + 1) of
+        0 -> Node;
+        From -> way_back(CameFrom, From - 1)
+    end.
+reached(Nodes, Nodes, _, _) -> 0;
+reached(Node, Nodes, CameFrom, Edges) ->
+    case atomics:get(CameFrom, Node + 1) of
+        0 -> reached(Node + 1, Nodes, CameFrom, Edges);
+        From ->
+            true = lists:member(Node, element(From, Edges)),
+            true = From =:= 1 orelse atomics:get(CameFrom, From) > 0,
+            1 + reached(Node + 1, Nodes, CameFrom, Edges)
+    end.
 
 %% ---- a supervised crash: from before it until the next life has answered ----
 
