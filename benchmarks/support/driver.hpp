@@ -85,9 +85,9 @@ inline void compute() {
   require(sine * sine > 0, "the sine squared is not positive");
 }
 
-/// As many steps as are drawn, fewer than `most`: a haircut of Savina's barber, and the pause between two customers.
-inline void work(std::uint64_t& seed, std::uint64_t most) {
-  for (std::uint64_t steps = draw(seed) % most; steps > 0; --steps) keep(draw(seed));
+/// A haircut of Savina's barber, and the pause between two customers: as many steps as are drawn.
+inline void work(std::uint64_t& seed) {
+  for (std::uint64_t steps = draw(seed) % kStepsBelow + kStepsAtLeast; steps > 0; --steps) keep(draw(seed));
 }
 
 namespace driver {

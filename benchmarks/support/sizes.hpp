@@ -38,12 +38,12 @@ inline constexpr Size kSizes[] = {
     {"skynet", 1'000'000, 100'000, "leaves below actors of ten children each"},
     {"chameneos", 200'000, 50'000, "meetings of 100 chameneos"},
     {"bank", 50'000, 20'000, "transactions between 1000 accounts"},
-    {"barber", 5'000, 2'000, "haircuts; a waiting room of 1000"},
+    {"barber", 5'000, 2'000, "customers, each an actor, who want one haircut each; a waiting room of 1000"},
     {"philosophers", 10'000, 2'000, "meals of each of 20 philosophers"},
     {"queens", 12, 10, "queens on a board, 20 workers, 4 rows handed out", 14},
     {"sieve", 100'000, 30'000, "the numbers below, 1000 primes an actor"},
-    {"dictionary", 10'000, 4'000, "requests of each of 20 workers, a tenth of them writes"},
-    {"a_star", 30, 20, "the edge of the cube of nodes; 100 workers", 200},
+    {"dictionary", 10'000, 4'000, "requests of each of 20 workers to 524,287 keys, a tenth of them writes"},
+    {"a_star", 30, 20, "the edge of the cube of nodes; 20 workers", 200},
     {"crash", 10'000, 10'000, "crashes of one child of ten"},
     {"timers", 1'000'000, 200'000, "timers armed, then withdrawn"},
     {"timers_near", 10'000, 10'000, "timers that ring within a second"},
@@ -65,12 +65,14 @@ inline constexpr int kBigActors = 120;
 inline constexpr int kChameneos = 100;
 inline constexpr int kSkynetChildren = 10;
 inline constexpr std::size_t kChairs = 1'000;
-inline constexpr std::uint64_t kProduction = 1'000;  // steps of a haircut, and between two customers, stay below it
+// A haircut, and the pause between two customers, is a random number of steps: so many values it has, from the least on.
+inline constexpr std::uint64_t kStepsBelow = 1'000;
+inline constexpr std::uint64_t kStepsAtLeast = 10;
 inline constexpr std::uint64_t kAccounts = 1'000;
 inline constexpr std::int64_t kBalance = 100'000;
 inline constexpr std::size_t kPhilosophers = 20;
 inline constexpr std::int64_t kDictionaryWorkers = 20;
 inline constexpr std::uint64_t kWritesOfHundred = 10;
-inline constexpr std::uint64_t kKeys = 512;
+inline constexpr std::uint64_t kKeys = 524'287;
 
 }  // namespace coppice::bench

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <utility>
 #include <vector>
 
@@ -116,73 +117,95 @@ Measurements chameneos(const Request& request) {
   return time_of("meeting", took, request.size);
 }
 
-// ---- the sleeping barber ----
+// ---- the sleeping barber: each customer is an actor, and who finds the waiting room full comes again at once ----
 
-struct Factory;
-struct Customer {
-  std::int64_t number;
+struct Customer;
+struct Room;
+struct Enter {
+  ActorRef<Customer> customer;
+  ActorRef<Room> room;
 };
-struct Full {
-  std::int64_t number;
+struct Full {};
+struct Wait {};
+struct Start {};
+struct Done {};
+struct Next {};
+struct Returned {
+  ActorRef<Customer> customer;
 };
 struct Shorn {};
-struct Next {};
-struct Room;
-struct Barber : Actor<Barber> {
-  Barber(Count* c, ActorRef<Protocol<void(Shorn), void(Full)>> f, std::int64_t* s)
-      : count{c}, factory{std::move(f)}, shorn{s} {}
-  void handle(const ActorRef<Protocol<void(Next)>>& r) { room = r; }
-  void handle(Customer) {
-    work(seed, kProduction);
-    ++*shorn;
-    tell(*count, factory, Shorn{});
-    tell(*count, room, Next{});
+using Street = ActorRef<Protocol<void(Returned), void(Shorn)>>;
+struct Customer : Actor<Customer> {
+  explicit Customer(Street s) : street{std::move(s)} {}
+  void handle(Full) { street.send(Returned{self()}); }
+  void handle(Wait) {}
+  void handle(Start) {}
+  void handle(Done) {
+    street.send(Shorn{});
+    stop();
   }
+  Street street;
+};
+struct Barber : Actor<Barber> {
+  Barber(Count* c, std::int64_t* s) : count{c}, shorn{s} {}
+  void handle(const Enter& enter);
+  void handle(Wait) {}
   Count* count;
-  ActorRef<Protocol<void(Shorn), void(Full)>> factory;
   std::int64_t* shorn;
-  ActorRef<Protocol<void(Next)>> room;
   std::uint64_t seed = kSeed + 1;
 };
 struct Room : Actor<Room> {
-  Room(Count* c, ActorRef<Barber> b, ActorRef<Protocol<void(Shorn), void(Full)>> f)
-      : count{c}, barber{std::move(b)}, factory{std::move(f)} {}
-  void handle(Customer customer) {
-    if (waiting.size() == kChairs) return tell(*count, factory, Full{customer.number});
-    waiting.push_back(customer);
-    if (asleep) handle(Next{});
+  Room(Count* c, ActorRef<Barber> b) : count{c}, barber{std::move(b)} {}
+  void handle(Enter enter) {
+    if (waiting.size() == kChairs) return tell(*count, enter.customer, Full{});
+    waiting.push_back(std::move(enter.customer));
+    if (!asleep) return tell(*count, waiting.back(), Wait{});
+    asleep = false;
+    tell(*count, self(), Next{});
   }
   void handle(Next) {
     asleep = waiting.empty();
-    if (asleep) return;
-    tell(*count, barber, waiting.back());
-    waiting.pop_back();
+    if (asleep) return tell(*count, barber, Wait{});
+    tell(*count, barber, Enter{std::move(waiting.front()), self()});
+    waiting.pop_front();
   }
   Count* count;
   ActorRef<Barber> barber;
-  ActorRef<Protocol<void(Shorn), void(Full)>> factory;
-  std::vector<Customer> waiting;
+  std::deque<ActorRef<Customer>> waiting;
   bool asleep = true;
 };
+void Barber::handle(const Enter& enter) {
+  tell(*count, enter.customer, Start{});
+  work(seed);
+  ++*shorn;
+  tell(*count, enter.customer, Done{});
+  tell(*count, enter.room, Next{});
+}
 struct Open {
   std::int64_t haircuts;
 };
 struct Factory : Actor<Factory> {
-  Factory(Finish* f, Count* c) : finish{f}, count{c} {}
-  void handle(const ActorRef<Room>& r) { room = r; }
+  Factory(Finish* f, Count* c, Count* all, ActorRef<Room> r)
+      : finish{f}, count{c}, customers{all}, room{std::move(r)} {}
   void handle(Open open) {
     left = open.haircuts;
+    const Street street{self()};
     for (std::int64_t i = 0; i < open.haircuts; ++i) {
-      tell(*count, room, Customer{i});
-      work(seed, kProduction);
+      tell(*count, room, Enter{spawn<Customer>(street), room});
+      work(seed);
     }
   }
-  void handle(Full full) { tell(*count, room, Customer{full.number}); }  // and tries again
+  void handle(Returned returned) {
+    ++customers->sent;
+    tell(*count, room, Enter{std::move(returned.customer), room});
+  }
   void handle(Shorn) {
+    ++customers->sent;
     if (--left == 0) finish->reach();
   }
   Finish* finish;
   Count* count;
+  Count* customers;  // what they sent is what comes here; what they got is in the ledger
   ActorRef<Room> room;
   std::int64_t left = 0;
   std::uint64_t seed = kSeed;
@@ -191,23 +214,21 @@ struct Factory : Actor<Factory> {
 Measurements barber(const Request& request) {
   Finish finish;
   Counts counts(3);
+  Count customers;
   std::int64_t shorn = 0;
   ActorSystem system{default_options(request.workers)};
-  const ActorRef<Factory> factory = system.spawn<Factory>(&finish, &counts[0]);
-  const ActorRef<Protocol<void(Shorn), void(Full)>> outside{factory};
-  const ActorRef<Barber> scissors = system.spawn<Barber>(&counts[1], outside, &shorn);
-  const ActorRef<Room> room = system.spawn<Room>(&counts[2], scissors, outside);
-  scissors.send(ActorRef<Protocol<void(Next)>>{room});
-  factory.send(room);
-  come_to_rest(system);
+  const ActorRef<Barber> scissors = system.spawn<Barber>(&counts[0], &shorn);
+  const ActorRef<Room> room = system.spawn<Room>(&counts[1], scissors);
+  const ActorRef<Factory> factory = system.spawn<Factory>(&finish, &counts[2], &customers, room);
   const Nanoseconds begun = now_ns();
   factory.send(Open{request.size});
   const Nanoseconds took = finish.wait() - begun;
   come_to_rest(system);
   require(shorn == request.size, "a haircut is missing");
-  expect_all_handled(system, total(counts) + 3);
+  const std::uint64_t sent = total(counts) + customers.sent;
+  expect_all_handled(system, sent + 1);
   return {{"haircut", each(took, request.size), "ns"},
-          {"messages", each(static_cast<std::int64_t>(total(counts)), request.size), "a haircut"}};
+          {"messages", each(static_cast<std::int64_t>(sent), request.size), "a haircut"}};
 }
 
 // ---- dining philosophers: one arbiter, who says no to whoever asks too early ----

@@ -1,6 +1,7 @@
 // CAF: Savina's programs of actors that must agree.
 
 #include <chrono>
+#include <deque>
 #include <thread>
 #include <unordered_map>
 
@@ -75,7 +76,7 @@ Measurements chameneos(const Request& request) {
   return time_of("meeting", took, request.size);
 }
 
-// ---- bank transactions ----
+// ---- bank transactions: who pays waits until the other one has been paid, and handles nothing meanwhile ----
 
 struct Account : Base {
   Account(caf::actor_config& c, Stage* s, actor t) : Base{c}, stage{s}, teller{std::move(t)} {}
@@ -86,7 +87,7 @@ struct Account : Base {
             },
             [this](Value amount, const actor& to) {
               balance -= amount;
-              request(to, caf::infinite, static_cast<Reply>(amount)).then([this](bool) { send(teller, Begin{1}); });
+              request(to, caf::infinite, static_cast<Reply>(amount)).await([this](bool) { send(teller, Begin{1}); });
             }};
   }
   void on_exit() override {
@@ -135,104 +136,111 @@ Measurements bank(const Request& request) {
   return time_of("transaction", took, request.size);
 }
 
-// ---- the sleeping barber ----
+// ---- the sleeping barber: each customer is an actor, and who finds the waiting room full comes again at once ----
 
 /// What one actor sent and what it handled, on a line of memory of its own; only that actor writes.
 struct alignas(64) Tally {
   std::atomic<Value> sent{0};
   std::atomic<Value> handled{0};
 };
-void add_one(std::atomic<Value>& count) {
-  count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+void add(std::atomic<Value>& count, Value more) {
+  count.store(count.load(std::memory_order_relaxed) + more, std::memory_order_release);
 }
-
-struct Barber : Base {
-  Barber(caf::actor_config& c, Tally* t, actor f) : Base{c}, tally{t}, factory{std::move(f)} {}
-  behavior make_behavior() override {
-    return {[this](const actor& r) {
-              add_one(tally->handled);
-              room = r;
-            },
-            [this](Value) {
-              add_one(tally->handled);
-              work(seed, kProduction);
-              ++shorn;
-              add_one(tally->sent);
-              send(factory, Begin{1});
-              add_one(tally->sent);
-              send(room, Begin{1});
-            }};
+struct Counting : Base {
+  Counting(caf::actor_config& c, Tally* t) : Base{c}, tally{t} {}
+  void heard() { add(tally->handled, 1); }
+  template <class... M>
+  void tell(const actor& to, const M&... message) {
+    add(tally->sent, 1);
+    send(to, message...);
   }
-  void on_exit() override { factory = room = nullptr; }
   Tally* tally;
+};
+
+enum Word : Begin { kFull, kWait, kStart, kDone };
+struct Customer : Base {
+  Customer(caf::actor_config& c, actor f) : Base{c}, factory{std::move(f)} {}
+  behavior make_behavior() override {
+    return {[this](Begin word) {
+      ++heard;
+      if (word == kFull) return send(factory, caf::actor_cast<actor>(this));
+      if (word != kDone) return;
+      send(factory, heard);
+      quit();
+    }};
+  }
+  void on_exit() override { factory = nullptr; }
   actor factory;
-  actor room;
+  Value heard = 0;
+};
+struct Barber : Counting {
+  using Counting::Counting;
+  behavior make_behavior() override {
+    return {[this](const actor& customer, const actor& room) {
+              heard();
+              tell(customer, Begin{kStart});
+              work(seed);
+              ++shorn;
+              tell(customer, Begin{kDone});
+              tell(room, Begin{1});
+            },
+            [this](Begin) { heard(); }};
+  }
   std::atomic<Value> shorn{0};
   std::uint64_t seed = kSeed + 1;
 };
-struct Room : Base {
-  Room(caf::actor_config& c, Tally* t, actor b, actor f)
-      : Base{c}, tally{t}, barber{std::move(b)}, factory{std::move(f)} {}
+struct Room : Counting {
+  Room(caf::actor_config& c, Tally* t, actor b) : Counting{c, t}, barber{std::move(b)} {}
   behavior make_behavior() override {
-    return {[this](Value customer) {
-              add_one(tally->handled);
-              if (waiting.size() == kChairs) {
-                add_one(tally->sent);
-                return send(factory, customer);
-              }
+    return {[this](const actor& customer, const actor&) {
+              heard();
+              if (waiting.size() == kChairs) return tell(customer, Begin{kFull});
               waiting.push_back(customer);
-              if (asleep) next();
+              if (!asleep) return tell(customer, Begin{kWait});
+              asleep = false;
+              tell(caf::actor_cast<actor>(this), Begin{1});
             },
             [this](Begin) {
-              add_one(tally->handled);
-              next();
+              heard();
+              asleep = waiting.empty();
+              if (asleep) return tell(barber, Begin{kWait});
+              tell(barber, waiting.front(), caf::actor_cast<actor>(this));
+              waiting.pop_front();
             }};
   }
-  void next() {
-    asleep = waiting.empty();
-    if (asleep) return;
-    add_one(tally->sent);
-    send(barber, waiting.back());
-    waiting.pop_back();
-  }
-  void on_exit() override { barber = factory = nullptr; }
-  Tally* tally;
+  void on_exit() override { barber = nullptr; }
   actor barber;
-  actor factory;
-  std::vector<Value> waiting;
+  std::deque<actor> waiting;
   bool asleep = true;
 };
-struct Factory : Base {
-  Factory(caf::actor_config& c, Stage* s, Tally* t) : Base{c}, stage{s}, tally{t} {}
+struct Factory : Counting {
+  Factory(caf::actor_config& c, Stage* s, Tally* t, Tally* all, actor r)
+      : Counting{c, t}, stage{s}, customers{all}, room{std::move(r)} {}
   behavior make_behavior() override {
-    return {[this](const actor& r) {
-              add_one(tally->handled);
-              room = r;
-            },
-            [this](Begin, Value haircuts) {
-              add_one(tally->handled);
+    return {[this](Begin, Value haircuts) {
+              heard();
               left = haircuts;
+              const auto me = caf::actor_cast<actor>(this);
               for (Value i = 0; i < haircuts; ++i) {
-                enter(i);
-                work(seed, kProduction);
+                tell(room, spawn<Customer>(me), room);
+                work(seed);
               }
             },
-            [this](Value refused) {
-              add_one(tally->handled);
-              enter(refused);  // tries again
+            [this](const actor& returned) {
+              heard();
+              add(customers->sent, 1);
+              tell(room, returned, room);
             },
-            [this](Begin) {
-              add_one(tally->handled);
+            [this](Value heard_by_customer) {
+              heard();
+              add(customers->sent, 1);
+              add(customers->handled, heard_by_customer);
               if (--left == 0) stage->finish.reach();
             }};
   }
-  void enter(Value customer) {
-    add_one(tally->sent);
-    send(room, customer);
-  }
   void on_exit() override { room = nullptr; }
   Stage* stage;
-  Tally* tally;
+  Tally* customers;
   actor room;
   Value left = 0;
   std::uint64_t seed = kSeed;
@@ -250,24 +258,17 @@ Value sent_and_handled(const std::vector<Tally>& tallies, Value from_outside) {
     std::this_thread::sleep_for(std::chrono::microseconds{50});
   }
 }
-/// By default an actor here handles all that waits for it, and whom it wakes goes before who waits: with one worker, room
-/// and factory would send the refused to and fro for ever, and the barber never get a turn. A shorter turn ends that where
-/// more are refused than it has messages. Of 1 to 300, with which the suite's sizes come to an end, 300 is the fastest.
-constexpr std::size_t kMessagesATurn = 300;
 
 Measurements barber(const Request& request) {
-  Stage stage{request.workers, kMessagesATurn};
-  std::vector<Tally> tallies(3);
-  const actor factory = stage.spawn<Factory>(&stage, &tallies[0]);
-  const actor scissors = stage.spawn<Barber>(&tallies[1], factory);
-  const actor room = stage.spawn<Room>(&tallies[2], scissors, factory);
-  caf::anon_send(scissors, room);
-  caf::anon_send(factory, room);
-  static_cast<void>(sent_and_handled(tallies, 2));
+  Stage stage{request.workers};
+  std::vector<Tally> tallies(4);  // the last is the customers', kept by the factory
+  const actor scissors = stage.spawn<Barber>(&tallies[0]);
+  const actor room = stage.spawn<Room>(&tallies[1], scissors);
+  const actor factory = stage.spawn<Factory>(&stage, &tallies[2], &tallies[3], room);
   const Nanoseconds begun = now_ns();
   caf::anon_send(factory, Begin{1}, request.size);
   const Nanoseconds took = stage.finish.wait() - begun;
-  const Value sent = sent_and_handled(tallies, 3);
+  const Value sent = sent_and_handled(tallies, 1);
   require(caf::actor_cast<Barber*>(scissors)->shorn == request.size, "a haircut is missing");
   stage.end({factory, scissors, room});
   return {{"haircut", each(took, request.size), "ns"}, {"messages", each(sent, request.size), "a haircut"}};
@@ -323,20 +324,25 @@ Measurements philosophers(const Request& request) {
   return time_of("meal", took, request.size * static_cast<Value>(kPhilosophers));
 }
 
-// ---- a dictionary that many workers read and some write ----
+// ---- a dictionary that is full from the start, which many workers read and some write ----
 
 struct Dictionary : Base {
-  using Base::Base;
+  Dictionary(caf::actor_config& c, std::size_t* l) : Base{c}, left{l} {
+    entries.reserve(kKeys);
+    for (Value key = 0; key < static_cast<Value>(kKeys); ++key) entries.emplace(key, static_cast<Reply>(key));
+  }
   behavior make_behavior() override {
     return {[this](Value key) {
               const auto entry = entries.find(key);
-              return entry == entries.end() ? Reply{0} : entry->second;
+              return entry == entries.end() ? Reply{-1} : entry->second;
             },
             [this](Value key, Reply value) {
               entries[key] = value;
               return value;
             }};
   }
+  void on_exit() override { *left = entries.size(); }
+  std::size_t* left;
   std::unordered_map<Value, Reply> entries;
 };
 struct Reader : Base {
@@ -347,7 +353,8 @@ struct Reader : Base {
               left = requests;
               next();
             },
-            [this](Reply) {
+            [this](Reply found) {
+              require(found >= 0, "a key is missing in the dictionary");
               if (--left > 0) return next();
               if (stage->handled.fetch_sub(1) == 1) stage->finish.reach();
             }};
@@ -365,7 +372,8 @@ struct Reader : Base {
 };
 Measurements dictionary(const Request& request) {
   Stage stage{request.workers};
-  std::vector<actor> all{stage.spawn<Dictionary>()};
+  std::size_t entries = 0;
+  std::vector<actor> all{stage.spawn<Dictionary>(&entries)};
   for (std::uint64_t i = 0; i < kDictionaryWorkers; ++i) all.push_back(stage.spawn<Reader>(&stage, all.front(), i));
   const auto run = [&](Value requests) {
     stage.handled = kDictionaryWorkers;
@@ -376,6 +384,7 @@ Measurements dictionary(const Request& request) {
   run(warm(request.size));
   const Nanoseconds took = run(request.size);
   stage.end(all);
+  require(entries == kKeys, "the dictionary has lost or gained a key");
   return time_of("request", took, request.size * kDictionaryWorkers);
 }
 

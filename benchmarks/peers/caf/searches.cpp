@@ -111,72 +111,97 @@ Measurements sieve(const Request& request) {
   return {{"all", static_cast<double>(took) / 1e6, "ms"}};
 }
 
-// ---- a way through a cube of nodes ----
+// ---- a way through a cube of nodes, from one corner to a target before the other ----
 
+enum SearchWord : Begin { kSearch, kReceived, kFound, kStop, kStopped };
 struct alignas(64) Searched {
-  Value tasks = 0;
+  Value handled = 0;
   Value told = 0;
 };
 struct Searcher : Base {
-  Searcher(caf::actor_config& c, const actor* h, Cube* s, Searched* n) : Base{c}, host{h}, cube{s}, searched{n} {}
+  Searcher(caf::actor_config& c, actor h, Cube* s, Searched* n) : Base{c}, host{std::move(h)}, cube{s}, searched{n} {}
   behavior make_behavior() override {
-    return {[this](Value from) {
-      ++searched->tasks;
-      cube->explore(from, [this](Value rest) { tell(rest); });
-      tell(Begin{1});
-    }};
+    return {[this](Value from, Value target, Value) {
+              ++searched->handled;
+              const auto hand_back = [&](Value rest) { tell(rest, target, Value{cube->weight(rest)}); };
+              if (cube->search(from, target, hand_back)) tell(Begin{kFound});
+              tell(Begin{kReceived});
+            },
+            [this](Begin) {
+              ++searched->handled;
+              tell(Begin{kStopped});
+              quit();
+            }};
   }
-  template <class M>
-  void tell(M message) {
+  template <class... M>
+  void tell(M... message) {
     ++searched->told;
-    send(*host, message);
+    send(host, message...);
   }
-  const actor* host;
+  void on_exit() override { host = nullptr; }
+  actor host;
   Cube* cube;
   Searched* searched;
 };
 struct SearchHost : Base {
-  SearchHost(caf::actor_config& c, Stage* st, const std::vector<actor>* s) : Base{c}, stage{st}, searchers{s} {}
+  SearchHost(caf::actor_config& c, Stage* st, Cube* s, std::vector<Searched>* n)
+      : Base{c}, stage{st}, cube{s}, searched{n} {}
   behavior make_behavior() override {
-    return {[this](Value from) {
-              ++handled;
-              ++open;
-              send((*searchers)[handed_out++ % kSearchers], from);
+    return {[this](Value from, Value target, Value weight) {
+              ++searched->back().handled;
+              hand_out(from, target, weight);
             },
-            [this](Begin) {
-              ++handled;
-              if (--open == 0) stage->finish.reach();  // the whole cube
+            [this](Begin word) {
+              ++searched->back().handled;
+              if (word == kSearch) begin();
+              if (word == kFound || (word == kReceived && ++done == handed_out)) end();
+              if (word == kStopped && ++stopped == kSearchers) stage->finish.reach();
             }};
   }
+  void begin() {
+    const auto me = caf::actor_cast<actor>(this);
+    for (std::size_t i = 0; i < kSearchers; ++i) searchers.push_back(spawn<Searcher>(me, cube, &(*searched)[i]));
+    hand_out(0, cube->target(), cube->weight(0));
+  }
+  void hand_out(Value from, Value target, Value weight) {
+    if (over) return;
+    ++searched->back().told;
+    send(searchers[handed_out++ % kSearchers], from, target, weight);
+  }
+  void end() {
+    if (over) return;
+    over = true;
+    searched->back().told += static_cast<Value>(kSearchers);
+    for (const actor& searcher : searchers) send(searcher, Begin{kStop});
+  }
+  void on_exit() override { searchers.clear(); }
   Stage* stage;
-  const std::vector<actor>* searchers;
-  Value handled = 0;
+  Cube* cube;
+  std::vector<Searched>* searched;
+  std::vector<actor> searchers;
   std::size_t handed_out = 0;
-  Value open = 0;
+  std::size_t done = 0;
+  std::size_t stopped = 0;
+  bool over = false;
 };
 Measurements a_star(const Request& request) {
   Stage stage{request.workers};
   Cube cube{request.size};
-  std::vector<Searched> searched(kSearchers);
-  std::vector<actor> all;
-  const actor host = stage.spawn<SearchHost>(&stage, &all);
-  for (Searched& one : searched) all.push_back(stage.spawn<Searcher>(&host, &cube, &one));
+  std::vector<Searched> searched(kSearchers + 1);  // the last is the host's
+  const actor host = stage.spawn<SearchHost>(&stage, &cube, &searched);
   const Nanoseconds begun = now_ns();
-  caf::anon_send(host, Value{0});
+  caf::anon_send(host, Begin{kSearch});
   const Nanoseconds took = stage.finish.wait() - begun;
-  cube.expect_explored();
-  Value tasks = 0;
+  stage.end({host});
+  const Value reached = cube.expect_searched();
   Value told = 1;
+  Value handled = 0;
   for (const Searched& one : searched) {
-    tasks += one.tasks;
     told += one.told;
+    handled += one.handled;
   }
-  const auto* const hosts = caf::actor_cast<SearchHost*>(host);
-  require(hosts->handled == told && static_cast<Value>(hosts->handed_out) == tasks,
-          "a message of the search is missing");
-  all.push_back(host);
-  stage.end(all);
-  return {{"all", static_cast<double>(took) / 1e6, "ms"}};
+  require(handled == told, "a message of the search is missing");
+  return {{"all", static_cast<double>(took) / 1e6, "ms"}, {"nodes", static_cast<double>(reached), "a search"}};
 }
 
 }  // namespace

@@ -24,13 +24,9 @@ using Reply = std::int32_t;
 
 /// A system and what its actors tell the main thread.
 struct Stage {
-  explicit Stage(unsigned workers, std::size_t messages_a_turn = 0)
-      : configuration{workers, messages_a_turn}, system{configuration} {}
+  explicit Stage(unsigned workers) : configuration{workers}, system{configuration} {}
   struct Configuration : caf::actor_system_config {
-    Configuration(unsigned workers, std::size_t messages_a_turn) {
-      set("scheduler.max-threads", static_cast<std::size_t>(workers));
-      if (messages_a_turn != 0) set("scheduler.max-throughput", messages_a_turn);  // by default all that wait
-    }
+    explicit Configuration(unsigned workers) { set("scheduler.max-threads", static_cast<std::size_t>(workers)); }
   };
   template <class A, class... Args>
   actor spawn(Args&&... args) {

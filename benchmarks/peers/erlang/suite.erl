@@ -15,15 +15,19 @@
 -define(ACCOUNTS, 1000).
 -define(BALANCE, 100000).
 -define(CHAIRS, 1000).
--define(PRODUCTION, 1000).
+-define(STEPS_BELOW, 1000).
+-define(STEPS_AT_LEAST, 10).
 -define(PHILOSOPHERS, 20).
 -define(DICTIONARY_WORKERS, 20).
--define(KEYS, 512).
+-define(KEYS, 524287).
 -define(QUEEN_WORKERS, 20).
 -define(ROWS_HANDED_OUT, 4).
 -define(PRIMES_OF_ONE, 1000).
--define(SEARCHERS, 100).
+-define(SEARCHERS, 20).
 -define(NODES_A_TASK, 1024).
+-define(STEPS_A_NODE, 100).
+-define(WEIGHTS, 30).
+-define(NODES_A_WEIGHT, 8).
 
 %% ---- the command line ----
 
@@ -121,7 +125,7 @@ run("philosophers", N) -> time_of("meal", philosophers(N), N * ?PHILOSOPHERS);
 run("dictionary", N) -> dictionary(warm(N)), time_of("request", dictionary(N), N * ?DICTIONARY_WORKERS);
 run("queens", N) -> [{"all", queens(N) / 1.0e6, "ms"}];
 run("sieve", N) -> [{"all", sieve(max(3, N)) / 1.0e6, "ms"}];
-run("a_star", N) -> [{"all", a_star(N) / 1.0e6, "ms"}];
+run("a_star", N) -> a_star(N);
 run("crash", N) -> crash(N);
 run("timers", N) -> timers(warm(N)), timers(N);
 run("timers_near", N) -> near(warm(N)), near(N);
@@ -332,7 +336,7 @@ creature(Mall, Colour, Met) ->
 complement(C, C) -> C;
 complement(A, B) -> 3 - A - B.
 
-%% ---- bank transactions: who pays waits until the other one has been paid, which is always one of a larger number ----
+%% ---- bank transactions: who pays waits until the other one has been paid, and handles nothing meanwhile ----
 
 bank(N) ->
     Me = self(),
@@ -364,61 +368,68 @@ account(Balance, Me) ->
         report -> Me ! {balance, Balance}
     end.
 
-%% ---- the sleeping barber: each counts what it sends and what it handles, and says so at the end ----
+%% ---- the sleeping barber: each customer is a process, and who finds the waiting room full comes again at once. Each counts
+%% what it sends and handles; the customers tell the factory ----
 
 barber(N) ->
     Me = self(),
-    Factory = spawn_link(fun() -> receive {room, R} -> receive open -> factory(N, R, Me) end end end),
-    Barber = spawn_link(fun() -> receive {room, R} -> barber(R, Factory, rand:mwc59_seed(1), 0, 0, Me) end end),
-    Room = spawn_link(fun() -> room([], 0, true, Barber, Factory, 0, 0, Me) end),
-    [P ! {room, Room} || P <- [Factory, Barber]],
+    Barber = spawn_link(fun() -> barber(rand:mwc59_seed(1), 0, 0, Me) end),
+    Room = spawn_link(fun() -> room(queue:new(), 0, true, Barber, 0, 0, Me) end),
+    Factory = spawn_link(fun() -> receive open -> factory(N, Room, Me) end end),
     T0 = now_ns(), Factory ! open,
     T1 = receive {shorn, T} -> T end,
-    Barber ! stop,  % who passes it on, so that it comes after all that was sent
+    Barber ! {closing, Room},  % goes to the room and comes back, behind all that these two have sent
     receive {barber, N} -> ok end,
     {Sent, Handled} = lists:foldl(fun(_, {S, H}) -> receive {counts, S1, H1} -> {S + S1, H + H1} end end, {0, 0}, [1, 2, 3]),
-    Sent = Handled,
+    Handled = Sent + 1,  % the word to open came from here
     [{"haircut", (T1 - T0) / N, "ns"}, {"messages", Sent / N, "a haircut"}].
-factory(N, Room, Me) -> factory_loop(N, Room, open(0, N, Room, rand:mwc59_seed(0)), 0, Me).
-open(N, N, _, _) -> N;
-open(I, N, Room, Seed) -> Room ! {customer, I}, open(I + 1, N, Room, work(Seed)).
+factory(N, Room, Me) -> open(N, self(), Room, rand:mwc59_seed(0)), factory_loop(N, Room, N, 1, Me).
+open(0, _, _, _) -> ok;
+open(Left, Factory, Room, Seed) ->
+    Room ! {enter, spawn(fun() -> customer(Factory, 0) end), Room},
+    open(Left - 1, Factory, Room, work(Seed)).
+factory_loop(0, _, Sent, Handled, Me) -> Me ! {shorn, now_ns()}, Me ! {counts, Sent, Handled};
 factory_loop(Left, Room, Sent, Handled, Me) ->
     receive
-        {full, Customer} -> Room ! {customer, Customer}, factory_loop(Left, Room, Sent + 1, Handled + 1, Me);
-        shorn when Left =:= 1 -> Me ! {shorn, now_ns()}, factory_loop(0, Room, Sent, Handled + 1, Me);
-        shorn -> factory_loop(Left - 1, Room, Sent, Handled + 1, Me);
-        stop -> Me ! {counts, Sent, Handled}
+        {returned, Customer} -> Room ! {enter, Customer, Room}, factory_loop(Left, Room, Sent + 2, Handled + 1, Me);
+        {done, Heard} -> factory_loop(Left - 1, Room, Sent + 1, Handled + 1 + Heard, Me)
     end.
-barber(Room, Factory, Seed, Handled, Sent, Me) ->
+customer(Factory, Heard) ->
     receive
-        {customer, _} ->
+        full -> Factory ! {returned, self()}, customer(Factory, Heard + 1);
+        wait -> customer(Factory, Heard + 1);
+        start -> customer(Factory, Heard + 1);
+        done -> Factory ! {done, Heard + 1}
+    end.
+barber(Seed, Shorn, Waits, Me) ->
+    receive
+        {enter, Customer, Room} ->
+            Customer ! start,
             Next = work(Seed),
-            Factory ! shorn,
+            Customer ! done,
             Room ! next,
-            barber(Room, Factory, Next, Handled + 1, Sent + 2, Me);
-        stop -> Me ! {barber, Handled}, Me ! {counts, Sent, Handled}, Room ! stop
+            barber(Next, Shorn + 1, Waits, Me);
+        wait -> barber(Seed, Shorn, Waits + 1, Me);
+        {closing, Room} -> Room ! closing, barber(Seed, Shorn, Waits, Me);
+        closed -> Me ! {barber, Shorn}, Me ! {counts, 3 * Shorn, Shorn + Waits}
     end.
-%% Who came last is the first to be shorn.
-room(Waiting, ?CHAIRS, false, Barber, Factory, Sent, Handled, Me) ->
+room(Waiting, Count, Asleep, Barber, Sent, Handled, Me) ->
     receive
-        {customer, Customer} ->
-            Factory ! {full, Customer},
-            room(Waiting, ?CHAIRS, false, Barber, Factory, Sent + 1, Handled + 1, Me);
-        next -> room_next(Waiting, ?CHAIRS, Barber, Factory, Sent, Handled + 1, Me)
-    end;
-room(Waiting, Count, Asleep, Barber, Factory, Sent, Handled, Me) ->
-    receive
-        {customer, Customer} when Asleep -> room_next([Customer | Waiting], Count + 1, Barber, Factory, Sent, Handled + 1, Me);
-        {customer, Customer} -> room([Customer | Waiting], Count + 1, false, Barber, Factory, Sent, Handled + 1, Me);
-        next -> room_next(Waiting, Count, Barber, Factory, Sent, Handled + 1, Me);
-        stop -> Me ! {counts, Sent, Handled}, Factory ! stop
+        {enter, Customer, _} when Count =:= ?CHAIRS ->
+            Customer ! full,
+            room(Waiting, Count, Asleep, Barber, Sent + 1, Handled + 1, Me);
+        {enter, Customer, _} ->
+            if Asleep -> self() ! next; true -> Customer ! wait end,
+            room(queue:in(Customer, Waiting), Count + 1, false, Barber, Sent + 1, Handled + 1, Me);
+        next when Count =:= 0 -> Barber ! wait, room(Waiting, 0, true, Barber, Sent + 1, Handled + 1, Me);
+        next ->
+            {{value, Customer}, Rest} = queue:out(Waiting),
+            Barber ! {enter, Customer, self()},
+            room(Rest, Count - 1, false, Barber, Sent + 1, Handled + 1, Me);
+        closing -> Barber ! closed, Me ! {counts, Sent, Handled}
     end.
-room_next([], 0, Barber, Factory, Sent, Handled, Me) -> room([], 0, true, Barber, Factory, Sent, Handled, Me);
-room_next([Customer | Waiting], Count, Barber, Factory, Sent, Handled, Me) ->
-    Barber ! {customer, Customer},
-    room(Waiting, Count - 1, false, Barber, Factory, Sent + 1, Handled, Me).
 %% Steps of OTP's fastest generator, as many as one draws.
-work(Seed) -> work(rand:mwc59(Seed), rand:mwc59_value32(Seed) rem ?PRODUCTION).
+work(Seed) -> work(rand:mwc59(Seed), rand:mwc59_value32(Seed) rem ?STEPS_BELOW + ?STEPS_AT_LEAST).
 work(Seed, 0) -> Seed;
 work(Seed, Steps) -> work(rand:mwc59(Seed), Steps - 1).
 
@@ -451,26 +462,36 @@ philosopher(Arbiter, Seat, N, Me) ->
         eat -> Arbiter ! {sated, Seat}, Arbiter ! {hungry, Seat, self()}, philosopher(Arbiter, Seat, N - 1, Me)
     end.
 
-%% ---- a dictionary that many read and some write ----
+%% ---- a dictionary that is full from the start, which many read and some write ----
 
 dictionary(N) ->
     Me = self(),
-    Dictionary = spawn_link(fun() -> dictionary_loop(#{}) end),
+    Dictionary = spawn_link(fun() ->
+        Table = ets:new(dictionary, [set, private]),
+        [ets:insert(Table, {Key, Key}) || Key <- lists:seq(0, ?KEYS - 1)],
+        Me ! full,
+        dictionary_loop(Table, 0, Me) end),
     Ws = [spawn_link(fun() -> rand:seed(exsss, I), receive go -> reader(Dictionary, N), Me ! {read, now_ns()} end end)
           || I <- lists:seq(1, ?DICTIONARY_WORKERS)],
+    receive full -> ok end,
     T0 = now_ns(), [W ! go || W <- Ws],
     T1 = lists:max([receive {read, T} -> T end || _ <- Ws]),
     Dictionary ! stop,
-    T1 - T0.
-dictionary_loop(Map) ->
+    Handled = N * ?DICTIONARY_WORKERS,
+    receive {closed, ?KEYS, Handled} -> T1 - T0 end.
+%% A table beside the heap: half a million entries in a map cost twice the time, most of it garbage collection.
+dictionary_loop(Table, Handled, Me) ->
     receive
-        {read, From, Key} -> From ! {found, maps:get(Key, Map, 0)}, dictionary_loop(Map);
-        {write, From, Key, Value} -> From ! {found, Value}, dictionary_loop(Map#{Key => Value});
-        stop -> ok
+        {read, From, Key} -> From ! {found, ets:lookup_element(Table, Key, 2)}, dictionary_loop(Table, Handled + 1, Me);
+        {write, From, Key, Value} ->
+            ets:insert(Table, {Key, Value}),
+            From ! {found, Value},
+            dictionary_loop(Table, Handled + 1, Me);
+        stop -> Me ! {closed, ets:info(Table, size), Handled}
     end.
 reader(_, 0) -> ok;
 reader(Dictionary, N) ->
-    Key = rand:uniform(?KEYS),
+    Key = rand:uniform(?KEYS) - 1,
     case rand:uniform(100) of
         X when X =< 10 -> Dictionary ! {write, self(), Key, N};
         _ -> Dictionary ! {read, self(), Key}
@@ -557,69 +578,131 @@ divided(_, []) -> false;
 divided(N, [P | _]) when N rem P =:= 0 -> true;
 divided(N, [_ | Rest]) -> divided(N, Rest).
 
-%% ---- a way through a cube of nodes, which know who came first; edges lead to larger coordinates ----
+%% ---- a way through a cube of nodes, which know who reached them first, to a target before the far corner ----
 
 a_star(Edge) ->
     Me = self(),
-    CameFrom = atomics:new(Edge * Edge * Edge, []),  % of node N at N + 1, as its number and one; 0: nobody yet
-    Host = spawn_link(fun() -> receive {searchers, S} -> search_host(S, 0, 0, 0, Me) end end),
-    Searchers = [spawn_link(fun() -> searcher(Host, CameFrom, Edge, 0, 0, Me) end) || _ <- lists:seq(1, ?SEARCHERS)],
-    Host ! {searchers, list_to_tuple(Searchers)},
-    T0 = now_ns(), Host ! {explore, 0},
-    {Handled, HandedOut, T1} = receive {explored, H, O, T} -> {H, O, T} end,
-    [S ! stop || S <- Searchers],
-    {Told, HandedOut} = lists:foldl(fun(_, {A, B}) -> receive {searched, T2, K} -> {A + T2, B + K} end end, {0, 0}, Searchers),
-    Handled = Told + 1,
     Nodes = Edge * Edge * Edge,
-    true = lists:all(fun(N) -> atomics:get(CameFrom, N) > 0 end, lists:seq(2, Nodes)),
-    Steps = 3 * (Edge - 1),
-    Steps = steps_back(CameFrom, Nodes - 1, 0),
-    T1 - T0.
-steps_back(_, 0, Steps) -> Steps;
-steps_back(CameFrom, Node, Steps) -> steps_back(CameFrom, atomics:get(CameFrom, Node + 1) - 1, Steps + 1).
-search_host(Searchers, Handled, HandedOut, Open, Me) ->
+    Edges = edges(0, Nodes, Edge, 1, []),
+    Along = Edge * 8 div 10,
+    Target = (Along * Edge + Along) * Edge + Along,
+    persistent_term:put(edges, Edges),
+    CameFrom = atomics:new(Nodes, []),  % of node N at N + 1, as its number and one; 0: nobody yet
+    T0 = now_ns(),
+    Host = spawn_link(fun() ->
+        Host = self(),
+        Ss = list_to_tuple([spawn_link(fun() -> searcher(Host, CameFrom, Edge, 0, 0, Me) end) || _ <- lists:seq(1, ?SEARCHERS)]),
+        element(1, Ss) ! {work, 0, Target, weight(0, Edge)},
+        search_host(Ss, 1, 0, 0, Me) end),
+    true = is_pid(Host),
+    {HandedOut, Handled, T1} = receive {searched_by_all, H, O, T} -> {H, O, T} end,
+    {Told, Tasks} = lists:foldl(fun(_, {A, B}) -> receive {searched, T2, K} -> {A + T2, B + K} end end, {0, 0},
+                                lists:seq(1, ?SEARCHERS)),
+    Told = Handled, HandedOut = Tasks,
+    Way = has_way(0, Target, Edges, #{0 => true}),
+    Way = Target > 0 andalso atomics:get(CameFrom, Target + 1) > 0,
+    true = not Way orelse way_back(CameFrom, Target) =:= 0,
+    [{"all", (T1 - T0) / 1.0e6, "ms"}, {"nodes", 1 + reached(1, Nodes, CameFrom, Edges), "a search"}].
+
+%% Of the six neighbours each by lot, but the last where there is none before it; an edge of a far face stays on it.
+edges(Nodes, Nodes, _, _, All) -> list_to_tuple(lists:reverse(All));
+edges(Node, Nodes, Edge, Seed, All) ->
+    {Next, To} = lists:foldl(fun(Direction, {S0, To}) ->
+        S = (S0 * 1103515245 + 12345) band 16#7fffffff,
+        Drawn = (S bsr 16) band 1 =:= 1 orelse (Direction =:= 6 andalso To =:= []),
+        Neighbour = step(Node, Direction, Edge),
+        case Drawn andalso Neighbour =/= Node andalso not lists:member(Neighbour, To) of
+            true -> {S, [Neighbour | To]};
+            false -> {S, To}
+        end end, {Seed, []}, [1, 2, 3, 4, 5, 6]),
+    edges(Node + 1, Nodes, Edge, Next, [lists:reverse(To) | All]).
+step(Node, Direction, Edge) ->
+    X = along(Node div (Edge * Edge), Direction band 4, Edge),
+    Y = along(Node div Edge rem Edge, Direction band 2, Edge),
+    (X * Edge + Y) * Edge + along(Node rem Edge, Direction band 1, Edge).
+along(Coordinate, Grows, Edge) when Grows > 0, Coordinate + 1 < Edge -> Coordinate + 1;
+along(Coordinate, _, _) -> Coordinate.
+%% Savina's mailboxes with priorities sort by it; it travels with each task.
+weight(Node, Edge) ->
+    Least = min(Node rem Edge, min(Node div Edge rem Edge, Node div (Edge * Edge))),
+    abs(?WEIGHTS - (Edge - Least) div ?NODES_A_WEIGHT).
+
+search_host(Ss, HandedOut, Done, Handled, Me) ->
     receive
-        {explore, Node} ->
-            element(HandedOut rem ?SEARCHERS + 1, Searchers) ! {explore, Node},
-            search_host(Searchers, Handled + 1, HandedOut + 1, Open + 1, Me);
-        explored when Open =:= 1 -> Me ! {explored, Handled + 1, HandedOut, now_ns()};
-        explored -> search_host(Searchers, Handled + 1, HandedOut, Open - 1, Me)
+        {work, _, _, _} = Work ->
+            element(HandedOut rem ?SEARCHERS + 1, Ss) ! Work,
+            search_host(Ss, HandedOut + 1, Done, Handled + 1, Me);
+        received when Done + 1 =:= HandedOut -> end_search(Ss, HandedOut, Handled + 1, Me);
+        received -> search_host(Ss, HandedOut, Done + 1, Handled + 1, Me);
+        found -> end_search(Ss, HandedOut, Handled + 1, Me)
     end.
+end_search(Ss, HandedOut, Handled, Me) ->
+    [S ! stop || S <- tuple_to_list(Ss)],
+    search_ended(?SEARCHERS, HandedOut, Handled, Me).
+search_ended(0, HandedOut, Handled, Me) -> Me ! {searched_by_all, HandedOut, Handled, now_ns()};
+search_ended(Left, HandedOut, Handled, Me) ->
+    receive
+        stopped -> search_ended(Left - 1, HandedOut, Handled + 1, Me);
+        _ -> search_ended(Left, HandedOut, Handled + 1, Me)
+    end.
+
 searcher(Host, CameFrom, Edge, Told, Tasks, Me) ->
     receive
-        {explore, Node} ->
-            Rest = explore({distance(Node, Edge), Node, []}, ?NODES_A_TASK, CameFrom, Edge),
-            Sent = hand_back(Rest, Host, 0),
-            Host ! explored,
+        {work, Node, Target, _} ->
+            Edges = persistent_term:get(edges),
+            Sent = case search(queue:from_list([Node]), ?NODES_A_TASK, Target, CameFrom, Edges) of
+                found -> Host ! found, 1;
+                Rest -> hand_back(queue:to_list(Rest), Host, Target, Edge, 0)
+            end,
+            Host ! received,
             searcher(Host, CameFrom, Edge, Told + Sent + 1, Tasks + 1, Me);
-        stop -> Me ! {searched, Told, Tasks}
+        stop -> Host ! stopped, Me ! {searched, Told + 1, Tasks}
     end.
-hand_back(empty, _, Sent) -> Sent;
-hand_back({_, Node, _} = Heap, Host, Sent) -> Host ! {explore, Node}, hand_back(without_least(Heap), Host, Sent + 1).
-%% What is open is a pairing heap of {distance to the goal, node, heaps below}.
-explore(empty, _, _, _) -> empty;
-explore(Heap, 0, _, _) -> Heap;
-explore({_, Node, _} = Heap, Left, CameFrom, Edge) ->
-    Open0 = reach(without_least(Heap), Node, Node rem Edge, 1, CameFrom, Edge),
-    Open1 = reach(Open0, Node, Node div Edge rem Edge, Edge, CameFrom, Edge),
-    Open2 = reach(Open1, Node, Node div (Edge * Edge), Edge * Edge, CameFrom, Edge),
-    explore(Open2, Left - 1, CameFrom, Edge).
-reach(Heap, _, Coordinate, _, _, Edge) when Coordinate + 1 =:= Edge -> Heap;
-reach(Heap, From, _, Step, CameFrom, Edge) ->
-    Node = From + Step,
-    case atomics:compare_exchange(CameFrom, Node + 1, 0, From + 1) of
-        ok -> merge({distance(Node, Edge), Node, []}, Heap);
-        _ -> Heap
+hand_back([], _, _, _, Sent) -> Sent;
+hand_back([Node | Rest], Host, Target, Edge, Sent) ->
+    Host ! {work, Node, Target, weight(Node, Edge)},
+    hand_back(Rest, Host, Target, Edge, Sent + 1).
+search(Open, 0, _, _, _) -> Open;
+search(Open, Left, Target, CameFrom, Edges) ->
+    case queue:out(Open) of
+        {empty, _} -> Open;
+        {{value, Node}, Rest} ->
+            _ = work(rand:mwc59_seed(1), ?STEPS_A_NODE),
+            case reach(element(Node + 1, Edges), Node, Rest, Target, CameFrom) of
+                found -> found;
+                Next -> search(Next, Left - 1, Target, CameFrom, Edges)
+            end
     end.
-distance(Node, Edge) -> 3 * (Edge - 1) - Node rem Edge - Node div Edge rem Edge - Node div (Edge * Edge).
-without_least({_, _, Below}) -> merge_pairs(Below).
-merge(Heap, empty) -> Heap;
-merge(empty, Heap) -> Heap;
-merge({D1, N1, Below}, {D2, N2, _} = Other) when D1 < D2; D1 =:= D2, N1 < N2 -> {D1, N1, [Other | Below]};
-merge(Other, {D, N, Below}) -> {D, N, [Other | Below]}.
-merge_pairs([]) -> empty;
-merge_pairs([Heap]) -> Heap;
-merge_pairs([A, B | Rest]) -> merge(merge(A, B), merge_pairs(Rest)).
+reach([], _, Open, _, _) -> Open;
+reach([To | Rest], Node, Open, Target, CameFrom) ->
+    case atomics:compare_exchange(CameFrom, To + 1, 0, Node + 1) of
+        ok when To =:= Target -> found;
+        ok -> reach(Rest, Node, queue:in(To, Open), Target, CameFrom);
+        _ -> reach(Rest, Node, Open, Target, CameFrom)
+    end.
+
+%% What is right: edges lead to larger nodes, so that one pass finds all that can be reached.
+has_way(Target, Target, _, Reached) -> Target > 0 andalso is_map_key(Target, Reached);
+has_way(Node, Target, Edges, Reached) ->
+    Next = case Reached of
+        #{Node := true} -> lists:foldl(fun(To, Map) -> Map#{To => true} end, Reached, element(Node + 1, Edges));
+        _ -> Reached
+    end,
+    has_way(Node + 1, Target, Edges, Next).
+way_back(CameFrom, Node) ->
+    case atomics:get(CameFrom, Node + 1) of
+        0 -> Node;
+        From -> way_back(CameFrom, From - 1)
+    end.
+reached(Nodes, Nodes, _, _) -> 0;
+reached(Node, Nodes, CameFrom, Edges) ->
+    case atomics:get(CameFrom, Node + 1) of
+        0 -> reached(Node + 1, Nodes, CameFrom, Edges);
+        From ->
+            true = lists:member(Node, element(From, Edges)),
+            true = From =:= 1 orelse atomics:get(CameFrom, From) > 0,
+            1 + reached(Node + 1, Nodes, CameFrom, Edges)
+    end.
 
 %% ---- a supervised crash: from before it until the next life has answered ----
 
