@@ -48,7 +48,7 @@ def main() -> int:
     asked = arguments.parse_args()
     head = [
         f"## {datetime.date.today().isoformat()}, {asked.minutes} minutes, seed {asked.seed}",
-        f"* Commit {commit("docs/evidence.md")}",
+        f"* Commit {commit('docs/evidence.md')}",
         f"* {machine()}",
         f"* {how_compiled(asked.build)}",
     ]
