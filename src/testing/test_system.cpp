@@ -225,6 +225,8 @@ class TestCore final : public SystemCore, public EventSink {
 namespace {
 
 IntrusivePtr<Runtime> make_core(TestOptions&& options) {
+  COPPICE_VERIFY(options.system.run_in.io_context == nullptr,
+                 "a test system does not run in a user's io_context: that has no virtual time");
   const auto holder = IntrusivePtr<MonitorHolder<TraceMonitor>>::adopt(new MonitorHolder<TraceMonitor>{});
   return IntrusivePtr<Runtime>::adopt(new TestCore{std::move(options), bind_monitor<TraceMonitor>(holder), holder});
 }

@@ -32,7 +32,7 @@ enum class Due : unsigned char {
 
 struct TestOptions {
   std::uint64_t seed = 1;         ///< of the order in which ready actors run, and of everything random
-  SystemOptions system = {};      ///< workers, run_in and spin have no meaning here; batch is 1
+  SystemOptions system = {};      ///< workers and spin have no meaning here, run_in aborts; batch is 1
   Schedule schedule = {};         ///< who runs next
   bool keeps_log = true;          ///< false: event_log() stays empty, and a run takes half as long
   bool keeps_deviations = false;  ///< for deviations(), eight bytes each
