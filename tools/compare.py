@@ -131,8 +131,9 @@ def flags(programs: pathlib.Path) -> str:
 
 def method(rounds: int, quick: bool) -> str:
     return (f"{rounds} interleaved rounds: in each, one process of every peer after the other, with the same size. A process "
-            "warms up with a tenth of the work, but for the programs that BENCHMARKING names, then measures the whole. Cells show the median (least–most), and behind the dot "
-            "how many times as fast coppice is, the median of the rounds' ratios. A dash: that peer has no such program." +
+            "warms up with a tenth of the work, but for the programs that BENCHMARKING names, then measures the whole. Cells show "
+            "the median (least–most), and behind the dot how many times as fast coppice is, the median of the rounds' ratios. A "
+            "dash: that peer has no such program." +
             (" Sizes are those of --quick, and the figures rough." if quick else ""))
 
 

@@ -87,7 +87,7 @@ inline void compute() {
 
 /// A haircut of Savina's barber, and the pause between two customers: as many steps as are drawn.
 inline void work(std::uint64_t& seed) {
-  for (std::uint64_t steps = draw(seed) % kStepsBelow + kStepsAtLeast; steps > 0; --steps) keep(draw(seed));
+  for (std::uint64_t steps = draw(seed) % kStepValues + kStepsAtLeast; steps > 0; --steps) keep(draw(seed));
 }
 
 namespace driver {

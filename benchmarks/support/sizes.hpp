@@ -65,9 +65,9 @@ inline constexpr int kBigActors = 120;
 inline constexpr int kChameneos = 100;
 inline constexpr int kSkynetChildren = 10;
 inline constexpr std::size_t kChairs = 1'000;
-// A haircut, and the pause between two customers, is a random number of steps: so many values it has, from the least on.
-inline constexpr std::uint64_t kStepsBelow = 1'000;
+// A haircut, and the pause between two customers, is a random number of steps: from the least on, so many values.
 inline constexpr std::uint64_t kStepsAtLeast = 10;
+inline constexpr std::uint64_t kStepValues = 1'000;
 inline constexpr std::uint64_t kAccounts = 1'000;
 inline constexpr std::int64_t kBalance = 100'000;
 inline constexpr std::size_t kPhilosophers = 20;

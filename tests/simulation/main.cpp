@@ -23,7 +23,7 @@ namespace {
 
 struct Arguments {
   std::optional<std::string> workload;
-  std::uint64_t seeds = testing::scaled(20'000);
+  std::uint64_t seeds = testing::scaled(100'000);
   std::uint64_t first = 1;
   std::optional<std::uint64_t> seed;
   unsigned jobs = 0;

@@ -17,6 +17,7 @@
 namespace coppice {
 namespace {
 
+using Catch::Contains;
 using testing::TestSystem;
 
 struct Tick {};
@@ -49,57 +50,50 @@ std::string last_words_of(F f) {
   return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT ? said : "it goes on";
 }
 
-bool aborts_with(const std::string& said, const char* why) {
-  INFO(said);
-  const bool does = said.find(why) != std::string::npos;
-  CHECK(does);
-  return does;
-}
-
 TEST_CASE("real input and output ends a test system's process") {  // P18
-  CHECK(aborts_with(last_words_of([] {
-                      TestSystem system;
-                      static_cast<void>(io_context(system));
-                    }),
-                    "real I/O is not possible in a test system"));
-  CHECK(aborts_with(last_words_of([] {
-                      asio::io_context io;
-                      const TestSystem system{{.system = {.run_in = users_context(io)}}};
-                    }),
-                    "a test system does not run in a user's io_context"));
+  CHECK_THAT(last_words_of([] {
+               TestSystem system;
+               static_cast<void>(io_context(system));
+             }),
+             Contains("real I/O is not possible in a test system"));
+  CHECK_THAT(last_words_of([] {
+               asio::io_context io;
+               const TestSystem system{{.system = {.run_in = users_context(io)}}};
+             }),
+             Contains("a test system does not run in a user's io_context"));
 }
 
 TEST_CASE("a thread or an executor for an actor ends a test system's process") {  // P18
-  CHECK(aborts_with(last_words_of([] {
-                      TestSystem system;
-                      static_cast<void>(PinnedThread::make(system, {}));
-                    }),
-                    "a test system has no pinned threads"));
-  CHECK(aborts_with(last_words_of([] {
-                      asio::io_context io;
-                      TestSystem system;
-                      static_cast<void>(system.spawn<Quiet>({.on = io.get_executor()}));
-                    }),
-                    "an actor cannot be on a pinned thread or a foreign executor"));
+  CHECK_THAT(last_words_of([] {
+               TestSystem system;
+               static_cast<void>(PinnedThread::make(system, {}));
+             }),
+             Contains("a test system has no pinned threads"));
+  CHECK_THAT(last_words_of([] {
+               asio::io_context io;
+               TestSystem system;
+               static_cast<void>(system.spawn<Quiet>({.on = io.get_executor()}));
+             }),
+             Contains("an actor cannot be on a pinned thread or a foreign executor"));
 }
 
 TEST_CASE("another thread that wakes an actor ends a test system's process") {  // P18
-  CHECK(aborts_with(last_words_of([] {
-                      TestSystem system;
-                      const auto quiet = system.spawn<Quiet>();
-                      system.run_until_idle();
-                      std::thread{[&] { quiet.send(Tick{}); }}.join();
-                    }),
-                    "a test system is used by another thread"));
+  CHECK_THAT(last_words_of([] {
+               TestSystem system;
+               const auto quiet = system.spawn<Quiet>();
+               system.run_until_idle();
+               std::thread{[&] { quiet.send(Tick{}); }}.join();
+             }),
+             Contains("a test system is used by another thread"));
 }
 
 TEST_CASE("a wait that nothing can end names the seed and ends a test system's process") {  // P18
-  CHECK(aborts_with(last_words_of([] {
-                      TestSystem system{{.seed = 4711}};
-                      const auto quiet = system.spawn<Quiet>({.paused = true});
-                      static_cast<void>(quiet.ask(Tick{}, kForever).get());
-                    }),
-                    "replay with seed 4711"));
+  CHECK_THAT(last_words_of([] {
+               TestSystem system{{.seed = 4711}};
+               const auto quiet = system.spawn<Quiet>({.paused = true});
+               static_cast<void>(quiet.ask(Tick{}, kForever).get());
+             }),
+             Contains("replay with seed 4711"));
 }
 
 TEST_CASE("what is virtual does not end it") {

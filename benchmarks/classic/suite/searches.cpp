@@ -224,8 +224,8 @@ struct SearchMaster : Actor<SearchMaster> {
 Measurements a_star(const Request& request) {
   Finish finish;
   Cube cube{request.size};
-  std::vector<std::uint64_t> told(8 * kSearchers +
-                                  1);  // each searcher's on a line of its own; the last is the master's
+  // Each searcher's on a line of its own; the last is the master's.
+  std::vector<std::uint64_t> told(8 * kSearchers + 1);
   ActorSystem system{default_options(request.workers)};
   const ActorRef<SearchMaster> master = system.spawn<SearchMaster>(&finish, &cube, &told);
   const Nanoseconds begun = now_ns();

@@ -15,7 +15,7 @@
 -define(ACCOUNTS, 1000).
 -define(BALANCE, 100000).
 -define(CHAIRS, 1000).
--define(STEPS_BELOW, 1000).
+-define(STEP_VALUES, 1000).
 -define(STEPS_AT_LEAST, 10).
 -define(PHILOSOPHERS, 20).
 -define(DICTIONARY_WORKERS, 20).
@@ -429,7 +429,7 @@ room(Waiting, Count, Asleep, Barber, Sent, Handled, Me) ->
         closing -> Barber ! closed, Me ! {counts, Sent, Handled}
     end.
 %% Steps of OTP's fastest generator, as many as one draws.
-work(Seed) -> work(rand:mwc59(Seed), rand:mwc59_value32(Seed) rem ?STEPS_BELOW + ?STEPS_AT_LEAST).
+work(Seed) -> work(rand:mwc59(Seed), rand:mwc59_value32(Seed) rem ?STEP_VALUES + ?STEPS_AT_LEAST).
 work(Seed, 0) -> Seed;
 work(Seed, Steps) -> work(rand:mwc59(Seed), Steps - 1).
 
